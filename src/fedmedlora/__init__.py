@@ -1,0 +1,1 @@
+"""Hospitals fine-tune one language model together; notes stay where they are."""

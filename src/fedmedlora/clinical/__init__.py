@@ -1,0 +1,1 @@
+"""Notes, the labels people put on them, and the windows a model reads them in."""

@@ -1,0 +1,60 @@
+"""A clinical note with its annotations, as plain values.
+
+Offsets are characters of `Note.text`, end exclusive. Entities may nest and overlap.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """A typed span: `text[start:end]` of its note."""
+
+    id: str
+    type: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A tie from a main entity (`head`) to its modifier or a second main entity (`tail`), by id."""
+
+    type: str
+    head: str
+    tail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One document of one site."""
+
+    id: str
+    site: str
+    text: str
+    entities: tuple[Entity, ...]
+    relations: tuple[Relation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The types a site annotates; a type that is not in here is unknown there, not absent."""
+
+    entities: tuple[str, ...]
+    relations: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SiteNotes:
+    """All notes of one site.
+
+    Attributes:
+        splits: Split name (`train`, `dev`, `test`, `extra`) to notes, in file order.
+        public: Whether the text may be shown outside the site.
+    """
+
+    name: str
+    labels: Labels
+    public: bool
+    splits: Mapping[str, tuple[Note, ...]]

@@ -1,0 +1,1 @@
+"""What is learnt: tasks turn notes into examples, outputs into findings, findings into scores."""
