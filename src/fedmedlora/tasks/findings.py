@@ -1,0 +1,64 @@
+"""What extraction finds in a note, in characters of the note, ready to be scored."""
+
+from dataclasses import dataclass
+
+from fedmedlora.clinical.labels import MAIN_TYPES
+from fedmedlora.clinical.notes import Labels, Note
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A typed stretch of text; characters of the note, end exclusive."""
+
+    start: int
+    end: int
+    type: str
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Link:
+    """A relation by its ends: a main entity, and the span tied to it.
+
+    The tail has the relation's own type: in `causes`, the second main entity is a span of type
+    `causes`, so that a tail is known by what it is to its head.
+    """
+
+    head: Span
+    tail: Span
+
+    @property
+    def type(self) -> str:
+        """Return the relation's type."""
+        return self.tail.type
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Everything found in one note; duplicates removed, in reading order.
+
+    Attributes:
+        entities: Main entities.
+        links: Relations of those very entities (end to end).
+        gold_links: Relations found when the gold main entities are given as heads.
+    """
+
+    entities: tuple[Span, ...]
+    links: tuple[Link, ...] = ()
+    gold_links: tuple[Link, ...] = ()
+
+
+def gold_findings(note: Note, labels: Labels) -> Findings:
+    """Return what a perfect extraction of a note would find, within a site's labels.
+
+    A relation counts where its head is a main entity and its type is annotated at the site.
+    """
+    spans = {e.id: Span(e.start, e.end, e.type) for e in note.entities}
+    main = {
+        span for span in spans.values() if span.type in MAIN_TYPES and span.type in labels.entities
+    }
+    links = {
+        Link(spans[r.head], Span(spans[r.tail].start, spans[r.tail].end, r.type))
+        for r in note.relations
+        if r.type in labels.relations and spans[r.head] in main
+    }
+    return Findings(tuple(sorted(main)), tuple(sorted(links)), tuple(sorted(links)))
