@@ -1,0 +1,1 @@
+"""The algorithm: reports become shares, updates become the next global adapter."""

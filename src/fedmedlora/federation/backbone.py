@@ -1,0 +1,75 @@
+"""What a federation asks of a model: four verbs on plain values; a test fake is ten lines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.tasks.task import Example
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlan:
+    """Where one site's training stands in the whole run.
+
+    The learning rate follows one curve over all rounds, so that a site that trains alone for
+    `num_rounds` rounds and a federation of as many rounds follow the same schedule.
+
+    Attributes:
+        seed: Seed of this very training (order of the examples, dropout).
+        round_index: This round, from 1.
+        num_rounds: Rounds of the whole run.
+    """
+
+    seed: int
+    round_index: int
+    num_rounds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What came out of training at one site.
+
+    Attributes:
+        adapter: The site's adapter after training.
+        num_tokens: Label tokens in one pass over its examples.
+        loss: Mean training loss of the last epoch, in nats per label token.
+    """
+
+    adapter: AdapterWeights
+    num_tokens: int
+    loss: float
+
+
+class Backbone(Protocol):
+    """One base model, loaded once; adapters are handed in with every call."""
+
+    digest: str
+    num_bytes: int
+
+    def initial(self) -> AdapterWeights:
+        """Return the adapter every site starts from: no change to the base, a seeded head."""
+        ...
+
+    def train(
+        self, start: AdapterWeights, examples: Sequence[Example], plan: LocalPlan
+    ) -> Trained:
+        """Return what training on the examples makes of an adapter.
+
+        Raises:
+            TrainingError: A loss or a weight is not finite, or there is nothing to train on.
+        """
+        ...
+
+    def loss(self, adapter: AdapterWeights, examples: Sequence[Example]) -> float:
+        """Return the mean loss of an adapter, in nats per label token."""
+        ...
+
+    def answer(
+        self, adapter: AdapterWeights, examples: Sequence[Example]
+    ) -> list[NDArray[np.int64]]:
+        """Return for each example what the model gives back, shaped like its targets."""
+        ...
