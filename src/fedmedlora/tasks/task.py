@@ -4,9 +4,9 @@ A task never sees a model: it makes examples, is handed a function that answers 
 what came back. A model never sees a note: it reads token ids and gives back integers.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,12 +64,43 @@ Answer = Callable[[Sequence[Example]], Sequence[NDArray[np.int64]]]
 """Asks a model: for each example its output, shaped like the targets. Targets are not read."""
 
 Scores = dict[str, Any]
-"""What a task's scorer returns for one site, ready for JSON; extraction's is in the interface."""
+"""What a task's scorer returns for one site, ready for JSON; extraction's is in docs/method.md."""
+
+Prediction = TypeVar("Prediction")
+Record = TypeVar("Record")
 
 
-class Task(Protocol):
-    """What is learnt. A new task is one file with these methods."""
+class Task(Protocol[Prediction, Record]):
+    """What is learnt. A new task is one file with these members.
 
-    def examples(self, notes: Sequence[Note], labels: Labels) -> list[Example]:
+    A prediction is what the model makes of one note; a record is how good that is, in numbers
+    only, so that it may leave the site.
+    """
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the names of what is scored."""
+        ...
+
+    @property
+    def quick_parts(self) -> tuple[str, ...]:
+        """Return the parts scored after every round."""
+        ...
+
+    def examples(
+        self, notes: Sequence[Note], labels: Labels, *, max_heads: int | None = None
+    ) -> list[Example]:
         """Return what a model trains on, with targets only for the types in `labels`."""
+        ...
+
+    def predict(
+        self, notes: Sequence[Note], labels: Labels, answer: Answer, *, parts: Sequence[str]
+    ) -> list[Prediction]:
+        """Return what the model behind `answer` makes of each note."""
+        ...
+
+    def score(
+        self, notes: Sequence[Note], predictions: Sequence[Prediction], labels: Labels
+    ) -> list[Record]:
+        """Return one record a note."""
         ...

@@ -1,0 +1,1 @@
+"""Where rounds run: in one process here, between hospitals elsewhere."""

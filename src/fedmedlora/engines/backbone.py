@@ -1,0 +1,84 @@
+"""One loaded base model that answers for every adapter handed to it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from numpy.typing import NDArray
+
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.federation.backbone import LocalPlan, Trained
+from fedmedlora.inference.tagging import tag
+from fedmedlora.tasks.task import Example
+from fedmedlora.training.base_models import BaseModel
+from fedmedlora.training.settings import Dtype, LoraSettings, TrainingSettings
+from fedmedlora.training.tagging_model import load_tagging_model
+from fedmedlora.training.tokenizers import HuggingFaceTokenizer
+from fedmedlora.training.trainer import mean_loss, train
+
+
+class TaggingBackbone:
+    """A Hugging Face base with LoRA and a tagging head, as a federation's `Backbone`."""
+
+    def __init__(
+        self,
+        base: BaseModel,
+        tokenizer: HuggingFaceTokenizer,
+        types: tuple[str, ...],
+        *,
+        lora: LoraSettings,
+        training: TrainingSettings,
+        dtype: Dtype,
+        seed: int,
+    ) -> None:
+        torch.set_num_threads(training.num_threads)
+        torch.use_deterministic_algorithms(mode=True)
+        precision = "bf16" if dtype == "bfloat16" else "no"
+        self._accelerator = Accelerator(
+            mixed_precision=precision, cpu=not torch.cuda.is_available()
+        )
+        self._tagger = load_tagging_model(base, tokenizer, types, lora=lora, seed=seed)
+        self._tagger.model.to(self._accelerator.device)
+        self._training = training
+        self._initial = self._tagger.slots.read()
+        self.digest = base.digest
+        self.num_bytes = base.num_bytes
+
+    def initial(self) -> AdapterWeights:
+        """Return the adapter every site starts from."""
+        return self._initial
+
+    def train(
+        self, start: AdapterWeights, examples: Sequence[Example], plan: LocalPlan
+    ) -> Trained:
+        """Return what training on the examples makes of an adapter."""
+        self._tagger.slots.write(start)
+        loss = train(
+            self._tagger,
+            examples,
+            plan,
+            settings=self._training,
+            accelerator=self._accelerator,
+        )
+        num_tokens = sum(example.num_label_tokens for example in examples)
+        return Trained(self._tagger.slots.read(), num_tokens, loss)
+
+    def loss(self, adapter: AdapterWeights, examples: Sequence[Example]) -> float:
+        """Return the mean loss of an adapter, in nats per label token."""
+        self._tagger.slots.write(adapter)
+        return mean_loss(self._tagger, examples, self._accelerator)
+
+    def answer(
+        self, adapter: AdapterWeights, examples: Sequence[Example]
+    ) -> list[NDArray[np.int64]]:
+        """Return each example's likeliest tags, (length, channels)."""
+        self._tagger.slots.write(adapter)
+        self._tagger.model.eval()
+        with self._accelerator.autocast():
+            return tag(
+                self._tagger.logits,
+                examples,
+                pad_id=self._tagger.pad_id,
+                device=self._accelerator.device,
+            )

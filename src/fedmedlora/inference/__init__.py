@@ -1,0 +1,1 @@
+"""A trained model at work: examples in, integers out."""

@@ -1,0 +1,206 @@
+"""Clinical information extraction: main entities, and for each of them what belongs to it.
+
+    NER   every window, asked for the site's main entity types
+    RE    every main entity (the head, marked in its window), asked for the site's relation types
+
+Reading a note takes two turns: entities first, then the relations of the entities found (`re`)
+and of the gold ones (`re_gold`). A head that is both is asked about once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.clinical.labels import MAIN_TYPES
+from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.clinical.sentences import token_windows
+from fedmedlora.tasks.findings import Findings, Link, Span, gold_findings
+from fedmedlora.tasks.reading import Formulation, Reading, is_aligned
+from fedmedlora.tasks.scoring import NoteCounts, count_note
+from fedmedlora.tasks.task import IGNORED, Answer, Example, Tokenizer, Tokens
+
+NER, RE, RE_GOLD = "ner", "re", "re_gold"
+PARTS = (NER, RE, RE_GOLD)
+
+Links = Mapping[tuple[int, Span], tuple[Link, ...]]
+"""The relations found for a head, by note index and head."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutNote:
+    """A note cut into tokens and windows, with its gold findings under a site's labels."""
+
+    tokens: Tokens
+    windows: tuple[tuple[int, int], ...]
+    gold: Findings
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One reading of one note (by index), put to the model as an example."""
+
+    note: int
+    reading: Reading
+    example: Example
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """The extraction task in one formulation.
+
+    Attributes:
+        formulation: How a window is put to the model.
+        tokenizer: The base model's own.
+        window_tokens: Tokens a window may hold at most.
+    """
+
+    formulation: Formulation
+    tokenizer: Tokenizer
+    window_tokens: int
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the names of what is scored."""
+        return PARTS
+
+    @property
+    def quick_parts(self) -> tuple[str, ...]:
+        """Return the parts scored after every round."""
+        return (NER,)
+
+    def examples(
+        self, notes: Sequence[Note], labels: Labels, *, max_heads: int | None = None
+    ) -> list[Example]:
+        """Return every window of the notes for NER, then the gold heads, in order, for RE."""
+        cut = [self._cut(note, labels) for note in notes]
+        heads = [(index, head) for index, note in enumerate(cut) for head in note.gold.entities]
+        questions = [
+            *self._entity_questions(cut, labels),
+            *self._relation_questions(cut, heads[:max_heads], labels),
+        ]
+        return [question.example for question in questions]
+
+    def predict(
+        self,
+        notes: Sequence[Note],
+        labels: Labels,
+        answer: Answer,
+        *,
+        parts: Sequence[str] = PARTS,
+    ) -> list[Findings]:
+        """Return what the model behind `answer` finds in each note."""
+        cut = [self._cut(note, labels) for note in notes]
+        entities: list[set[Span]] = [set() for _ in notes]
+        for question, spans in self._ask(self._entity_questions(cut, labels), answer):
+            entities[question.note].update(spans)
+        found = {(index, head) for index, spans in enumerate(entities) for head in spans}
+        gold = {(index, head) for index, note in enumerate(cut) for head in note.gold.entities}
+        heads = (found if RE in parts else set()) | (gold if RE_GOLD in parts else set())
+        links = self._links(cut, sorted(heads), labels, answer)
+        return [
+            Findings(
+                tuple(sorted(spans)),
+                _joined(links, index, spans) if RE in parts else (),
+                _joined(links, index, cut[index].gold.entities) if RE_GOLD in parts else (),
+            )
+            for index, spans in enumerate(entities)
+        ]
+
+    def ceiling(self, notes: Sequence[Note], labels: Labels) -> list[Findings]:
+        """Return what a perfect model would find: all the gold this formulation can express."""
+        return self.predict(notes, labels, _targets)
+
+    def score(
+        self, notes: Sequence[Note], predictions: Sequence[Findings], labels: Labels
+    ) -> list[NoteCounts]:
+        """Return each note's counts of what was found against its gold."""
+        return [
+            self._count(note, found, labels)
+            for note, found in zip(notes, predictions, strict=True)
+        ]
+
+    def _count(self, note: Note, found: Findings, labels: Labels) -> NoteCounts:
+        gold = gold_findings(note, labels)
+        tokens = self.tokenizer.tokenize(note.text)
+        spans = {*gold.entities, *(link.tail for link in gold.links)}
+        unaligned = sum(not is_aligned(tokens, span) for span in spans)
+        return count_note(gold, found, unaligned=unaligned)
+
+    def _cut(self, note: Note, labels: Labels) -> CutNote:
+        tokens = self.tokenizer.tokenize(note.text)
+        windows = token_windows(note.text, tokens.offsets, max_tokens=self.window_tokens)
+        return CutNote(tokens, tuple(windows), gold_findings(note, labels))
+
+    def _entity_questions(self, cut: Sequence[CutNote], labels: Labels) -> list[Question]:
+        types = tuple(
+            type_
+            for type_ in MAIN_TYPES
+            if type_ in labels.entities and type_ in self.formulation.types
+        )
+        if not types:
+            return []
+        return [
+            self._question(index, Reading(note.tokens, first, last, types), note.gold.entities)
+            for index, note in enumerate(cut)
+            for first, last in note.windows
+        ]
+
+    def _relation_questions(
+        self, cut: Sequence[CutNote], heads: Iterable[tuple[int, Span]], labels: Labels
+    ) -> list[Question]:
+        types = tuple(type_ for type_ in labels.relations if type_ in self.formulation.types)
+        if not types:
+            return []
+        questions = []
+        for index, head in heads:
+            window = _window_of(cut[index], head)
+            if window is not None:
+                reading = Reading(cut[index].tokens, *window, types, head)
+                gold = [link.tail for link in cut[index].gold.links if link.head == head]
+                questions.append(self._question(index, reading, gold))
+        return questions
+
+    def _question(self, note: int, reading: Reading, gold: Sequence[Span]) -> Question:
+        return Question(note, reading, self.formulation.example(reading, gold))
+
+    def _ask(
+        self, questions: Sequence[Question], answer: Answer
+    ) -> Iterable[tuple[Question, list[Span]]]:
+        outputs = answer([question.example for question in questions])
+        for question, output in zip(questions, outputs, strict=True):
+            yield question, self.formulation.spans(question.reading, output)
+
+    def _links(
+        self,
+        cut: Sequence[CutNote],
+        heads: Sequence[tuple[int, Span]],
+        labels: Labels,
+        answer: Answer,
+    ) -> Links:
+        questions = self._relation_questions(cut, heads, labels)
+        return {
+            (question.note, question.reading.head): tuple(
+                Link(question.reading.head, tail) for tail in tails
+            )
+            for question, tails in self._ask(questions, answer)
+            if question.reading.head is not None
+        }
+
+
+def _window_of(note: CutNote, head: Span) -> tuple[int, int] | None:
+    """Return the window in which a head begins; None where it lies outside all tokens."""
+    for first, last in note.windows:
+        if note.tokens.offsets[last - 1][1] > head.start:
+            return first, last
+    return None
+
+
+def _joined(links: Links, note: int, heads: Iterable[Span]) -> tuple[Link, ...]:
+    return tuple(sorted(link for head in heads for link in links.get((note, head), ())))
+
+
+def _targets(examples: Sequence[Example]) -> list[NDArray[np.int64]]:
+    """Answer every example with its own target."""
+    return [np.where(example.targets == IGNORED, 0, example.targets) for example in examples]

@@ -1,0 +1,72 @@
+"""A window of a note and what is asked of it: what every formulation starts from.
+
+    Reading (window, types asked, head) ── formulation.example ──► Example (token ids, targets)
+    model output                        ── formulation.spans ────► Spans (characters of the note)
+
+`tagging` labels the window's own tokens; `markup` and `json` write text. All of them read a note
+that was cut into tokens once, so boundaries are the tokens' own in training and in use alike.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.tasks.findings import Span
+from fedmedlora.tasks.task import Example, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One window of a note, and what is asked of it.
+
+    Attributes:
+        tokens: The whole note's tokens.
+        first: First token of the window.
+        last: One past the last token of the window.
+        types: The types asked for; all others are unknown.
+        head: The main entity whose relations are asked for, or None where entities are.
+    """
+
+    tokens: Tokens
+    first: int
+    last: int
+    types: tuple[str, ...]
+    head: Span | None = None
+
+
+class Formulation(Protocol):
+    """How a reading is put to a model and its output read back."""
+
+    types: tuple[str, ...]
+
+    def example(self, reading: Reading, gold: Sequence[Span]) -> Example:
+        """Return the model's input for a reading, with the gold spans as its target."""
+        ...
+
+    def spans(self, reading: Reading, output: NDArray[np.int64]) -> list[Span]:
+        """Return the spans a model's output stands for. Never raises on what a model says."""
+        ...
+
+
+def covered_tokens(reading: Reading, span: Span) -> tuple[int, int] | None:
+    """Return the window's tokens that a span touches, as (first, past the last).
+
+    None where the span touches no token of the window.
+    """
+    touched = [
+        index
+        for index in range(reading.first, reading.last)
+        if max(reading.tokens.offsets[index][0], span.start)
+        < min(reading.tokens.offsets[index][1], span.end)
+    ]
+    return (touched[0], touched[-1] + 1) if touched else None
+
+
+def is_aligned(tokens: Tokens, span: Span) -> bool:
+    """Return whether a span begins where a token begins and ends where a token ends."""
+    starts = {start for start, _ in tokens.offsets}
+    ends = {end for _, end in tokens.offsets}
+    return span.start in starts and span.end in ends

@@ -1,0 +1,105 @@
+"""Extraction as tagging: one B/I/O channel per type over the window's own tokens.
+
+    channel drug        O  O  B     I     O   O   O
+    channel dosage      O  O  O     O     O   B   I
+    tokens              On a  beta  block at  50  mg
+
+A head is marked in the input by its type and brackets, `[drug beta block]`: tokens every
+pretrained vocabulary knows. Types that a site does not annotate are left out of the loss. Of two
+nested spans of one type the longer stays; spans of different types may nest freely.
+
+Source: BIO tagging, Ramshaw and Marcus, Text Chunking using Transformation-Based Learning (1995);
+an I that follows no B opens a span, as in the CoNLL-2000 evaluation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.tasks.findings import Span
+from fedmedlora.tasks.reading import Reading, covered_tokens
+from fedmedlora.tasks.task import IGNORED, Example, Tokenizer
+
+OUTSIDE, BEGIN, INSIDE = 0, 1, 2
+NUM_TAGS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Tagging:
+    """The tagging formulation.
+
+    Attributes:
+        types: One channel each, in this order; the union of what an experiment's sites annotate.
+        tokenizer: The base model's own.
+    """
+
+    types: tuple[str, ...]
+    tokenizer: Tokenizer
+
+    def example(self, reading: Reading, gold: Sequence[Span]) -> Example:
+        """Return a window's token ids and its tags, (length, channels)."""
+        input_ids, positions = self._layout(reading)
+        targets = np.full((len(input_ids), len(self.types)), IGNORED, dtype=np.int64)
+        asked = [self.types.index(type_) for type_ in reading.types]
+        targets[np.ix_(positions, asked)] = OUTSIDE
+        for type_, channel in zip(reading.types, asked, strict=True):
+            for first, last in _kept([span for span in gold if span.type == type_], reading):
+                targets[positions[first:last], channel] = INSIDE
+                targets[positions[first], channel] = BEGIN
+        return Example(tuple(input_ids), targets)
+
+    def spans(self, reading: Reading, output: NDArray[np.int64]) -> list[Span]:
+        """Return the spans that tags (length, channels) stand for, in reading order."""
+        _, positions = self._layout(reading)
+        offsets = reading.tokens.offsets[reading.first : reading.last]
+        found = []
+        for type_ in reading.types:
+            tags = output[positions, self.types.index(type_)]
+            for first, last in _runs(tags):
+                start, end = offsets[first][0], offsets[last - 1][1]
+                if start < end:
+                    found.append(Span(start, end, type_))
+        return sorted(found)
+
+    def _layout(self, reading: Reading) -> tuple[list[int], list[int]]:
+        """Return the input ids and, for each token of the window, its place among them."""
+        ids, positions = list(self.tokenizer.prefix), []
+        head = covered_tokens(reading, reading.head) if reading.head else None
+        for index in range(reading.first, reading.last):
+            if reading.head and head and index == head[0]:
+                ids += self.tokenizer.tokenize(f"[{reading.head.type}").ids
+            positions.append(len(ids))
+            ids.append(reading.tokens.ids[index])
+            if head and index + 1 == head[1]:
+                ids += self.tokenizer.tokenize("]").ids
+        return ids + list(self.tokenizer.suffix), positions
+
+
+def _kept(spans: Sequence[Span], reading: Reading) -> list[tuple[int, int]]:
+    """Return window token ranges of one channel's spans: the longer first, the nested left out."""
+    free = np.ones(reading.last - reading.first, dtype=bool)
+    kept = []
+    for span in sorted(spans, key=lambda span: (span.start - span.end, span.start)):
+        covered = covered_tokens(reading, span)
+        if covered is None:
+            continue
+        first, last = covered[0] - reading.first, covered[1] - reading.first
+        if free[first:last].all():
+            free[first:last] = False
+            kept.append((first, last))
+    return kept
+
+
+def _runs(tags: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return the (first, past the last) of each B I I ... run in a channel."""
+    runs: list[tuple[int, int]] = []
+    previous = OUTSIDE
+    for index, tag in enumerate(tags):
+        if tag == BEGIN or (tag == INSIDE and previous == OUTSIDE):
+            runs.append((index, index + 1))
+        elif tag == INSIDE:
+            runs[-1] = (runs[-1][0], index + 1)
+        previous = int(tag)
+    return runs

@@ -1,0 +1,1 @@
+"""One site, one round: base models with LoRA, and the training loop."""

