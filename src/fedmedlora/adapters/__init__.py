@@ -1,0 +1,1 @@
+"""LoRA as arrays: weights, their arithmetic, and the files that hold them."""

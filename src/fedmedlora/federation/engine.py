@@ -1,0 +1,94 @@
+"""Where rounds run: what a run asks of the sites, however they are reached."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.federation.backbone import LocalPlan, Trained
+from fedmedlora.tasks.scoring import NoteCounts, Part
+
+SERVER = "server"
+"""Where the server's own validation notes are asked for in place of a site's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """One member of a federation: a site, or a stand-in that pools the notes of several.
+
+    Attributes:
+        sites: Whose notes it trains on; the centralised arm's only participant has them all.
+    """
+
+    name: str
+    sites: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one participant's training in a round.
+
+    Attributes:
+        trained: None where training failed.
+        reason: Why it failed, "" where it did not.
+        seconds: Wall time of the training.
+    """
+
+    participant: Participant
+    trained: Trained | None
+    reason: str
+    seconds: float
+
+
+class Engine(Protocol):
+    """Where rounds run. Notes never pass through it, only adapters, numbers and counts.
+
+    `predictions` is the exception that the report needs, and public sites alone answer it.
+    """
+
+    base: str
+    num_base_bytes: int
+
+    def initial(self) -> AdapterWeights:
+        """Return the adapter every arm starts from."""
+        ...
+
+    def train(
+        self,
+        participants: Sequence[Participant],
+        start: AdapterWeights,
+        plans: Mapping[str, LocalPlan],
+    ) -> Iterator[Outcome]:
+        """Yield each participant's outcome as it arrives."""
+        ...
+
+    def loss(self, adapter: AdapterWeights, place: str) -> float:
+        """Return an adapter's loss on the dev notes of a site, or on those of `SERVER`.
+
+        Returns:
+            Nats per label token.
+        """
+        ...
+
+    def token_counts(self, site: str) -> NDArray[np.int64]:
+        """Return how often a site's training notes use each token of the public vocabulary."""
+        ...
+
+    def evaluate(
+        self, adapter: AdapterWeights, site: str, split: str, *, parts: Sequence[Part], limit: int
+    ) -> list[NoteCounts]:
+        """Return the counts of each of a site's first `limit` notes of a split."""
+        ...
+
+    def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
+        """Return the counts a perfect model would reach in the experiment's formulation."""
+        ...
+
+    def predictions(
+        self, adapter: AdapterWeights, site: str, split: str, *, limit: int
+    ) -> list[dict[str, object]]:
+        """Return what the report draws: text, gold and findings of a public site's notes."""
+        ...
