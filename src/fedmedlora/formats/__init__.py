@@ -1,0 +1,1 @@
+"""Notes in and out, one file a format."""

@@ -1,0 +1,206 @@
+"""The files of a site as bytes, to notes and back; no disk here."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fedmedlora.clinical.labels import ENTITY_TYPES, RELATION_TYPES
+from fedmedlora.clinical.notes import Entity, Labels, Note, Relation, SiteNotes
+from fedmedlora.errors import Fault, InputError
+from fedmedlora.formats.json_shape import (
+    json_lines,
+    json_object,
+    kind_of,
+    name_of,
+    placed,
+    shape_faults,
+)
+from fedmedlora.formats.note_faults import note_faults, text_at, type_faults
+from fedmedlora.sites import is_site_name
+
+SPLITS = ("train", "dev", "test", "extra")
+DESCRIPTION = "site.json"
+
+_KEYS: dict[str, type] = {"site": str, "entities": list, "relations": list}
+
+
+def notes_file(split: str) -> str:
+    """Return the name of the file that holds a split."""
+    return f"{split}.jsonl"
+
+
+def parse_site(
+    folder: Path, files: Mapping[str, bytes | Fault], *, required: Sequence[str] = ()
+) -> SiteNotes:
+    """Return the site that some files hold.
+
+    Args:
+        folder: Where the files stand, for the faults.
+        files: File name to content, or to the fault that kept it from being read.
+        required: The splits that must hold a note.
+
+    Raises:
+        InputError: Anything is wrong; holds every fault of every file.
+    """
+    faults = [content for content in files.values() if isinstance(content, Fault)]
+    contents = {name: content for name, content in files.items() if isinstance(content, bytes)}
+    description, description_faults = _description(contents, folder / DESCRIPTION)
+    faults += description_faults
+    first_places: dict[str, str] = {}
+    splits = {}
+    for split in SPLITS:
+        if (content := contents.get(notes_file(split))) is None:
+            continue
+        place = str(folder / notes_file(split))
+        notes, split_faults = _notes(content, place, description, first_places)
+        faults += split_faults
+        if split in required and not notes and not split_faults:
+            faults.append(Fault(place, "no note", "at least one note"))
+        splits[split] = notes
+    if faults:
+        raise InputError(faults)
+    return SiteNotes(
+        description["site"], _labels(description), description.get("public", False), splits
+    )
+
+
+def render_site(site: SiteNotes, meta: Mapping[str, object]) -> dict[str, bytes]:
+    """Return the files of a site, name to content; the same notes give the same bytes."""
+    description = {
+        "site": site.name,
+        "entities": list(site.labels.entities),
+        "relations": list(site.labels.relations),
+        "public": site.public,
+    }
+    taken = sorted(set(description) & set(meta)) + sorted(set(site.splits) - set(SPLITS))
+    if taken:
+        raise ValueError(f"{taken}: neither a free key of {DESCRIPTION} nor one of {SPLITS}")
+    files = {DESCRIPTION: _json({**description, **meta}, indent=1)}
+    for split in SPLITS:
+        if split in site.splits:
+            files[notes_file(split)] = b"".join(_json(_record(n)) for n in site.splits[split])
+    return files
+
+
+def _description(contents: Mapping[str, bytes], path: Path) -> tuple[dict[str, Any], list[Fault]]:
+    """Return what `site.json` says, {} where it cannot be read, and its faults."""
+    if path.name not in contents:
+        return {}, []
+    description, faults = json_object(contents[path.name], _KEYS, str(path))
+    return description, [*faults, *placed(_description_faults(description), str(path))]
+
+
+def _description_faults(description: Mapping[str, Any]) -> Iterator[Fault]:
+    name = text_at(description, "site")
+    if name is not None and not is_site_name(name):
+        expected = "1 to 63 of a-z, 0-9, _ and -, the first a letter or digit"
+        yield Fault("site", name_of(name), expected)
+    if "public" in description:
+        yield from shape_faults(description, {"public": bool})
+    for key, known in (("entities", ENTITY_TYPES), ("relations", RELATION_TYPES)):
+        yield from _list_faults(description.get(key), key, known)
+    if description.get("entities") == []:
+        yield Fault("entities", "an empty list", "the types that the site annotates")
+
+
+def _list_faults(types: object, key: str, known: Sequence[str]) -> Iterator[Fault]:
+    """Yield what is wrong with a list of types."""
+    if not isinstance(types, list):
+        return
+    for index, type_ in enumerate(types):
+        path = f"{key}[{index}]"
+        if not isinstance(type_, str):
+            yield Fault(path, kind_of(type_), "a type of the guideline")
+            continue
+        yield from type_faults(type_, path, known=known, announced=known)
+        if type_ in types[:index]:
+            yield Fault(path, f"{name_of(type_)} a second time", "each type once")
+
+
+def _labels(description: Mapping[str, Any]) -> Labels:
+    """Return the types that a site announces.
+
+    Where it does not say, all of them: a note is not blamed for a fault of `site.json`.
+    """
+    return Labels(
+        _texts(description.get("entities"), ENTITY_TYPES),
+        _texts(description.get("relations"), RELATION_TYPES),
+    )
+
+
+def _texts(values: object, default: tuple[str, ...]) -> tuple[str, ...]:
+    if not isinstance(values, list):
+        return default
+    return tuple(value for value in values if isinstance(value, str))
+
+
+def _notes(
+    content: bytes, place: str, description: Mapping[str, Any], first_places: dict[str, str]
+) -> tuple[tuple[Note, ...], list[Fault]]:
+    """Return the notes of a split, and its faults.
+
+    Args:
+        content: The split's file.
+        place: Its path, for the faults.
+        description: What `site.json` says.
+        first_places: Note id to where it stands, for the whole site; grows.
+    """
+    site, labels = text_at(description, "site"), _labels(description)
+    lines, faults = json_lines(content, place)
+    notes = []
+    for line in lines:
+        line_place = f"{place}:{line.number}"
+        line_faults = note_faults(line.value, site=site, labels=labels)
+        line_faults += _repeated_id(text_at(line.value, "id"), line_place, first_places)
+        faults += placed(line_faults, line_place)
+        if isinstance(line.value, dict) and not line_faults:
+            notes.append(_note(line.value))
+    return tuple(notes), faults
+
+
+def _repeated_id(id_: str | None, place: str, first_places: dict[str, str]) -> Iterable[Fault]:
+    if id_ is None:
+        return []
+    first = first_places.setdefault(id_, place)
+    if first == place:
+        return []
+    return [Fault("id", f"{name_of(id_)}, the id of the note at {first} too", "an id of its own")]
+
+
+def _note(record: Mapping[str, Any]) -> Note:
+    """Return the note of a record that has no fault."""
+    return Note(
+        record["id"],
+        record["site"],
+        record["text"],
+        tuple(Entity(e["id"], e["type"], e["start"], e["end"]) for e in record["entities"]),
+        tuple(Relation(r["type"], r["head"], r["tail"]) for r in record["relations"]),
+    )
+
+
+def _record(note: Note) -> dict[str, object]:
+    entities = [
+        {
+            "id": e.id,
+            "type": e.type,
+            "start": e.start,
+            "end": e.end,
+            "text": note.text[e.start : e.end],
+        }
+        for e in note.entities
+    ]
+    relations = [{"type": r.type, "head": r.head, "tail": r.tail} for r in note.relations]
+    return {
+        "id": note.id,
+        "site": note.site,
+        "text": note.text,
+        "entities": entities,
+        "relations": relations,
+    }
+
+
+def _json(value: object, *, indent: int | None = None) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, indent=indent)
+    # A lone surrogate is let through here so that reading back refuses it with its place.
+    return (text + "\n").encode("utf-8", "surrogatepass")

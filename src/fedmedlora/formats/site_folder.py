@@ -1,0 +1,106 @@
+"""Site folders: `site.json` and one JSONL file a split, the project's own format.
+
+Reading tells every fault of the folder at once. Writing refuses what reading would refuse, and
+puts each file in its place only when all of it is on the disk.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from fedmedlora.clinical.notes import SiteNotes
+from fedmedlora.errors import Fault, InputError, StoreError
+from fedmedlora.formats.site_files import (
+    DESCRIPTION,
+    SPLITS,
+    notes_file,
+    parse_site,
+    render_site,
+)
+
+_UNFINISHED = ".unfinished"
+
+
+def read_site(folder: Path, *, required: Sequence[str] = ("train", "dev")) -> SiteNotes:
+    """Return the notes of a site folder.
+
+    Args:
+        folder: Holds `site.json` and `train.jsonl`, `dev.jsonl`, `test.jsonl`, `extra.jsonl`.
+        required: The splits that must be there and hold a note.
+
+    Raises:
+        InputError: Anything is wrong; holds every fault of the whole folder.
+    """
+    if not folder.is_dir():
+        raise InputError([Fault(str(folder), "no such folder", "a site folder")])
+    must = {DESCRIPTION, *map(notes_file, required)}
+    files = {}
+    for name in (DESCRIPTION, *map(notes_file, SPLITS)):
+        if name in must or (folder / name).exists():
+            files[name] = _content(folder / name)
+    return parse_site(folder, files, required=required)
+
+
+def write_site(folder: Path, site: SiteNotes, **meta: object) -> None:
+    """Write a site folder that `read_site` reads back to the same values.
+
+    Args:
+        folder: New, empty, or holding nothing but files of the very same notes.
+        site: The notes.
+        meta: More keys for `site.json`, as `role` or `style`.
+
+    Raises:
+        InputError: The notes are not what a site folder may hold, or other files stand there.
+        StoreError: The disk refuses; what stood there before is unharmed.
+    """
+    files = render_site(site, meta)
+    parse_site(folder, files)
+    if faults := list(_strangers(folder, files)):
+        raise InputError(faults)
+    for name, content in files.items():
+        try:
+            _put(folder / name, content)
+        except OSError as error:
+            found = f"'{error.strerror}' on writing"
+            message = f"{folder / name}: found {found}, expected {len(content)} bytes of room"
+            raise StoreError(f"{message}; free the disk and write again") from error
+
+
+def _content(path: Path) -> bytes | Fault:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return Fault(str(path), "no such file", "a file of the site")
+    except OSError as error:
+        return Fault(str(path), f"'{error.strerror}' on reading", "a readable file")
+
+
+def _strangers(folder: Path, files: Mapping[str, bytes]) -> Iterator[Fault]:
+    """Yield a fault for everything in a folder that writing these files would mix with or lose."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        yield Fault(str(folder), "a file", "a folder")
+        return
+    for path in sorted(folder.iterdir()):
+        is_ours = path.name.removesuffix(_UNFINISHED) in files
+        if path.name in files and _content(path) != files[path.name]:
+            expected = "the content that is to be written"
+            yield Fault(str(path), "other content", expected, "choose an empty folder")
+        elif not is_ours:
+            expected = "a folder without other files"
+            yield Fault(str(path), "a file of something else", expected, "choose an empty folder")
+
+
+def _put(path: Path, content: bytes) -> None:
+    """Write a file in one step: after any failure the old one still stands, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(path.name + _UNFINISHED)
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
