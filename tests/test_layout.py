@@ -147,7 +147,7 @@ def test_every_dependency_is_pinned_to_one_version() -> None:
     extras = project["optional-dependencies"].values()
     wanted = project["dependencies"] + [line for extra in extras for line in extra]
     pins = re.findall(
-        r"^([\w.-]+)==([\w.+]+)$", (ROOT / "constraints.txt").read_text("utf-8"), re.M
+        r"^([\w.-]+)==([\w.+]+)$", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE
     )
 
     names = {re.split(r"[\[<>=!~ ]", line)[0] for line in wanted}
