@@ -1,0 +1,1 @@
+"""One experiment: what is asked (config), what came out (store, results)."""

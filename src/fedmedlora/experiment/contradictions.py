@@ -1,0 +1,130 @@
+"""Settings that are each fine but cannot stand together."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fedmedlora.errors import Fault
+from fedmedlora.experiment.schema import FEDERATED_ARMS, NEW_SITE_ARMS, PLUS_ARMS
+
+_Sites = Sequence[Mapping[str, Any]]
+
+
+def contradictions(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]:
+    """Return what does not stand together; a check is left out where a value it needs is faulty.
+
+    Args:
+        values: The values read without fault, by dotted key; `sites` holds a mapping a site.
+        name: What the file is called in errors.
+    """
+    checks: Mapping[Callable[..., list[Fault]], tuple[str, ...]] = {
+        _no_train_site: ("sites",),
+        _site_twice: ("sites",),
+        _several_servers: ("sites",),
+        _quorum_too_high: ("experiment.quorum", "sites"),
+        _no_new_site: ("experiment.arms", "sites"),
+        _nothing_to_join: ("experiment.arms",),
+        _share_too_small: ("aggregation.max_share", "sites"),
+        _no_validation_notes: (
+            "experiment.arms",
+            "aggregation.validation",
+            "aggregation.validation_holdout",
+            "sites",
+        ),
+        _validation_notes_twice: ("aggregation.validation_holdout", "sites"),
+    }
+    return tuple(
+        Fault(f"{name}: {fault.where}", fault.found, fault.expected, fault.advice)
+        for check, needs in checks.items()
+        if values.keys() >= set(needs)
+        for fault in check(*(values[need] for need in needs))
+    )
+
+
+def _no_train_site(sites: _Sites) -> list[Fault]:
+    if _count(sites, "train"):
+        return []
+    advice = "add a [[sites]] with its path"
+    return [Fault("[[sites]]", "no site that trains", 'one with role = "train"', advice)]
+
+
+def _site_twice(sites: _Sites) -> list[Fault]:
+    first: dict[Path, int] = {}
+    faults = []
+    for index, site in enumerate(sites):
+        before = first.setdefault(site["path"], index)
+        if before != index:
+            found = f"the folder of [[sites]][{before}] again"
+            faults.append(Fault(f"[[sites]][{index}].path", found, "each folder once"))
+    return faults
+
+
+def _several_servers(sites: _Sites) -> list[Fault]:
+    count = _count(sites, "server")
+    if count <= 1:
+        return []
+    found = f'{count} sites with role = "server"'
+    return [Fault("[[sites]]", found, "one at most", "put the server's notes in one folder")]
+
+
+def _quorum_too_high(quorum: int, sites: _Sites) -> list[Fault]:
+    count = _count(sites, "train")
+    if quorum <= count or not count:
+        return []
+    expected = f"at most the number of sites that train, {count}"
+    return [Fault("[experiment].quorum", str(quorum), expected)]
+
+
+def _no_new_site(arms: Sequence[str], sites: _Sites) -> list[Fault]:
+    wanting = _among(arms, NEW_SITE_ARMS)
+    if not wanting or _count(sites, "new_site"):
+        return []
+    advice = 'add a [[sites]] with role = "new_site" or leave these arms out'
+    found = f"{wanting} without a new site"
+    return [Fault("[experiment].arms", found, "a new site for these arms", advice)]
+
+
+def _nothing_to_join(arms: Sequence[str]) -> list[Fault]:
+    wanting = _among(arms, ("adapted", "joined"))
+    if not wanting or _among(arms, FEDERATED_ARMS):
+        return []
+    expected = f"one of {', '.join(FEDERATED_ARMS)} beside it"
+    found = f"{wanting} without a federated arm"
+    return [Fault("[experiment].arms", found, expected, "a new site starts from its adapter")]
+
+
+def _share_too_small(max_share: float, sites: _Sites) -> list[Fault]:
+    count = _count(sites, "train")
+    if not count or max_share >= 1 / count:
+        return []
+    expected = f"at least 1/{count}"
+    advice = f"shares of {count} sites must sum to 1"
+    return [Fault("[aggregation].max_share", str(max_share), expected, advice)]
+
+
+def _no_validation_notes(
+    arms: Sequence[str], validation: str, holdout: float, sites: _Sites
+) -> list[Fault]:
+    wanting = _among(arms, PLUS_ARMS)
+    if not wanting or validation != "server" or holdout > 0 or _count(sites, "server"):
+        return []
+    found = f'"server" for {wanting}, but no notes at the server'
+    expected = "notes to score the sites' adapters on"
+    advice = 'add a [[sites]] with role = "server", or set validation_holdout, or use "peers"'
+    return [Fault("[aggregation].validation", found, expected, advice)]
+
+
+def _validation_notes_twice(holdout: float, sites: _Sites) -> list[Fault]:
+    if holdout == 0 or not _count(sites, "server"):
+        return []
+    found = f'{holdout} beside a site with role = "server"'
+    expected = "one source of the server's notes"
+    return [Fault("[aggregation].validation_holdout", found, expected, "leave one of them out")]
+
+
+def _count(sites: _Sites, role: str) -> int:
+    return sum(site["role"] == role for site in sites)
+
+
+def _among(arms: Sequence[str], names: Sequence[str]) -> str:
+    return ", ".join(arm for arm in arms if arm in names)

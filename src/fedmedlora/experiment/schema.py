@@ -1,0 +1,167 @@
+"""What can stand in an experiment: sections, keys, types, rules, and the only place of defaults."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal, get_args
+
+from fedmedlora.experiment.toml_values import Rule, above, at_least, at_most, below
+from fedmedlora.sites import SiteRole, is_site_name
+
+ArmName = Literal[
+    "zero_shot",
+    "single_site",
+    "centralised",
+    "fed_medlora",
+    "fed_medlora_plus",
+    "fed_medlora_plus_released",
+    "local_only",
+    "adapted",
+    "joined",
+]
+ARM_NAMES: tuple[ArmName, ...] = get_args(ArmName)
+FEDERATED_ARMS: tuple[ArmName, ...] = (
+    "fed_medlora",
+    "fed_medlora_plus",
+    "fed_medlora_plus_released",
+)
+PLUS_ARMS: tuple[ArmName, ...] = ("fed_medlora_plus", "fed_medlora_plus_released")
+NEW_SITE_ARMS: tuple[ArmName, ...] = ("local_only", "adapted", "joined")
+
+_Count = Annotated[int, at_least(1)]
+_NAME = Rule(
+    "of at most 63 characters a-z, 0-9, '_' and '-', a letter or digit first", is_site_name
+)
+_EACH_ONCE = Rule(
+    "with at least one item and none twice", lambda items: 0 < len(items) == len(set(items))
+)
+_TAGGING = Rule('that works today, which is "tagging"', lambda name: name == "tagging")
+_LOCAL = Rule('that works today, which is "local"', lambda name: name == "local")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lora:
+    """The low-rank adapter that is trained on the base model."""
+
+    rank: _Count = 16
+    alpha: _Count = 64
+    dropout: Annotated[float, at_least(0), below(1)] = 0.0
+    target_modules: Literal["all-linear"] | Annotated[tuple[str, ...], _EACH_ONCE] = "all-linear"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """The base model and the form in which it answers.
+
+    Attributes:
+        base: "minilm", a hub name, or a folder; a folder begins with "." or "/", and one that
+            begins with "." is looked for beside the experiment's file.
+        window_tokens: Longest stretch of a note the model reads at once.
+    """
+
+    base: str
+    formulation: Annotated[str, _TAGGING] = "tagging"
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    window_tokens: Annotated[int, at_least(8)] = 128
+    lora: Lora = field(default_factory=Lora)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """How a site trains in one round.
+
+    Attributes:
+        epochs: Passes over the site's notes in one round.
+        head_learning_rate: Of the tagging head; None is the same as `learning_rate`.
+        warmup: Share of all steps in which the learning rate rises.
+    """
+
+    epochs: _Count = 1
+    batch_size: _Count = 16
+    learning_rate: Annotated[float, above(0)] = 1e-3
+    head_learning_rate: Annotated[float, above(0)] | None = None
+    warmup: Annotated[float, at_least(0), below(1)] = 0.05
+    weight_decay: Annotated[float, at_least(0)] = 0.0
+    max_gradient_norm: Annotated[float, above(0)] = 1.0
+    num_threads: _Count = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aggregation:
+    """How the sites' shares come about.
+
+    Attributes:
+        validation: Who scores the sites' adapters: the server on its own notes, or the others.
+        validation_holdout: Share of each training site's notes set aside for the server.
+        max_share: No site gets more than this part of the sum.
+    """
+
+    validation: Literal["server", "peers"] = "server"
+    validation_holdout: Annotated[float, at_least(0), below(0.5)] = 0.0
+    size_exponent: Annotated[float, at_least(0)] = 0.5
+    loss_temperature: Annotated[float, at_least(0)] = 1.0
+    shift_temperature: Annotated[float, at_least(0)] = 1.0
+    max_share: Annotated[float, above(0), at_most(1)] = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """How much is scored, and how often the bootstrap draws.
+
+    Attributes:
+        round_notes: Dev notes a site scored after each round.
+        final_notes: At most so many notes a site scored at the end.
+        replicates: Bootstrap draws behind each interval.
+        drawn_notes: Notes of public sites that the report shows.
+    """
+
+    round_notes: _Count = 8
+    final_notes: _Count = 100
+    replicates: _Count = 1000
+    drawn_notes: Annotated[int, at_least(0)] = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineChoice:
+    """Where the rounds run."""
+
+    name: Annotated[str, _LOCAL] = "local"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteEntry:
+    """One site: its folder (absolute), its part, and limits on its training notes (None: all)."""
+
+    path: Path
+    role: SiteRole = "train"
+    max_notes: _Count | None = None
+    max_sentences: _Count | None = None
+    max_heads: _Count | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Experiment:
+    """Everything a run is told; the scalars are the keys of `[experiment]`.
+
+    Attributes:
+        patience: Rounds without a better score before an arm stops.
+        quorum: Fewest sites with a usable update for a round to count.
+        new_site_rounds: Rounds in which a new site trains alone or joins.
+    """
+
+    name: Annotated[str, _NAME]
+    rounds: _Count
+    arms: Annotated[tuple[ArmName, ...], _EACH_ONCE]
+    seed: Annotated[int, at_least(0)] = 0
+    patience: _Count = 2
+    quorum: _Count = 1
+    new_site_rounds: _Count = 2
+    model: Model
+    training: Training
+    aggregation: Aggregation
+    evaluation: Evaluation
+    engine: EngineChoice
+    sites: tuple[SiteEntry, ...]
+
+    def sites_of(self, role: SiteRole) -> tuple[SiteEntry, ...]:
+        """Return the sites that play a part, in the file's order."""
+        return tuple(site for site in self.sites if site.role == role)

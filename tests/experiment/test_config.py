@@ -1,0 +1,431 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fedmedlora.errors import InputError
+from fedmedlora.experiment.config import (
+    Experiment,
+    Lora,
+    SiteEntry,
+    changed_keys,
+    parse_experiment,
+    read_experiment,
+    settings,
+)
+
+SMALLEST = """
+[experiment]
+name = "demo"
+rounds = 3
+arms = ["zero_shot", "fed_medlora"]
+
+[model]
+base = "minilm"
+
+[[sites]]
+path = "heart"
+
+[[sites]]
+path = "bones"
+"""
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    for site in ("heart", "bones", "new", "server"):
+        (tmp_path / site).mkdir()
+
+    def write_text(text: str) -> Path:
+        path = tmp_path / "demo.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_text
+
+
+def faults(path: Path) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        read_experiment(path)
+    return [str(fault).replace(f"{path}", "demo.toml") for fault in caught.value.faults]
+
+
+def with_line(line: str, *, after: str) -> str:
+    return SMALLEST.replace(after, f"{after}\n{line}")
+
+
+def test_what_is_left_out_has_the_defaults(write: Write) -> None:
+    experiment = read_experiment(write(SMALLEST))
+
+    assert (experiment.name, experiment.rounds, experiment.seed) == ("demo", 3, 0)
+    assert (experiment.patience, experiment.quorum, experiment.new_site_rounds) == (2, 1, 2)
+    assert experiment.model.lora == Lora(
+        rank=16, alpha=64, dropout=0.0, target_modules="all-linear"
+    )
+    assert experiment.training.learning_rate == 1e-3
+    assert experiment.training.head_learning_rate is None
+    assert experiment.aggregation.size_exponent == 0.5
+    assert experiment.evaluation.replicates == 1000
+    assert experiment.engine.name == "local"
+
+
+def test_what_is_written_is_read(write: Write) -> None:
+    text = SMALLEST.replace('base = "minilm"', 'base = "minilm"\nlora = {rank = 4, dropout = 0.1}')
+    text += 'role = "train"\nmax_notes = 7\n[training]\nhead_learning_rate = 1\n'
+
+    experiment = read_experiment(write(text))
+
+    assert experiment.model.lora == Lora(rank=4, alpha=64, dropout=0.1)
+    assert experiment.sites[1].max_notes == 7
+    assert experiment.training.head_learning_rate == 1.0
+    assert type(experiment.training.head_learning_rate) is float
+
+
+def test_target_modules_may_be_a_list(write: Write) -> None:
+    text = with_line('lora = {target_modules = ["query", "value"]}', after='base = "minilm"')
+
+    assert read_experiment(write(text)).model.lora.target_modules == ("query", "value")
+
+
+def test_site_paths_start_from_the_folder_of_the_file(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(SMALLEST)
+    monkeypatch.chdir(tmp_path.parent)
+
+    experiment = read_experiment(Path(tmp_path.name) / "demo.toml")
+
+    assert [site.path for site in experiment.sites] == [tmp_path / "heart", tmp_path / "bones"]
+
+
+def test_sites_are_found_by_role(write: Write, tmp_path: Path) -> None:
+    text = SMALLEST + '[[sites]]\npath = "new"\nrole = "new_site"\n'
+
+    experiment = read_experiment(write(text))
+
+    assert experiment.sites_of("new_site") == (SiteEntry(path=tmp_path / "new", role="new_site"),)
+    assert len(experiment.sites_of("train")) == 2
+    assert experiment.sites_of("server") == ()
+
+
+def test_a_base_that_begins_with_a_point_is_a_folder_beside_the_file(
+    write: Write, tmp_path: Path
+) -> None:
+    text = SMALLEST.replace('"minilm"', '"./model"')
+
+    assert faults(write(text)) == [
+        (
+            f"demo.toml: [model].base: found no folder {tmp_path}/model, "
+            "expected the folder of a base model"
+        )
+    ]
+    (tmp_path / "model").mkdir()
+    assert read_experiment(write(text)).model.base == f"{tmp_path}/model"
+
+
+def test_every_fault_is_told_at_once(write: Write) -> None:
+    text = SMALLEST.replace("rounds = 3", 'rounds = "3"\npatiens = 1').replace("bones", "gone")
+    text += "[training]\nepochs = 0\n"
+
+    found = faults(write(text))
+
+    assert [fault.split(": found")[0] for fault in found] == [
+        "demo.toml: [experiment].patiens",
+        "demo.toml: [experiment].rounds",
+        "demo.toml: [training].epochs",
+        "demo.toml: [[sites]][1].path",
+    ]
+
+
+def test_bad_syntax_is_told_with_its_line(write: Write) -> None:
+    # Line 1 is empty, [experiment] stands in line 2, name in line 3, rounds in line 4.
+    found = faults(write(SMALLEST.replace("rounds = 3", "rounds = ")))
+
+    assert found == ["demo.toml:4: found invalid value, expected TOML; correct this line"]
+
+
+def test_bad_syntax_at_the_end_is_told_with_the_last_line(write: Write) -> None:
+    found = faults(write("[experiment]\nname ="))
+
+    assert found[0].startswith("demo.toml:2: found")
+
+
+@pytest.mark.parametrize("content", [None, b'name = "\xff"'])
+def test_a_file_that_cannot_be_read_is_an_input_error(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "demo.toml"
+    if content is not None:
+        path.write_bytes(content)
+
+    assert len(faults(path)) == 1
+
+
+def test_an_empty_file_lacks_what_has_no_default(write: Write) -> None:
+    found = faults(write(""))
+
+    assert [fault.split(": found")[0] for fault in found] == [
+        "demo.toml: [experiment].name",
+        "demo.toml: [experiment].rounds",
+        "demo.toml: [experiment].arms",
+        "demo.toml: [model].base",
+        "demo.toml: [[sites]]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "after", "fault"),
+    [
+        (
+            "sead = 1",
+            "rounds = 3",
+            (
+                "[experiment].sead: found an unknown key, expected one of name, rounds, arms, seed, "
+                "patience, quorum, new_site_rounds; did you mean seed?"
+            ),
+        ),
+        (
+            "[trainings]\nepochs = 1",
+            'base = "minilm"',
+            (
+                "trainings: found an unknown key, expected one of experiment, model, training, "
+                "aggregation, evaluation, engine, sites; did you mean training?"
+            ),
+        ),
+        (
+            "seed = true",
+            "rounds = 3",
+            "[experiment].seed: found true, expected a whole number of at least 0",
+        ),
+        (
+            "seed = 1.0",
+            "rounds = 3",
+            "[experiment].seed: found 1.0, expected a whole number of at least 0",
+        ),
+        (
+            "[training]\nlearning_rate = true",
+            'base = "minilm"',
+            "[training].learning_rate: found true, expected a number above 0",
+        ),
+        (
+            "[training]\nlearning_rate = inf",
+            'base = "minilm"',
+            "[training].learning_rate: found Infinity, expected a number above 0",
+        ),
+        (
+            "[training]\nlearning_rate = 0.0",
+            'base = "minilm"',
+            "[training].learning_rate: found 0.0, expected a number above 0",
+        ),
+        (
+            "[aggregation]\nvalidation_holdout = 0.5",
+            'base = "minilm"',
+            (
+                "[aggregation].validation_holdout: found 0.5, "
+                "expected a number of at least 0 and below 0.5"
+            ),
+        ),
+        (
+            "lora = {rank = 0}",
+            'base = "minilm"',
+            "[model].lora.rank: found 0, expected a whole number of at least 1",
+        ),
+        (
+            "lora = 16",
+            'base = "minilm"',
+            "[model].lora: found 16, expected a table of keys and values",
+        ),
+        (
+            'lora = {target_modules = "query"}',
+            'base = "minilm"',
+            (
+                '[model].lora.target_modules: found "query", expected "all-linear" or '
+                "a list, each item a text in quotes with at least one item and none twice"
+            ),
+        ),
+        (
+            'formulation = "markup"',
+            'base = "minilm"',
+            (
+                '[model].formulation: found "markup", '
+                'expected a text in quotes that works today, which is "tagging"'
+            ),
+        ),
+        (
+            '[engine]\nname = "nvflare"',
+            'base = "minilm"',
+            (
+                '[engine].name: found "nvflare", '
+                'expected a text in quotes that works today, which is "local"'
+            ),
+        ),
+        (
+            'role = "extern"',
+            'path = "bones"',
+            (
+                '[[sites]][1].role: found "extern", expected one of "train", "external", "new_site", '
+                '"server"; did you mean external?'
+            ),
+        ),
+        (
+            "max_notes = 0",
+            'path = "bones"',
+            "[[sites]][1].max_notes: found 0, expected a whole number of at least 1",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_key(
+    write: Write, line: str, after: str, fault: str
+) -> None:
+    assert faults(write(with_line(line, after=after))) == [f"demo.toml: {fault}"]
+
+
+@pytest.mark.parametrize(
+    ("arms", "fault"),
+    [
+        (
+            '["fed_medlorra"]',
+            (
+                '[experiment].arms[0]: found "fed_medlorra", expected one of "zero_shot", '
+                '"single_site", "centralised", "fed_medlora", "fed_medlora_plus", '
+                '"fed_medlora_plus_released", "local_only", "adapted", "joined"; '
+                "did you mean fed_medlora?"
+            ),
+        ),
+        ("[]", "[experiment].arms: found [], expected a list, each item one of "),
+        ('["zero_shot", "zero_shot"]', "[experiment].arms: found "),
+        ('"zero_shot"', '[experiment].arms: found "zero_shot", expected a list'),
+    ],
+)
+def test_arms_are_known_and_each_stands_once(write: Write, arms: str, fault: str) -> None:
+    found = faults(write(SMALLEST.replace('["zero_shot", "fed_medlora"]', arms)))
+
+    assert len(found) == 1
+    assert found[0].startswith(f"demo.toml: {fault}")
+
+
+@pytest.mark.parametrize(
+    ("name", "good"), [("demo-2", True), ("Demo", False), ("", False), ("-a", False)]
+)
+def test_the_name_can_stand_in_file_names(write: Write, name: str, good: bool) -> None:
+    path = write(SMALLEST.replace('"demo"', f'"{name}"'))
+
+    if good:
+        assert read_experiment(path).name == name
+    else:
+        assert faults(path)[0].startswith(f'demo.toml: [experiment].name: found "{name}"')
+
+
+def test_sites_that_are_no_tables_are_refused(write: Write) -> None:
+    text = 'sites = ["heart"]\n' + SMALLEST.split("[[sites]]", maxsplit=1)[0]
+
+    assert faults(write(text)) == [
+        'demo.toml: sites: found ["heart"], expected tables that begin with [[sites]]'
+    ]
+
+
+def test_the_same_folder_twice_is_refused(write: Write) -> None:
+    found = faults(write(SMALLEST.replace('"bones"', '"bones/../heart"')))
+
+    assert found == [
+        (
+            "demo.toml: [[sites]][1].path: found the folder of [[sites]][0] again, "
+            "expected each folder once"
+        )
+    ]
+
+
+PLUS = SMALLEST.replace('"fed_medlora"]', '"fed_medlora_plus"]')
+SERVER = '[[sites]]\npath = "server"\nrole = "server"\n'
+NEW_SITE = '[[sites]]\npath = "new"\nrole = "new_site"\n'
+HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (PLUS, "[aggregation].validation"),
+        (PLUS.replace("_plus", "_plus_released"), "[aggregation].validation"),
+        (PLUS + SERVER + HOLDOUT, "[aggregation].validation_holdout"),
+        (PLUS + SERVER + SERVER.replace('"server"\nrole', '"new"\nrole'), "[[sites]]"),
+        (SMALLEST.replace("path", 'role = "external"\npath'), "[[sites]]"),
+        (SMALLEST + "[aggregation]\nmax_share = 0.49\n", "[aggregation].max_share"),
+        (SMALLEST.replace("rounds = 3", "rounds = 3\nquorum = 3"), "[experiment].quorum"),
+        (SMALLEST.replace('"zero_shot"', '"local_only"'), "[experiment].arms"),
+        (SMALLEST.replace('"zero_shot"', '"adapted"'), "[experiment].arms"),
+        (SMALLEST.replace('"zero_shot"', '"joined"'), "[experiment].arms"),
+        (SMALLEST.replace('"fed_medlora"', '"joined"') + NEW_SITE, "[experiment].arms"),
+        (SMALLEST.replace('"fed_medlora"', '"adapted"') + NEW_SITE, "[experiment].arms"),
+    ],
+)
+def test_settings_that_cannot_stand_together_are_refused(write: Write, text: str, key: str) -> None:
+    found = faults(write(text))
+
+    assert len(found) == 1
+    assert found[0].startswith(f"demo.toml: {key}: found ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLUS + SERVER,
+        PLUS + HOLDOUT,
+        PLUS + '[aggregation]\nvalidation = "peers"\n',
+        SMALLEST + "[aggregation]\nmax_share = 0.5\n",
+        SMALLEST.replace("rounds = 3", "rounds = 3\nquorum = 2"),
+        SMALLEST.replace('"fed_medlora"', '"local_only"') + NEW_SITE,
+        SMALLEST.replace('"zero_shot"', '"joined", "adapted"') + NEW_SITE,
+    ],
+)
+def test_settings_that_can_stand_together_are_read(write: Write, text: str) -> None:
+    assert isinstance(read_experiment(write(text)), Experiment)
+
+
+def test_a_faulty_value_does_not_hide_a_contradiction_of_others(write: Write) -> None:
+    found = faults(write(PLUS.replace("rounds = 3", "rounds = 0")))
+
+    assert [fault.split(": found")[0] for fault in found] == [
+        "demo.toml: [experiment].rounds",
+        "demo.toml: [aggregation].validation",
+    ]
+
+
+def test_parsing_a_text_does_not_look_for_folders(tmp_path: Path) -> None:
+    experiment = parse_experiment(SMALLEST, name="copy.toml", folder=tmp_path / "gone")
+
+    assert experiment.sites[0].path == tmp_path / "gone" / "heart"
+
+
+def test_changed_keys_are_named_with_dots(write: Write, tmp_path: Path) -> None:
+    before = read_experiment(write(SMALLEST))
+    after = replace(
+        before,
+        rounds=4,
+        model=replace(before.model, lora=Lora(rank=8)),
+        sites=(before.sites[0], SiteEntry(path=tmp_path / "new"), before.sites[1]),
+    )
+
+    assert changed_keys(before, before) == []
+    assert changed_keys(before, after) == [
+        "experiment.rounds",
+        "model.lora.rank",
+        "sites[1].path",
+        "sites[2].path",
+        "sites[2].role",
+        "sites[2].max_notes",
+        "sites[2].max_sentences",
+        "sites[2].max_heads",
+    ]
+
+
+def test_two_spellings_of_one_experiment_have_the_same_settings(write: Write) -> None:
+    before = read_experiment(write(SMALLEST))
+    text = SMALLEST.replace('"heart"', '"./bones/../heart"')
+
+    after = read_experiment(write("# a comment\n" + text + "[training]\nlearning_rate = 0.001\n"))
+
+    assert changed_keys(before, after) == []
+    assert settings(before) == settings(after)
