@@ -131,14 +131,16 @@ def test_the_algorithm_runs_without_torch() -> None:
     light = [
         "fedmedlora." + ".".join(path.with_suffix("").parts)
         for path in TREES
-        if path.name != "__init__.py" and not MODELS & FOREIGN.get(package_of(path), set()) - ARRAYS
+        if path.stem not in {"__init__", "__main__"}
+        and not MODELS & FOREIGN.get(package_of(path), set()) - ARRAYS
     ]
     program = f"import sys, {', '.join(light)}; print(*sys.modules)"
 
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
 
+    assert done.returncode == 0, done.stderr
     assert set(done.stdout.split()) & (MODELS - ARRAYS) == set()
 
 
