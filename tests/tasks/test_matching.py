@@ -36,7 +36,7 @@ def by_definition(gold: Sequence[Span], predicted: Sequence[Span]) -> int:
     """Take the best pair of all that are left, until none overlaps."""
     left, right, matches = list(gold), list(predicted), 0
     while pairs := [(g, p) for g in left for p in right if shared(g, p)]:
-        g, p = min(pairs, key=lambda pair: (-shared(*pair), *sorted(pair)))
+        g, p = min(pairs, key=lambda pair: (-shared(*pair), *pair))
         left.remove(g)
         right.remove(p)
         matches += 1

@@ -46,9 +46,7 @@ def _largest_first(gold: Sequence[Finding], predicted: Sequence[Finding]) -> int
     for g, p in _meeting(gold, predicted):
         overlap = _overlap(gold[g], predicted[p])
         if overlap:
-            # The pair is ordered by itself, not by side, so that neither side has precedence.
-            first, second = sorted((gold[g], predicted[p]))
-            pairs.append((-overlap, first, second, g, p))
+            pairs.append((-overlap, gold[g], predicted[p], g, p))
     used_gold: set[int] = set()
     used_predicted: set[int] = set()
     for *_, g, p in sorted(pairs):
