@@ -1,0 +1,132 @@
+"""Looking into results.json: which arms and sites there are, what they are called, what they score.
+
+A score that is missing, null or not finite is None; no score is ever made up.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from fedmedlora.reporting.quantities import defined
+
+Json = Mapping[str, Any]
+
+METRICS = {
+    "ner_strict_f1": ("ner", "strict", "Entities, strict"),
+    "ner_lenient_f1": ("ner", "lenient", "Entities, lenient"),
+    "re_gold_strict_f1": ("re_gold", "strict", "Relations of given heads, strict"),
+    "re_strict_f1": ("re", "strict", "Relations end to end, strict"),
+}
+STATISTICS = {
+    "mean": "Mean",
+    "min": "Lowest",
+    "harmonic_mean": "Harmonic mean",
+    "std": "Std. dev.",
+}
+
+_TITLES = {
+    "zero_shot": "Zero-shot",
+    "centralised": "Centralised",
+    "fed_medlora": "Fed-MedLoRA",
+    "fed_medlora_plus": "Fed-MedLoRA+",
+    "fed_medlora_plus_released": "Fed-MedLoRA+ as released",
+    "mean_single_site": "Average site alone",
+    "best_single_site": "Best site alone",
+}
+_SITE_TITLES = {
+    "single_site": "{} alone",
+    "local_only": "Local only at {}",
+    "adapted": "Adapted at {}",
+    "joined": "{} joins the federation",
+}
+_COLOURS = {"zero_shot": "arm-zero", "single_site": "arm-single", "centralised": "arm-central"}
+_NEW_SITE_COLOURS = {"local_only": "arm-local", "adapted": "arm-adapted", "joined": "arm-joined"}
+_NUM_FEDERATED_COLOURS = 4
+
+
+def arms_of(results: Json, *kinds: str) -> list[Json]:
+    """Return the arms of these kinds, in the order of the results."""
+    return [arm for arm in results.get("arms", ()) if arm.get("kind") in kinds]
+
+
+def compared(results: Json) -> list[Json]:
+    """Return the arms that stand side by side on the training sites, from none to all notes."""
+    kinds = ("zero_shot", "single_site", "centralised", "federated")
+    return [arm for kind in kinds for arm in arms_of(results, kind)]
+
+
+def sites_of(results: Json, *roles: str) -> list[str]:
+    """Return the names of the sites that play one of these roles."""
+    return [site["name"] for site in results.get("sites", ()) if site.get("role") in roles]
+
+
+def title(name: str) -> str:
+    """Return what a person calls an arm."""
+    form, _, site = name.partition(":")
+    if site and form in _SITE_TITLES:
+        return _SITE_TITLES[form].format(site)
+    return _TITLES.get(name, name)
+
+
+def metric_title(metric: str) -> str:
+    """Return what a person calls a metric."""
+    return METRICS[metric][2] if metric in METRICS else metric
+
+
+def colour(results: Json, arm: Json) -> str:
+    """Return the style class of an arm's own colour."""
+    if arm.get("kind") == "federated":
+        names = [a["name"] for a in arms_of(results, "federated")]
+        return f"arm-fed{names.index(arm['name']) % _NUM_FEDERATED_COLOURS + 1}"
+    if arm.get("kind") == "new_site":
+        return _NEW_SITE_COLOURS.get(arm["name"].partition(":")[0], "arm-zero")
+    return _COLOURS.get(arm.get("kind", ""), "arm-zero")
+
+
+def f1(scores: Json | None, metric: str = "ner_strict_f1") -> float | None:
+    """Return one F1 of a site's scores."""
+    part, mode, _ = METRICS[metric]
+    return defined(_cell(scores, part, mode).get("f1"))
+
+
+def interval_of(scores: Json | None, metric: str = "ner_strict_f1") -> Sequence[float] | None:
+    """Return the 95 % interval of one F1 of a site's scores."""
+    part, mode, _ = METRICS[metric]
+    return _cell(scores, part, mode).get("ci95")
+
+
+def _cell(scores: Json | None, part: str, mode: str) -> Json:
+    return ((scores or {}).get(part) or {}).get(mode) or {}
+
+
+def final_f1(arm: Json, site: str, metric: str = "ner_strict_f1") -> float | None:
+    """Return one F1 of an arm's final evaluation at a site."""
+    return f1(arm.get("final", {}).get(site), metric)
+
+
+def summary(arm: Json, metric: str = "ner_strict_f1", statistic: str = "mean") -> float | None:
+    """Return one statistic over the training sites."""
+    return defined((arm.get("summary", {}).get(metric) or {}).get(statistic))
+
+
+def best(arms: Iterable[Json], metric: str = "ner_strict_f1") -> Json | None:
+    """Return the arm with the highest mean over the training sites, the first of equals."""
+    scored = [(arm, summary(arm, metric)) for arm in arms]
+    known = [(mean, arm) for arm, mean in scored if mean is not None]
+    return max(known, key=lambda pair: pair[0])[1] if known else None
+
+
+def mean(values: Iterable[float | None]) -> float | None:
+    """Return the plain mean of the defined values."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def evaluations(arm: Json, site: str, metric: str = "ner_strict_f1") -> tuple[float | None, ...]:
+    """Return one F1 at a site after each round."""
+    return tuple(f1(r.get("evaluation", {}).get(site), metric) for r in arm.get("rounds", ()))
+
+
+def bytes_sent(arm: Json) -> int | None:
+    """Return the bytes an arm's rounds sent up and down; None where nothing was recorded."""
+    maps = [r.get(way) or {} for r in arm.get("rounds", ()) for way in ("bytes_up", "bytes_down")]
+    return sum(sum(sent.values()) for sent in maps) if any(maps) else None

@@ -1,0 +1,134 @@
+"""The one paragraph everybody reads, made of figures and said in plain words."""
+
+from collections.abc import Sequence
+
+from fedmedlora.reporting import arms
+from fedmedlora.reporting.arms import Json
+from fedmedlora.reporting.markup import Html, element, join, text, words
+from fedmedlora.reporting.quantities import UNDEFINED, decimal, defined, percent, points, show
+
+_NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
+
+
+def headline(results: Json) -> Html:
+    """Return what the run showed, best federated arm first, with the figures it rests on."""
+    sites = arms.sites_of(results, "train")
+    federated = arms.arms_of(results, "federated")
+    lead = arms.best(federated)
+    if lead is None:
+        return words("p", "This run holds no scored federated arm.", class_="headline")
+    said = [
+        f"{_number(len(sites))} sites trained one model together without sharing a note.",
+        _reached(lead, federated),
+        _against(results, lead),
+        *_outside(results, lead),
+    ]
+    return words("p", " ".join(filter(None, said)), class_="headline")
+
+
+def _number(value: int) -> str:
+    return _NUMBERS[value] if value < len(_NUMBERS) else str(value)
+
+
+def _reached(lead: Json, federated: Sequence[Json]) -> str:
+    chosen = f", the higher of {len(federated)} weightings," if len(federated) > 1 else ""
+    mean, lowest = arms.summary(lead), arms.summary(lead, statistic="min")
+    return (
+        f"With {arms.title(lead['name'])}{chosen} it finds entities with a strict F1 of "
+        f"{decimal(mean)} on average over these sites, and {decimal(lowest)} at the weakest."
+    )
+
+
+def _against(results: Json, lead: Json) -> str:
+    mean = arms.summary(lead)
+    alone = arms.arms_of(results, "single_site")
+    best = arms.best(alone)
+    clauses = [
+        _difference(mean, arms.summary(best) if best else None, _best_words(best)),
+        _difference(mean, arms.mean(arms.summary(a) for a in alone), "the average site alone"),
+        _difference(
+            mean,
+            arms.mean(arms.summary(a) for a in arms.arms_of(results, "centralised")),
+            "training on all notes in one place",
+        ),
+    ]
+    return _sentence("That is ", [clause for clause in clauses if clause])
+
+
+def _best_words(best: Json | None) -> str:
+    site = best["name"].partition(":")[2] if best else ""
+    return f"the best site alone ({site})"
+
+
+def _difference(value: float | None, other: float | None, against: str) -> str:
+    if value is None or other is None:
+        return ""
+    gap = value - other
+    size = points(abs(gap)).removeprefix("+")
+    if size == "0.0":
+        return f"level with {against}"
+    return f"{size} points {'above' if gap > 0 else 'below'} {against}"
+
+
+def _sentence(start: str, clauses: Sequence[str]) -> str:
+    if not clauses:
+        return ""
+    *first, last = clauses
+    return f"{start}{', '.join(first)}{' and ' if first else ''}{last}."
+
+
+def _outside(results: Json, lead: Json) -> list[str]:
+    said = []
+    for site in arms.sites_of(results, "external"):
+        value = arms.final_f1(lead, site)
+        if value is None:
+            continue
+        alone = [arms.final_f1(a, site) for a in arms.arms_of(results, "single_site")]
+        best = max((score for score in alone if score is not None), default=None)
+        clause = _difference(value, best, "the best site alone there")
+        said.append(
+            f"At {site}, which took no part, it scores {decimal(value)}"
+            f"{', ' if clause else ''}{clause}."
+        )
+    return said
+
+
+def key_figures(results: Json) -> Html:
+    """Return the handful of figures to remember, as a list of terms."""
+    lead = arms.best(arms.arms_of(results, "federated"))
+    mean = arms.summary(lead) if lead else None
+    best = arms.best(arms.arms_of(results, "single_site"))
+    central = arms.best(arms.arms_of(results, "centralised"))
+    saving = defined(results.get("communication", {}).get("saving"))
+    figures = [
+        (decimal(mean), "strict entity F1, mean over training sites"),
+        (_gap(mean, best), "points against the best site alone"),
+        (_gap(mean, central), "points against all notes in one place"),
+        (percent(saving), "less sent than with the whole model"),
+    ]
+    return element(
+        "dl",
+        *(
+            element("div", words("dt", label), element("dd", show(figure)))
+            for figure, label in figures
+        ),
+        class_="key-figures",
+    )
+
+
+def _gap(mean: float | None, other: Json | None) -> str:
+    value = arms.summary(other) if other else None
+    return UNDEFINED if mean is None or value is None else points(mean - value)
+
+
+def introduction(results: Json) -> Html:
+    """Return the experiment's name and what kind of page this is."""
+    seed = results.get("seed", UNDEFINED)
+    name = results.get("experiment", "unnamed")
+    return join(
+        [
+            element("p", text("Fed-MedLoRA · report of a run"), class_="kicker"),
+            words("h1", str(name)),
+            words("p", f"Seed {seed}. Every figure on this page comes from the run's record."),
+        ]
+    )

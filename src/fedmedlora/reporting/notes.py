@@ -1,0 +1,233 @@
+"""A note with gold and predicted findings drawn into its text.
+
+Each span is an underline in a lane of its own, so that nested and crossing spans stay readable, and
+a small label where it ends. Three signs tell the states apart without colour: found (solid line,
+✓), missed (dashed line, ○), extra (dotted line, +). A relation is a label on its tail that names
+the number of its head.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from fedmedlora.reporting.arms import Json, title
+from fedmedlora.reporting.markup import (
+    Cell,
+    Heading,
+    Html,
+    Rows,
+    details,
+    element,
+    hidden,
+    join,
+    table,
+    text,
+    words,
+)
+
+STATES = {"found": "✓", "missed": "○", "extra": "+"}
+_MEANING = {
+    "found": "in gold and predicted, boundaries and type alike",
+    "missed": "in gold only",
+    "extra": "predicted only",
+}
+_MAIN_TYPES = frozenset({"problem", "treatment", "test", "drug"})
+
+Span = tuple[int, int, str]
+"""Start, end (characters of the note, end exclusive) and type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A span with its label.
+
+    Attributes:
+        label: Type, and number of the entity or of the heads it belongs to.
+        kind: `entity` or `link`.
+    """
+
+    span: Span
+    state: str
+    label: str
+    kind: str
+
+
+def drawn_note(note: Json) -> Html:
+    """Return one note as a figure: its text marked up, and the same as a list.
+
+    Raises:
+        ValueError: A span lies outside the text.
+    """
+    numbers = _numbers(note)
+    marks = [*_entities(note, numbers), *_links(note, numbers)]
+    body = note["text"]
+    for mark in marks:
+        _require_inside(mark.span, body)
+    lanes = _lanes([mark.span for mark in marks])
+    label = f"Note {note['note_id']} of {note['site']}, read by {title(note['arm'])}"
+    return element(
+        "figure",
+        element("figcaption", text(label), element("span", _tally(marks), class_="tally")),
+        element(
+            "div",
+            _marked(body, marks, lanes),
+            class_=f"note lanes{min(max(lanes, default=0), 4)}",
+            role="region",
+            aria_label=label,
+            tabindex="0",
+        ),
+        details("The same as a list", _listed(label, body, marks)),
+        class_="drawn",
+    )
+
+
+def legend() -> Html:
+    """Return what lines, signs and numbers mean."""
+    items = [
+        element(
+            "li",
+            words("span", "text", class_=f"u lane0 {state} k-problem"),
+            text(f" {sign} {state}: {_MEANING[state]}"),
+        )
+        for state, sign in STATES.items()
+    ]
+    relation = element(
+        "li",
+        words("span", "✓ severity → 2", class_="label found k-modifier"),
+        text(" a relation: this belongs to entity 2"),
+    )
+    return element("ul", *items, relation, class_="legend notes-legend")
+
+
+def _span(value: Json) -> Span:
+    return value["start"], value["end"], value["type"]
+
+
+def _require_inside(span: Span, body: str) -> None:
+    start, end, _ = span
+    if not 0 <= start < end <= len(body):
+        raise ValueError(
+            f"drawn note: found a span {start} to {end}, expected it within 0 to {len(body)}"
+        )
+
+
+def _numbers(note: Json) -> dict[Span, int]:
+    sides = (note["gold"], note["predicted"])
+    spans = {_span(entity) for side in sides for entity in side["entities"]}
+    spans |= {_span(link["head"]) for side in sides for link in side["links"]}
+    return {span: number for number, span in enumerate(sorted(spans), start=1)}
+
+
+def _state(*, in_gold: bool, in_predicted: bool) -> str:
+    if in_gold:
+        return "found" if in_predicted else "missed"
+    return "extra"
+
+
+def _entities(note: Json, numbers: Mapping[Span, int]) -> list[Drawn]:
+    gold, predicted = (
+        {_span(entity) for entity in note[side]["entities"]} for side in ("gold", "predicted")
+    )
+    return [
+        Drawn(
+            span,
+            _state(in_gold=span in gold, in_predicted=span in predicted),
+            f"{span[2]} {numbers[span]}",
+            "entity",
+        )
+        for span in sorted(gold | predicted)
+    ]
+
+
+def _links(note: Json, numbers: Mapping[Span, int]) -> list[Drawn]:
+    gold, predicted = (
+        {(_span(link["tail"]), _span(link["head"])) for link in note[side]["links"]}
+        for side in ("gold", "predicted")
+    )
+    heads: dict[tuple[Span, str], list[int]] = {}
+    for tail, head in sorted(gold | predicted):
+        pair = (tail, head)
+        state = _state(in_gold=pair in gold, in_predicted=pair in predicted)
+        heads.setdefault((tail, state), []).append(numbers[head])
+    return [
+        Drawn(tail, state, f"{tail[2]} → {', '.join(map(str, sorted(to)))}", "link")
+        for (tail, state), to in heads.items()
+    ]
+
+
+def _lanes(spans: Sequence[Span]) -> list[int]:
+    """Return each span's lane: the shorter nearer to the text, no two that overlap in one."""
+    lanes: dict[int, int] = {}
+    shortest_first = sorted(
+        range(len(spans)), key=lambda i: (spans[i][1] - spans[i][0], spans[i][0], i)
+    )
+    for index in shortest_first:
+        start, end, _ = spans[index]
+        taken = {lane for i, lane in lanes.items() if spans[i][0] < end and start < spans[i][1]}
+        lanes[index] = next(lane for lane in range(len(spans)) if lane not in taken)
+    return [lanes[index] for index in range(len(spans))]
+
+
+def _marked(body: str, marks: Sequence[Drawn], lanes: Sequence[int]) -> Html:
+    laid = list(zip(marks, lanes, strict=True))
+    cuts = sorted({0, len(body)} | {edge for mark in marks for edge in mark.span[:2]})
+    parts = [_labels_at(0, laid)]
+    for start, end in pairwise(cuts):
+        over = [(m, lane) for m, lane in laid if m.span[0] <= start and end <= m.span[1]]
+        parts += [_underlined(text(body[start:end]), over), _labels_at(end, laid)]
+    return join(parts)
+
+
+def _underlined(content: Html, over: Iterable[tuple[Drawn, int]]) -> Html:
+    for mark, lane in sorted(over, key=lambda pair: pair[1]):
+        classes = f"u lane{min(lane, 4)} {mark.state} {_kind(mark)}"
+        content = element("span", content, class_=classes)
+    return content
+
+
+def _labels_at(place: int, laid: Sequence[tuple[Drawn, int]]) -> Html:
+    ending = sorted(
+        (pair for pair in laid if pair[0].span[1] == place),
+        key=lambda pair: (pair[1], pair[0].label),
+    )
+    over = [(m, lane) for m, lane in laid if m.span[0] < place < m.span[1]]
+    return join(_underlined(_label(mark), over) for mark, _ in ending)
+
+
+def _label(mark: Drawn) -> Html:
+    sign = words("span", STATES[mark.state], aria_hidden="true")
+    return element(
+        "span",
+        sign,
+        hidden(f" ({mark.state})"),
+        text(f" {mark.label}"),
+        class_=f"label {mark.state} {_kind(mark)}",
+    )
+
+
+def _kind(mark: Drawn) -> str:
+    type_ = mark.span[2]
+    known = mark.kind == "entity" and type_ in _MAIN_TYPES
+    return f"k-{type_}" if known else "k-modifier"
+
+
+def _tally(marks: Sequence[Drawn]) -> Html:
+    said = []
+    for kind, plural in (("entity", "entities"), ("link", "relations")):
+        states = [mark.state for mark in marks if mark.kind == kind]
+        numbers = ", ".join(f"{states.count(state)} {state}" for state in STATES)
+        said.append(f"{plural}: {numbers}")
+    return text("; ".join(said))
+
+
+def _listed(label: str, body: str, marks: Sequence[Drawn]) -> Html:
+    headings = [Heading(name, figures=False) for name in ("Text", "Reading", "State")]
+    rows = [
+        [
+            Cell(text(body[mark.span[0] : mark.span[1]])),
+            Cell(text(mark.label)),
+            Cell(text(f"{STATES[mark.state]} {mark.state}")),
+        ]
+        for mark in sorted(marks, key=lambda m: m.span)
+    ]
+    return table(label, headings, [Rows(rows)])

@@ -1,0 +1,114 @@
+"""The whole report as one HTML file: the order of its parts and the sentences between them."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+from fedmedlora.reporting import sections
+from fedmedlora.reporting.arms import Json
+from fedmedlora.reporting.headline import headline, introduction, key_figures
+from fedmedlora.reporting.markup import NOTHING, Html, element, words
+
+# Closed parts would be missing on paper; the page says the same without it.
+_SCRIPT = (
+    "addEventListener('beforeprint',()=>"
+    "document.querySelectorAll('details').forEach(d=>d.open=true))"
+)
+Part = tuple[str, str, Html]
+"""Anchor, title and content of a section."""
+
+
+def render(results: dict[str, Any], drawn: list[dict[str, Any]]) -> str:
+    """Return the report of one run.
+
+    Args:
+        results: What results.json holds.
+        drawn: Notes with gold and predicted findings; one of a site that is not public is left
+            out, and the page says so.
+
+    Raises:
+        ValueError: A drawn span lies outside its note.
+    """
+    return render_runs([(results, drawn)])
+
+
+def render_runs(runs: Sequence[tuple[dict[str, Any], list[dict[str, Any]]]]) -> str:
+    """Return one page with the reports of several runs, one after another.
+
+    Raises:
+        ValueError: A drawn span lies outside its note.
+    """
+    names = [str(results.get("experiment", "unnamed")) for results, _ in runs]
+    articles = [_run(results, drawn, f"run{i}") for i, (results, drawn) in enumerate(runs, 1)]
+    body = element(
+        "body",
+        words("a", "Skip to the report", href="#report", class_="skip"),
+        _run_links(names) if len(runs) > 1 else NOTHING,
+        element("main", *articles, id="report"),
+        element("script", Html(_SCRIPT)),
+    )
+    page = element("html", _head(f"{', '.join(names)} · Fed-MedLoRA"), body, lang="en")
+    return f"<!doctype html>\n{page}\n"
+
+
+def _head(title: str) -> Html:
+    style = files("fedmedlora.reporting").joinpath("style.css").read_text(encoding="utf-8")
+    script = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script}'; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+    return element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("link", rel="icon", href="data:,"),
+        words("title", title),
+        element("style", Html(style)),
+    )
+
+
+def _run_links(names: Sequence[str]) -> Html:
+    links = [words("li", "Runs:")]
+    links += [
+        element("li", words("a", name, href=f"#run{i}")) for i, name in enumerate(names, start=1)
+    ]
+    return element("nav", element("ul", *links), class_="runs", aria_label="Runs")
+
+
+def _run(results: Json, drawn: Sequence[Json], anchor: str) -> Html:
+    parts = [(f"{anchor}-{a}", title, content) for a, title, content in _parts(results, drawn)]
+    contents = [element("li", words("a", title, href=f"#{a}")) for a, title, _ in parts]
+    return element(
+        "article",
+        element("header", introduction(results), headline(results), key_figures(results)),
+        element("nav", element("ol", *contents), class_="contents", aria_label="Contents"),
+        *(_section(*part) for part in parts),
+        id=anchor,
+    )
+
+
+def _section(anchor: str, title: str, content: Html) -> Html:
+    heading = words("h2", title, id=f"{anchor}-title")
+    return element("section", heading, content, id=anchor, aria_labelledby=f"{anchor}-title")
+
+
+def _parts(results: Json, drawn: Sequence[Json]) -> list[Part]:
+    return [
+        ("arms", "The ways of training, side by side", sections.arms_part(results)),
+        ("rounds", "Round by round", sections.rounds_part(results)),
+        ("matrix", "Who does well where", sections.matrix_part(results)),
+        ("gains", "How sure the differences are", sections.gains_part(results)),
+        ("shares", "How much each site counted, and why", sections.shares_part(results)),
+        ("new", "A new site joins", sections.new_sites_part(results)),
+        ("bytes", "What travelled", sections.bytes_part(results)),
+        ("notes", "Notes, as read by the model", sections.notes_part(results, drawn)),
+        ("sites", "Sites, and what cannot be expressed", sections.sites_part(results)),
+        ("absences", "Absences and refusals", sections.absences_part(results)),
+        ("privacy", "What is protected, and what is not", sections.privacy_part(results)),
+        ("settings", "Seeds, versions, machine, time", sections.settings_part(results)),
+    ]

@@ -1,0 +1,73 @@
+"""The sentences of the report that do not change from run to run, or hardly."""
+
+GLOSSARY = (
+    ("F1", "One number for finding everything and inventing nothing: 1 is perfect, 0 is useless."),
+    ("Strict", "A find counts when its type and both its ends are exactly right."),
+    ("Lenient", "A find counts when its type is right and it overlaps, each span once."),
+    (
+        "Relations, given heads",
+        "The main entities are given; what belongs to each must be found, ends exact.",
+    ),
+    ("Relations, end to end", "As above, but starting from the entities the model found itself."),
+    ("Mean", "Every training site counts alike; a site without a defined score is skipped."),
+    ("Lowest, harmonic mean", "How the weakest sites fare; the harmonic mean is drawn to them."),
+    ("Std. dev.", "Standard deviation over the training sites: how unequal they are served."),
+    ("Zero-shot", "The base model as it is, nothing trained."),
+    ("Alone", "One site trains on its own notes, as many passes as the federation makes."),
+    ("Centralised", "All notes in one place, as many passes: what sharing notes would give."),
+    ("Fed-MedLoRA", "Adapters averaged by how many label tokens each site trained on."),
+    ("Fed-MedLoRA+", "Shares also look at each adapter's loss and how unusual a site's text is."),
+    ("External", "A site that took no part in training or in any choice."),
+    ("–", "Undefined or not evaluated: for example relations where a site annotates none."),
+)
+SHARES = (
+    "After each round the sites' adapters are averaged. A site's share grows with the tokens it "
+    "trained on and shrinks with its adapter's loss on validation notes and with the distance of "
+    "its text from that of the others. A share is the product of the three factors, divided by "
+    "the sum over sites; in plain Fed-MedLoRA only size counts."
+)
+NEW_SITE = (
+    "A new site starts from the federation's adapter. Training alone gets the same number of "
+    "gradient steps."
+)
+CEILINGS = (
+    "Some gold cannot be written in the form the model answers in, such as one of two nested "
+    "spans of one type, or a tail outside its head's window. It still counts as missed. So no "
+    "model could recall more than this:"
+)
+LARGE_MODEL = (
+    "Computed, not run: with Llama-3-8B as base (8.03 billion parameters) and LoRA of rank 16 on "
+    "all linear layers, an adapter holds {adapter:,} numbers, the sum of r · (d_in + d_out) over "
+    "the layers (LoRA, arXiv 2106.09685, section 4.1), and a message is {saving} smaller than "
+    "the model in the same number format."
+)
+LEAVES_A_SITE = (
+    "Adapters and counts leave the site: the change of its adapter in each round, how many label "
+    "tokens it trained on, its losses, how often frequent words of a public text occur, and its "
+    "counts of right and wrong finds."
+)
+STAYS_AT_A_SITE = (
+    "In the federated arms no note and no annotation leaves its site, other than notes an "
+    "experiment sets aside as the server's validation notes."
+)
+CENTRALISED = (
+    "The centralised arm is a yardstick and not federated: it reads all training notes in one "
+    "place."
+)
+DRAWN = "Notes drawn on this page are of sites marked public."
+NOT_PRIVATE = (
+    "There is no differential privacy and no secure aggregation here: the server sees each "
+    "site's adapter."
+)
+LEAKS = (
+    "Adapters can leak training data to whoever holds them. Treat them, and this run's folder, as "
+    "you treat the notes."
+)
+MATRIX = (
+    "Each row is one trained model, each column the notes it is scored on. A framed cell is a "
+    "site's own."
+)
+INTERVALS = (
+    "Intervals come from drawing the notes of each site anew, the same draws for both arms. "
+    "Where zero lies inside, the difference may be chance."
+)

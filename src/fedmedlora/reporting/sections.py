@@ -1,0 +1,198 @@
+"""What stands under each heading of the report."""
+
+from collections.abc import Sequence
+
+from fedmedlora.reporting import arms, prose, records, tables
+from fedmedlora.reporting.arms import Json
+from fedmedlora.reporting.figures import HeatRow, Series, Strip, heat_map, rounds_chart, strips
+from fedmedlora.reporting.markup import Html, details, element, join, words
+from fedmedlora.reporting.notes import drawn_note, legend
+from fedmedlora.reporting.quantities import percent, size
+from fedmedlora.reporting.tables import nothing
+
+
+def arms_part(results: Json) -> Html:
+    """Return how the arms compare: bars, the table, and what the scores mean."""
+    sites = arms.sites_of(results, "train")
+    rows = [
+        Strip(
+            arms.title(arm["name"]),
+            arms.colour(results, arm),
+            arms.summary(arm),
+            {site: arms.final_f1(arm, site) for site in sites},
+        )
+        for arm in arms.compared(results)
+    ]
+    glossary = [
+        part
+        for term, meaning in prose.GLOSSARY
+        for part in (words("dt", term), words("dd", meaning))
+    ]
+    return join(
+        [
+            strips("Strict entity F1 from 0 to 1: bar = mean, point = one training site", rows),
+            tables.arms_table(results),
+            details("What the scores mean", element("dl", *glossary)),
+            details("All statistics", tables.statistics_table(results)),
+            details(
+                "By type",
+                tables.types_table(results, "ner"),
+                tables.types_table(results, "re_gold"),
+            ),
+            details("Every score with its interval", tables.site_scores_table(results)),
+        ]
+    )
+
+
+def rounds_part(results: Json) -> Html:
+    """Return how the scores grew, round by round and site by site."""
+    learning = [arm for arm in arms.compared(results) if _scored(arm)]
+    if not learning:
+        return nothing("No arm was scored round by round.")
+    sites = [
+        s
+        for s in arms.sites_of(results, "train", "external", "new_site")
+        if any(v is not None for a in learning for v in arms.evaluations(a, s))
+    ]
+    mean = [_series(results, arm, _mean_by_round(arm, results)) for arm in learning]
+    panels = [("Mean over training sites", mean)]
+    panels += [
+        (site, [_series(results, arm, arms.evaluations(arm, site)) for arm in learning])
+        for site in sites
+    ]
+    caption = "Strict entity F1 on dev notes after each round; the ringed round was kept"
+    figures = [tables.rounds_table(arm) for arm in learning]
+    return join([rounds_chart(caption, panels), details("The figures", *figures)])
+
+
+def _scored(arm: Json) -> bool:
+    return any(r.get("evaluation") for r in arm.get("rounds", ()))
+
+
+def _series(results: Json, arm: Json, values: tuple[float | None, ...]) -> Series:
+    label, colour = arms.title(arm["name"]), arms.colour(results, arm)
+    return Series(label, colour, values, arm.get("best_round"))
+
+
+def _mean_by_round(arm: Json, results: Json) -> tuple[float | None, ...]:
+    by_site = [arms.evaluations(arm, site) for site in arms.sites_of(results, "train")]
+    return tuple(arms.mean(values) for values in zip(*by_site, strict=True))
+
+
+def matrix_part(results: Json) -> Html:
+    """Return the cross-site matrix as a heat map."""
+    entities = _matrix(results, "ner_strict_f1", "Strict F1 of entities")
+    relations = _matrix(results, "re_gold_strict_f1", "Strict F1 of relations, heads given")
+    return join([words("p", prose.MATRIX), entities, details("The same for relations", relations)])
+
+
+def _matrix(results: Json, metric: str, caption: str) -> Html:
+    columns = arms.sites_of(results, "train", "external", "new_site")
+
+    def row(arm: Json) -> HeatRow:
+        own = arm["name"].partition(":")[2] or None
+        scores = {site: arms.final_f1(arm, site, metric) for site in columns}
+        return HeatRow(arms.title(arm["name"]), own, scores)
+
+    kinds = (("single_site",), ("zero_shot", "centralised", "federated"))
+    titles = ("One site alone", "For comparison")
+    groups = [
+        (title, [row(arm) for arm in arms.arms_of(results, *members)])
+        for title, members in zip(titles, kinds, strict=True)
+    ]
+    return heat_map(caption, columns, groups)
+
+
+def gains_part(results: Json) -> Html:
+    """Return the differences between arms with their intervals."""
+    if not results.get("comparisons"):
+        return nothing("No comparison with an interval was recorded.")
+    return join([words("p", prose.INTERVALS), tables.gains_table(results)])
+
+
+def shares_part(results: Json) -> Html:
+    """Return each site's share by round with its reasons."""
+    federated = [arm for arm in arms.arms_of(results, "federated") if arm.get("rounds")]
+    if not federated:
+        return nothing("No federated arm ran.")
+    parts = [words("p", prose.SHARES)]
+    for arm in federated:
+        parts.append(words("h3", arms.title(arm["name"])))
+        parts.append(records.shares_table(arm))
+        parts.append(details("The reasons, round by round", records.reasons_table(arm)))
+    return join(parts)
+
+
+def new_sites_part(results: Json) -> Html:
+    """Return what a new site gains."""
+    sites = arms.sites_of(results, "new_site")
+    if not sites:
+        return nothing("This experiment has no new site.")
+    return join([words("p", prose.NEW_SITE), *(tables.new_site_table(results, s) for s in sites)])
+
+
+def bytes_part(results: Json) -> Html:
+    """Return what was sent, against the whole model."""
+    sent = results.get("communication") or {}
+    total = sum(arms.bytes_sent(arm) or 0 for arm in arms.arms_of(results, "federated"))
+    measured = (
+        f"A message of this run was {size(sent.get('adapter_bytes'))} instead of "
+        f"{size(sent.get('full_model_bytes'))}: {percent(sent.get('saving'))} less. "
+        f"All federated arms together sent {size(total)}, both ways."
+    )
+    computed = prose.LARGE_MODEL.format(
+        adapter=records.large_adapter_parameters(), saving=percent(records.large_saving(), digits=2)
+    )
+    return join([words("p", measured), records.message_bars(results), words("p", computed)])
+
+
+def notes_part(results: Json, drawn: Sequence[Json]) -> Html:
+    """Return the drawn notes of public sites."""
+    public = {site["name"] for site in results.get("sites") or () if site.get("public")}
+    shown = [note for note in drawn if note["site"] in public]
+    parts = [legend(), *(drawn_note(note) for note in shown)]
+    if not shown:
+        parts = [nothing("No note of a public site was drawn.")]
+    if len(shown) < len(drawn):
+        left = len(drawn) - len(shown)
+        parts.append(nothing(f"Left out because their site is not public: {left}."))
+    return join(parts)
+
+
+def sites_part(results: Json) -> Html:
+    """Return who took part, and what the formulation cannot express."""
+    return join(
+        [records.sites_table(results), words("p", prose.CEILINGS), records.ceilings_table(results)]
+    )
+
+
+def absences_part(results: Json) -> Html:
+    """Return the sites that did not count in a round, and why."""
+    if records.absences(results):
+        return records.absences_table(results)
+    return nothing("None: every site's update counted in every round.")
+
+
+def privacy_part(results: Json) -> Html:
+    """Return what leaves a site, what does not, and what is not guaranteed."""
+    pooled = (prose.CENTRALISED,) if arms.arms_of(results, "centralised") else ()
+    columns = (
+        ("What leaves a site", (prose.LEAVES_A_SITE,)),
+        ("What does not", (prose.STAYS_AT_A_SITE, *pooled, prose.DRAWN)),
+        ("What is not guaranteed", (prose.NOT_PRIVATE, prose.LEAKS)),
+    )
+    return element(
+        "div",
+        *(_listed(title, lines) for title, lines in columns),
+        class_="privacy",
+    )
+
+
+def _listed(title: str, lines: Sequence[str]) -> Html:
+    listed = element("ul", *(words("li", line) for line in lines))
+    return element("div", words("h3", title), listed)
+
+
+def settings_part(results: Json) -> Html:
+    """Return seeds, versions and machine."""
+    return records.environment_table(results)

@@ -1,0 +1,283 @@
+"""Tables of scores: arms, sites, types, gains, the new site."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from fedmedlora.reporting import arms
+from fedmedlora.reporting.arms import METRICS, STATISTICS, Json
+from fedmedlora.reporting.figures import whisker
+from fedmedlora.reporting.markup import (
+    NOTHING,
+    Cell,
+    Heading,
+    Html,
+    Rows,
+    element,
+    join,
+    table,
+    text,
+    words,
+)
+from fedmedlora.reporting.quantities import (
+    count,
+    decimal,
+    defined,
+    duration,
+    interval,
+    points,
+    show,
+    size,
+)
+
+_GROUPS = {
+    "zero_shot": "Nobody trains",
+    "single_site": "Each site for itself",
+    "centralised": "All notes in one place",
+    "federated": "Together, notes stay",
+}
+_SHORT = {
+    "ner_lenient_f1": "lenient",
+    "re_gold_strict_f1": "given heads",
+    "re_strict_f1": "end to end",
+}
+
+
+def figure(words: str) -> Cell:
+    """Return a cell with a figure in words."""
+    return Cell(show(words))
+
+
+def named(value: object) -> Cell:
+    """Return a cell with plain text."""
+    return Cell(text(value))
+
+
+def swatch(results: Json, arm: Json) -> Cell:
+    """Return a cell with an arm's name behind its colour."""
+    dot = element("span", class_=f"swatch {arms.colour(results, arm)}", aria_hidden="true")
+    return Cell(join([dot, text(arms.title(arm["name"]))]))
+
+
+def arms_table(results: Json) -> Html:
+    """Return every arm with its scores, time and bytes; averages of single sites below them."""
+    external = arms.sites_of(results, "external")
+    headings = [
+        Heading("Arm", figures=False),
+        *(Heading(name, "Entities, strict F1") for name in STATISTICS.values()),
+        Heading("lenient", "Entities"),
+        *(Heading(_SHORT[m], "Relations") for m in ("re_gold_strict_f1", "re_strict_f1")),
+        *(Heading(site, "External, strict") for site in external),
+        Heading("time", "Cost"),
+        Heading("sent", "Cost"),
+    ]
+    groups = []
+    for kind, title in _GROUPS.items():
+        members = arms.arms_of(results, kind)
+        rows = [_arm_row(results, arm, external) for arm in members]
+        if len(members) > 1 and kind == "single_site":
+            rows.append(_mean_row(members, external))
+        groups.append(Rows(rows, title))
+    return table("Means over the training sites, on their test notes", headings, groups)
+
+
+def _arm_row(results: Json, arm: Json, external: Sequence[str]) -> list[Cell]:
+    return [
+        swatch(results, arm),
+        *(figure(decimal(arms.summary(arm, statistic=s))) for s in STATISTICS),
+        *(figure(decimal(arms.summary(arm, metric))) for metric in _SHORT),
+        *(figure(decimal(arms.final_f1(arm, site))) for site in external),
+        figure(duration(arm.get("seconds"))),
+        figure(size(arms.bytes_sent(arm))),
+    ]
+
+
+def _mean_row(members: Sequence[Json], external: Sequence[str]) -> list[Cell]:
+    def mean(metric: str, statistic: str = "mean") -> Cell:
+        return figure(decimal(arms.mean(arms.summary(a, metric, statistic) for a in members)))
+
+    cells = [
+        named("Average of these"),
+        *(mean("ner_strict_f1", statistic) for statistic in STATISTICS),
+        *(mean(metric) for metric in _SHORT),
+        *(figure(decimal(arms.mean(arms.final_f1(a, site) for a in members))) for site in external),
+        figure(duration(arms.mean(defined(a.get("seconds")) for a in members))),
+        figure(size(None)),
+    ]
+    return [Cell(cell.content, "average") for cell in cells]
+
+
+def statistics_table(results: Json) -> Html:
+    """Return mean, lowest, harmonic mean and deviation for every metric and arm."""
+    headings = [
+        Heading("Arm", figures=False),
+        *(Heading(name, m[2]) for m in METRICS.values() for name in STATISTICS.values()),
+    ]
+    rows = [
+        [
+            swatch(results, arm),
+            *(figure(decimal(arms.summary(arm, m, s))) for m in METRICS for s in STATISTICS),
+        ]
+        for arm in arms.compared(results)
+    ]
+    return table("All statistics over the training sites", headings, [Rows(rows)])
+
+
+def site_scores_table(results: Json) -> Html:
+    """Return each arm's final scores at each site, with intervals."""
+    headings = [
+        Heading("Arm", figures=False),
+        Heading("split", figures=False),
+        *(Heading(name, m[2]) for m in METRICS.values() for name in ("F1", "95 % interval")),
+    ]
+    every = [*arms.compared(results), *arms.arms_of(results, "new_site")]
+    sites = arms.sites_of(results, "train", "external", "new_site")
+    groups = [
+        Rows([_scores_row(results, a, s) for a in every if s in a.get("final", {})], s)
+        for s in sites
+    ]
+    return table("Every final score, site by site", headings, groups)
+
+
+def _scores_row(results: Json, arm: Json, site: str) -> list[Cell]:
+    scores = arm["final"][site]
+    cells = [swatch(results, arm), named((scores or {}).get("split", ""))]
+    for metric in METRICS:
+        cells.append(figure(decimal(arms.f1(scores, metric))))
+        cells.append(figure(interval(arms.interval_of(scores, metric))))
+    return cells
+
+
+def types_table(results: Json, part: str) -> Html:
+    """Return strict F1 by type, counts pooled over the training sites."""
+    members = arms.compared(results)
+    sites = arms.sites_of(results, "train")
+    pooled = {arm["name"]: _pooled(arm, sites, part) for arm in members}
+    types = sorted({type_ for counts in pooled.values() for type_ in counts})
+    headings = [Heading("Arm", figures=False), *(Heading(type_) for type_ in types)]
+    rows = [
+        [
+            swatch(results, arm),
+            *(figure(decimal(_f1_of(pooled[arm["name"]].get(t)), digits=2)) for t in types),
+        ]
+        for arm in members
+    ]
+    caption = {"ner": "Entities by type", "re_gold": "Relations by type, heads given"}[part]
+    return table(
+        f"{caption}: strict F1, counts of all training sites added", headings, [Rows(rows)]
+    )
+
+
+def _pooled(arm: Json, sites: Iterable[str], part: str) -> dict[str, list[int]]:
+    pooled: dict[str, list[int]] = {}
+    for site in sites:
+        scores = arm.get("final", {}).get(site) or {}
+        for type_, counts in ((scores.get(part) or {}).get("by_type") or {}).items():
+            known = pooled.setdefault(type_, [0, 0, 0])
+            pooled[type_] = [a + counts[k] for a, k in zip(known, ("tp", "fp", "fn"), strict=True)]
+    return pooled
+
+
+def _f1_of(counts: Sequence[int] | None) -> float | None:
+    true, false, missed = counts or (0, 0, 0)
+    whole = 2 * true + false + missed
+    return 2 * true / whole if whole else None
+
+
+def gains_table(results: Json) -> Html:
+    """Return the differences between arms with their intervals, drawn on one axis."""
+    comparisons = results.get("comparisons") or []
+    reach = _reach(comparisons)
+    headings = [
+        Heading("Arm, against", figures=False),
+        Heading("Score", figures=False),
+        Heading("Where", figures=False),
+        Heading("Points"),
+        Heading("95 % interval"),
+        Heading(f"{points(-reach)} … 0 … {points(reach)}", figures=False),
+        Heading("Zero in it", figures=False),
+        Heading("Remark", figures=False),
+    ]
+    rows = [_gain_row(comparison, reach) for comparison in comparisons]
+    return table("Differences of F1, arm minus the other", headings, [Rows(rows)])
+
+
+def _bounds(comparison: Json) -> tuple[float, float] | None:
+    low, high = (defined(bound) for bound in comparison.get("ci95") or (None, None))
+    return None if low is None or high is None else (low, high)
+
+
+def _reach(comparisons: Iterable[Json]) -> float:
+    ends = [0.01]
+    for comparison in comparisons:
+        known = [defined(comparison.get("difference")), *(_bounds(comparison) or ())]
+        ends += [abs(value) for value in known if value is not None]
+    return 1.05 * max(ends)
+
+
+def _gain_row(comparison: Json, reach: float) -> list[Cell]:
+    bounds = _bounds(comparison)
+    difference = defined(comparison.get("difference"))
+    within = "–" if bounds is None else "yes" if bounds[0] <= 0 <= bounds[1] else "no"
+    pair = f"{arms.title(comparison['arm'])} − {arms.title(comparison['against'])}"
+    return [
+        named(pair),
+        named(arms.metric_title(comparison["metric"])),
+        named(comparison["where"]),
+        figure(points(difference)),
+        figure(interval(bounds, signed=True)),
+        Cell(NOTHING if difference is None else whisker(difference, bounds, reach=reach)),
+        figure(within),
+        named(comparison.get("note") or ""),
+    ]
+
+
+def new_site_table(results: Json, site: str) -> Html:
+    """Return what a new site gets: untouched arms, training alone, adapting, joining."""
+    headings = [
+        Heading("Arm", figures=False),
+        Heading("F1", METRICS["ner_strict_f1"][2]),
+        Heading("95 % interval", METRICS["ner_strict_f1"][2]),
+        *(Heading("F1", METRICS[m][2]) for m in _SHORT),
+        Heading("time", "Cost"),
+    ]
+    untouched = [
+        arm for arm in arms.arms_of(results, "zero_shot", "federated") if site in arm["final"]
+    ]
+    own = [a for a in arms.arms_of(results, "new_site") if a["name"].partition(":")[2] == site]
+    groups = [
+        Rows([_new_row(results, arm, site) for arm in untouched], "Without its notes"),
+        Rows([_new_row(results, arm, site) for arm in own], "With its own notes"),
+    ]
+    return table(f"Scores at {site}", headings, groups)
+
+
+def _new_row(results: Json, arm: Json, site: str) -> list[Cell]:
+    scores: Mapping[str, object] | None = arm.get("final", {}).get(site)
+    return [
+        swatch(results, arm),
+        figure(decimal(arms.f1(scores))),
+        figure(interval(arms.interval_of(scores))),
+        *(figure(decimal(arms.f1(scores, metric))) for metric in _SHORT),
+        figure(duration(arm.get("seconds"))),
+    ]
+
+
+def rounds_table(arm: Json) -> Html:
+    """Return an arm's strict entity F1 after each round at each site it was scored at."""
+    sites = sorted({s for r in arm.get("rounds", ()) for s in r.get("evaluation") or {}})
+    headings = [Heading("Round"), *(Heading(site) for site in sites), Heading("time")]
+    rows = [
+        [
+            named(r["round"]),
+            *(figure(decimal(arms.f1((r.get("evaluation") or {}).get(site)))) for site in sites),
+            figure(duration(r.get("seconds"))),
+        ]
+        for r in arm.get("rounds", ())
+    ]
+    best = arm.get("best_round")
+    kept = "" if best is None else f"; round {count(best)} was kept"
+    return table(f"{arms.title(arm['name'])}, dev notes{kept}", headings, [Rows(rows)])
+
+
+def nothing(reason: str) -> Html:
+    """Return the sentence that stands where there is nothing to show."""
+    return words("p", reason, class_="nothing")
