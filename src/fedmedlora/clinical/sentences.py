@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 Offsets = Sequence[tuple[int, int]]
 
 _WHITE_SPACE = re.compile(r"\s+")
-_LINE_BREAK = re.compile(r"[\n\r\v\f\x85\u2028\u2029]")
+_LINE_BREAK = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_MARKS = (".", "!", "?")
 _QUOTES = "\"'\u2018\u201c\u00ab"
-_OPENERS = "\"'\u2018\u201c\u00ab(["
+_OPENERS = _QUOTES + "(["
 _CLOSERS = "\"'\u2019\u201d\u00bb)]"
+_MARKS_OR_CLOSERS = frozenset("".join(_MARKS) + _CLOSERS)
 _LONGEST_WORD = 24
 
 # Units and words that are written with a dot, initials, and letters with dots between: q.d., p.o.
@@ -74,10 +76,12 @@ def token_windows(text: str, offsets: Offsets, *, max_tokens: int) -> list[tuple
 
 def _ends_sentence(text: str, start: int, before: int, after: int) -> bool:
     """Return whether the sentence begun at `start` ends at the white space [before, after)."""
+    if text[before - 1] not in _MARKS_OR_CLOSERS:
+        return False
     if after == len(text) or not _begins_sentence(text[after]):
         return False
     tail = text[max(start, before - _LONGEST_WORD) : before].rstrip(_CLOSERS)
-    if not tail.endswith((".", "!", "?")):
+    if not tail.endswith(_MARKS):
         return False
     words = tail.split()
     is_first = len(words) == 1 and before - start <= _LONGEST_WORD
