@@ -33,23 +33,18 @@ class Line:
     value: object
 
 
-def json_lines(content: bytes, place: str) -> tuple[list[Line], list[Fault]]:
-    """Return the values of a JSONL file, and a fault for each line that cannot be read.
+def json_lines(content: bytes, place: str) -> Iterator[Line | Fault]:
+    """Yield the lines of a JSONL file, and in the place of one that cannot be read, its fault.
 
     Lines end at LF only, so that other line breaks may stand inside a text; white lines are
     passed over.
     """
     content, faults = _without_mark(content, place)
-    lines = []
+    yield from faults
     for number, line in enumerate(content.split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        value = _decoded(line, place, number)
-        if isinstance(value, Fault):
-            faults.append(value)
-        else:
-            lines.append(Line(number, value))
-    return lines, faults
+        if line.strip():
+            value = _decoded(line, place, number)
+            yield value if isinstance(value, Fault) else Line(number, value)
 
 
 def json_object(

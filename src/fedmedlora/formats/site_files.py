@@ -37,13 +37,13 @@ def parse_site(
 
     Args:
         folder: Where the files stand, for the faults.
-        files: File name to content, or to the fault that kept it from being read.
-        required: The splits that must hold a note.
+        files: Name to content of each file there is, or to the fault in reading it.
+        required: The splits that must be there and hold a note.
 
     Raises:
         InputError: Anything is wrong; holds every fault of every file.
     """
-    faults = [content for content in files.values() if isinstance(content, Fault)]
+    faults = list(_unread(folder, files, required))
     contents = {name: content for name, content in files.items() if isinstance(content, bytes)}
     description, description_faults = _description(contents, folder / DESCRIPTION)
     faults += description_faults
@@ -147,9 +147,12 @@ def _notes(
         first_places: Note id to where it stands, for the whole site; grows.
     """
     site, labels = text_at(description, "site"), _labels(description)
-    lines, faults = json_lines(content, place)
-    notes = []
-    for line in lines:
+    notes: list[Note] = []
+    faults: list[Fault] = []
+    for line in json_lines(content, place):
+        if isinstance(line, Fault):
+            faults.append(line)
+            continue
         line_place = f"{place}:{line.number}"
         line_faults = note_faults(line.value, site=site, labels=labels)
         line_faults += _repeated_id(text_at(line.value, "id"), line_place, first_places)

@@ -33,11 +33,8 @@ def read_site(folder: Path, *, required: Sequence[str] = ("train", "dev")) -> Si
     """
     if not folder.is_dir():
         raise InputError([Fault(str(folder), "no such folder", "a site folder")])
-    must = {DESCRIPTION, *map(notes_file, required)}
-    files = {}
-    for name in (DESCRIPTION, *map(notes_file, SPLITS)):
-        if name in must or (folder / name).exists():
-            files[name] = _content(folder / name)
+    names = (DESCRIPTION, *map(notes_file, SPLITS))
+    files = {name: _content(folder / name) for name in names if (folder / name).exists()}
     return parse_site(folder, files, required=required)
 
 
@@ -69,8 +66,6 @@ def write_site(folder: Path, site: SiteNotes, **meta: object) -> None:
 def _content(path: Path) -> bytes | Fault:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
-        return Fault(str(path), "no such file", "a file of the site")
     except OSError as error:
         return Fault(str(path), f"'{error.strerror}' on reading", "a readable file")
 

@@ -1,0 +1,408 @@
+"""Bad input: what is wrong is told with its place, all at once, and without a word of a note."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fedmedlora.errors import Fault, InputError
+from fedmedlora.formats.site_files import parse_site
+
+FOLDER = Path("hospital")
+# A word that no message may repeat.
+UNSAID = "Lupus"
+DESCRIPTION = {"site": "a", "entities": ["problem", "severity"], "relations": ["severity"]}
+
+Record = dict[str, Any]
+
+
+def record(id_: str = "n1") -> Record:
+    return {
+        "id": id_,
+        "site": "a",
+        "text": f"Mild {UNSAID}.",
+        "entities": [
+            {"id": "T1", "type": "severity", "start": 0, "end": 4, "text": "Mild"},
+            {"id": "T2", "type": "problem", "start": 5, "end": 10, "text": UNSAID},
+        ],
+        "relations": [{"type": "severity", "head": "T2", "tail": "T1"}],
+    }
+
+
+def lines(*values: object) -> bytes:
+    return b"".join(json.dumps(value).encode() + b"\n" for value in values)
+
+
+def faults(
+    *, train: bytes | None = None, dev: bytes | None = None, description: object = DESCRIPTION
+) -> list[Fault]:
+    files: dict[str, bytes | Fault] = {
+        "site.json": description if isinstance(description, bytes) else lines(description),
+        "train.jsonl": lines(record("n1")) if train is None else train,
+        "dev.jsonl": lines(record("n2")) if dev is None else dev,
+    }
+    try:
+        parse_site(FOLDER, files, required=("train", "dev"))
+    except InputError as error:
+        found = list(error.faults)
+    else:
+        found = []
+    assert UNSAID not in "\n".join(map(str, found))
+    return found
+
+
+def note_faults(**changes: object) -> list[Fault]:
+    return faults(train=lines(record() | changes))
+
+
+def entity_faults(**changes: object) -> list[Fault]:
+    mild, lupus = record()["entities"]
+    return note_faults(entities=[mild, lupus | changes])
+
+
+def relation_faults(**changes: object) -> list[Fault]:
+    return note_faults(relations=[record()["relations"][0] | changes])
+
+
+def the_only(found: list[Fault]) -> str:
+    (fault,) = found
+    return str(fault)
+
+
+def test_a_right_folder_has_no_fault() -> None:
+    assert faults() == []
+
+
+def test_a_malformed_line_is_told_with_its_number_and_character() -> None:
+    train = lines(record("n1")) + b'{"id": "Lupus" "x"}\n' + lines(record("n3"))
+
+    assert the_only(faults(train=train)) == (
+        "hospital/train.jsonl:2: found malformed JSON (Expecting ',' delimiter) at character 16,"
+        " expected one JSON object"
+    )
+
+
+@pytest.mark.parametrize(
+    "line", [b'{"text": "Lup\\qus"}', b'"Lupus', b"Lupus", b"{Lupus}", b'{"Lupus"}', b"[" * 99_999]
+)
+def test_no_malformed_line_is_repeated(line: bytes) -> None:
+    assert the_only(faults(train=line)).startswith("hospital/train.jsonl:1: found ")
+
+
+def test_a_number_of_thousands_of_digits_is_refused() -> None:
+    assert "number too long" in the_only(faults(train=b'{"id": ' + b"9" * 5000 + b"}"))
+
+
+def test_two_lines_on_one_are_told() -> None:
+    train = lines(record("n1")).strip() * 2
+
+    assert "malformed JSON (Extra data)" in the_only(faults(train=train))
+
+
+def test_a_key_that_stands_twice_is_told() -> None:
+    train = lines(record()).replace(b'"id": "n1"', b'"id": "n0", "id": "n1"')
+
+    assert the_only(faults(train=train)) == (
+        "hospital/train.jsonl:1: found key 'id' twice in one object, expected each key once"
+    )
+
+
+def test_bytes_that_are_not_utf8_are_told_with_line_and_byte() -> None:
+    train = lines(record("n1")) + b'{"id": "\xe4"}\n'
+
+    assert the_only(faults(train=train)) == (
+        "hospital/train.jsonl:2: found byte 0xe4 at byte 9 of the line, expected UTF-8 text;"
+        " save the file as UTF-8"
+    )
+
+
+def test_a_byte_order_mark_is_one_fault_and_the_rest_is_read() -> None:
+    marked = b"\xef\xbb\xbf" + lines(record() | {"text": ""})
+
+    assert [fault.found for fault in faults(train=marked)][:2] == [
+        "a byte order mark of UTF-8",
+        "an empty text",
+    ]
+    assert [fault.where for fault in faults(train=b"\xef\xbb\xbf" + lines(record()))] == [
+        "hospital/train.jsonl:1"
+    ]
+
+
+def test_a_file_in_utf16_is_one_fault() -> None:
+    train = "\n".join(["{}"] * 9).encode("utf-16")
+
+    assert "found a byte order mark of UTF-16" in the_only(faults(train=train))
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"), [([], "a list"), ("Lupus", "a text"), (3, "a whole number"), (None, "null")]
+)
+def test_a_line_that_is_not_an_object_is_told(value: object, kind: str) -> None:
+    assert the_only(faults(train=lines(value))) == (
+        f"hospital/train.jsonl:1: found {kind}, expected an object"
+    )
+
+
+@pytest.mark.parametrize("key", ["id", "site", "text", "entities", "relations"])
+def test_a_missing_key_is_told(key: str) -> None:
+    note = record() | {"relations": []}
+    del note[key]
+
+    found = the_only(faults(train=lines(note)))
+
+    assert found.startswith(f"hospital/train.jsonl:1: {key}: found no such key, expected a ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"start": True}, "entities[1].start: found true or false, expected a whole number"),
+        ({"end": 10.0}, "entities[1].end: found a number with a fraction, expected a whole number"),
+        ({"end": "10"}, "entities[1].end: found a text, expected a whole number"),
+        ({"text": None}, "entities[1].text: found null, expected a text"),
+    ],
+)
+def test_a_value_of_a_wrong_kind_is_told(changes: Record, expected: str) -> None:
+    assert the_only(entity_faults(**changes)) == f"hospital/train.jsonl:1: {expected}"
+
+
+def test_an_entity_and_a_relation_must_be_objects() -> None:
+    found = note_faults(entities=[7], relations=["T1"])
+
+    assert [fault.where for fault in found] == [
+        "hospital/train.jsonl:1: entities[0]",
+        "hospital/train.jsonl:1: relations[0]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        # The text has 11 characters.
+        (-1, 4, "start: found -1, expected 0 to 10,"),
+        (11, 12, "start: found 11, expected 0 to 10,"),
+        (5, 12, "end: found 12, expected 6 to 11,"),
+        (5, 5, "end: found 5, expected 6 to 11,"),
+        (5, 3, "end: found 3, expected 6 to 11,"),
+    ],
+)
+def test_offsets_that_do_not_fit_are_told(start: int, end: int, expected: str) -> None:
+    found = the_only(entity_faults(start=start, end=end))
+
+    assert found.startswith(f"hospital/train.jsonl:1: entities[1].{expected}")
+
+
+def test_a_text_that_differs_is_told_by_lengths() -> None:
+    # "Lupus" against "Lupine": the first three agree.
+    assert the_only(entity_faults(text="Lupine")) == (
+        "hospital/train.jsonl:1: entities[1].text: found 6 characters, of which only the first 3"
+        " agree, expected the 5 characters of the note's text[5:10];"
+        " offsets count characters, not bytes, and CR LF as two"
+    )
+
+
+def test_half_a_character_is_told() -> None:
+    found = note_faults(text="Mild Lupus\ud83d")
+
+    assert the_only(found).startswith(
+        "hospital/train.jsonl:1: text: found half a character (a lone surrogate) at offset 10"
+    )
+
+
+def test_an_unknown_type_is_told_with_those_there_are() -> None:
+    found = the_only(entity_faults(type="disease")[:1])
+
+    assert found.startswith(
+        "hospital/train.jsonl:1: entities[1].type: found 'disease', expected one"
+    )
+    assert "of problem, treatment, test, drug" in found
+
+
+def test_an_unknown_relation_type_is_told() -> None:
+    found = str(relation_faults(type="has_severity")[0])
+
+    assert "relations[0].type: found 'has_severity', expected one of bodyloc, " in found
+
+
+def test_a_value_that_may_be_prose_is_told_by_its_length() -> None:
+    assert "found a text of 16 characters" in str(entity_faults(type=f"acute {UNSAID} rash")[0])
+
+
+def test_a_long_name_is_cut() -> None:
+    assert f"found '{'x' * 40}…'" in str(entity_faults(type="x" * 41)[0])
+
+
+def test_a_type_that_the_site_does_not_announce_is_told() -> None:
+    (entity,) = entity_faults(type="drug", start=5)
+    description = DESCRIPTION | {"relations": []}
+    (first, second) = faults(description=description)
+
+    assert entity.expected == "a type that site.json lists"
+    assert (first.where, first.found) == ("hospital/train.jsonl:1: relations[0].type", "'severity'")
+    assert second.where == "hospital/dev.jsonl:1: relations[0].type"
+
+
+def test_a_note_id_used_twice_is_told_with_both_places() -> None:
+    assert the_only(faults(dev=lines(record("n2"), record("n1")))) == (
+        "hospital/dev.jsonl:2: id: found 'n1', the id of the note at hospital/train.jsonl:1 too,"
+        " expected an id of its own"
+    )
+
+
+def test_an_entity_id_used_twice_is_told() -> None:
+    found = note_faults(entities=[*record()["entities"], record()["entities"][0]])
+
+    assert the_only(found) == (
+        "hospital/train.jsonl:1: entities[2].id: found 'T1', the id of entities[0] too,"
+        " expected an id of its own"
+    )
+
+
+@pytest.mark.parametrize("end", ["head", "tail"])
+def test_a_relation_to_nowhere_is_told(end: str) -> None:
+    assert the_only(relation_faults(**{end: "T9"})) == (
+        f"hospital/train.jsonl:1: relations[0].{end}: found 'T9', which no entity has,"
+        " expected the id of an entity of the note"
+    )
+
+
+def test_a_relation_goes_from_a_main_entity_to_what_it_names() -> None:
+    ends = "hospital/train.jsonl:1: relations[0]"
+    main = "problem or treatment or test or drug"
+
+    found = relation_faults(head="T1", tail="T2")
+
+    assert [str(fault) for fault in found] == [
+        f"{ends}.head: found an entity of type severity, expected one of type {main}",
+        f"{ends}.tail: found an entity of type problem, expected one of type severity",
+    ]
+
+
+def test_a_cross_relation_goes_to_a_main_entity() -> None:
+    description = DESCRIPTION | {"relations": ["severity", "causes"]}
+    note = record() | {"relations": [{"type": "causes", "head": "T2", "tail": "T1"}]}
+
+    found = the_only(faults(train=lines(note), description=description))
+
+    assert (
+        "relations[0].tail: found an entity of type severity, expected one of type problem" in found
+    )
+
+
+def test_a_note_of_another_site_is_told() -> None:
+    assert the_only(note_faults(site="b")) == (
+        "hospital/train.jsonl:1: site: found 'b', expected 'a' as in site.json"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("", "an empty text"), (" \r\n", "only white space, 3 characters")]
+)
+def test_an_empty_note_is_told(text: str, found: str) -> None:
+    assert the_only(note_faults(text=text, entities=[], relations=[])) == (
+        f"hospital/train.jsonl:1: text: found {found}, expected the text of a note;"
+        " leave the note out"
+    )
+
+
+def test_an_empty_id_is_told() -> None:
+    assert "id: found an empty text" in the_only(note_faults(id=""))
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n"])
+def test_an_empty_site_is_told(content: bytes) -> None:
+    assert the_only(faults(train=content)) == (
+        "hospital/train.jsonl: found no note, expected at least one note"
+    )
+
+
+def test_keys_beside_those_needed_are_let_be() -> None:
+    assert note_faults(author="someone") == []
+    assert faults(description=DESCRIPTION | {"style": "letters"}) == []
+
+
+@pytest.mark.parametrize("name", ["St. Mary", "A", "", "-a", "a" * 64, "../a"])
+def test_a_site_name_that_cannot_be_a_file_name_is_told(name: str) -> None:
+    note = lines(record() | {"site": name})
+
+    found = the_only(faults(description=DESCRIPTION | {"site": name}, train=note, dev=b"x")[:1])
+
+    assert found.startswith("hospital/site.json: site: found ")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"public": 1}, "public: found a whole number, expected true or false"),
+        ({"entities": "problem"}, "entities: found a text, expected a list"),
+        ({"entities": ["problem", "severity", 3]}, "entities[2]: found a whole number, expected a"),
+        (
+            {"entities": ["problem", "severity", "sign"]},
+            "entities[2]: found 'sign', expected one of",
+        ),
+        ({"relations": ["severity"] * 2}, "relations[1]: found 'severity' a second time"),
+        ({"site": 7}, "site: found a whole number, expected a text"),
+    ],
+)
+def test_a_wrong_description_is_told(change: Record, expected: str) -> None:
+    found = the_only(faults(description=DESCRIPTION | change))
+
+    assert found.startswith(f"hospital/site.json: {expected}")
+
+
+@pytest.mark.parametrize("key", ["site", "entities", "relations"])
+def test_a_missing_key_of_the_description_is_told_and_no_note_blamed(key: str) -> None:
+    description = {name: value for name, value in DESCRIPTION.items() if name != key}
+
+    assert the_only(faults(description=description)).startswith(
+        f"hospital/site.json: {key}: found no such key"
+    )
+
+
+def test_a_site_that_annotates_nothing_is_told() -> None:
+    note = record() | {"entities": [], "relations": []}
+
+    found = faults(
+        description=DESCRIPTION | {"entities": []},
+        train=lines(note),
+        dev=lines(note | {"id": "n2"}),
+    )
+
+    assert "entities: found an empty list" in the_only(found)
+
+
+def test_a_description_that_is_not_json_is_told_with_its_line() -> None:
+    assert the_only(faults(description=b'{"site": "a",\n oops}')).startswith(
+        "hospital/site.json:2: found malformed JSON"
+    )
+    assert the_only(faults(description=b'{"site":\n "\xff"}')).startswith(
+        "hospital/site.json:2: found byte 0xff at byte 3 of the line"
+    )
+    assert "found a list, expected an object" in the_only(faults(description=[]))
+
+
+def test_all_faults_of_all_files_are_told_at_once() -> None:
+    first = record("n1") | {"text": "", "site": "b", "entities": [], "relations": []}
+    train = lines(first) + b"oops\n" + lines(record("n3") | {"entities": []})
+
+    found = faults(train=train, dev=lines([]), description=DESCRIPTION | {"public": "no"})
+
+    assert [fault.where for fault in found] == [
+        "hospital/site.json: public",
+        "hospital/train.jsonl:1: site",
+        "hospital/train.jsonl:1: text",
+        "hospital/train.jsonl:2",
+        "hospital/train.jsonl:3: relations[0].head",
+        "hospital/train.jsonl:3: relations[0].tail",
+        "hospital/dev.jsonl:1",
+    ]
+
+
+def test_two_faults_of_one_entity_are_both_told() -> None:
+    found = entity_faults(type="disease", end=99)
+
+    assert [fault.where.partition(": ")[2] for fault in found] == [
+        "entities[1].type",
+        "entities[1].end",
+    ]
