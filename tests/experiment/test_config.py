@@ -183,8 +183,8 @@ def test_an_empty_file_lacks_what_has_no_default(write: Write) -> None:
             "sead = 1",
             "rounds = 3",
             (
-                "[experiment].sead: found an unknown key, expected one of name, rounds, arms, seed, "
-                "patience, quorum, new_site_rounds; did you mean seed?"
+                "[experiment].sead: found an unknown key, expected one of name, rounds, arms, "
+                "seed, patience, quorum, new_site_rounds; did you mean seed?"
             ),
         ),
         (
@@ -266,8 +266,8 @@ def test_an_empty_file_lacks_what_has_no_default(write: Write) -> None:
             'role = "extern"',
             'path = "bones"',
             (
-                '[[sites]][1].role: found "extern", expected one of "train", "external", "new_site", '
-                '"server"; did you mean external?'
+                '[[sites]][1].role: found "extern", expected one of "train", "external", '
+                '"new_site", "server"; did you mean external?'
             ),
         ),
         (

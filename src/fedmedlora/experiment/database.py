@@ -1,0 +1,125 @@
+"""The run's SQLite file: JSON documents as text, every statement its own durable transaction."""
+
+import json
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Literal
+
+from fedmedlora.errors import StoreError
+from fedmedlora.experiment.disk import store_errors
+
+_FILE = "run.sqlite"
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, document TEXT NOT NULL);
+CREATE TABLE site_updates (key TEXT PRIMARY KEY, document TEXT NOT NULL);
+CREATE TABLE rounds (arm TEXT, round_index INTEGER, document TEXT NOT NULL,
+    PRIMARY KEY (arm, round_index));
+CREATE TABLE finals (arm TEXT, site TEXT, document TEXT NOT NULL, PRIMARY KEY (arm, site));
+CREATE TABLE arms (position INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL,
+    document TEXT NOT NULL);
+CREATE TABLE drawn (arm TEXT PRIMARY KEY, document TEXT NOT NULL);
+"""
+
+Mode = Literal["ro", "rw", "rwc"]
+
+
+class Database:
+    """The open file of one run; trouble with it is a `StoreError`."""
+
+    def __init__(self, folder: Path, *, mode: Mode) -> None:
+        self._folder = folder
+        self._writable = mode != "ro"
+        with store_errors(folder):
+            self._connection = _connected(folder, mode)
+
+    def close(self) -> None:
+        """Close the file."""
+        with store_errors(self._folder):
+            self._connection.close()
+
+    def begin(self, *, key: str, document: object) -> None:
+        """Make the tables and the first row of `meta`: from here on there is a run."""
+        with store_errors(self._folder):
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("BEGIN IMMEDIATE")
+            for statement in _SCHEMA.split(";"):
+                self._connection.execute(statement)
+            self._connection.execute(f"PRAGMA user_version = {_VERSION}")
+            self._connection.execute("INSERT INTO meta VALUES (?, ?)", (key, to_json(document)))
+            self._connection.execute("COMMIT")
+
+    def require_version(self) -> None:
+        """Raise unless this program wrote the tables.
+
+        Raises:
+            StoreError: They are of another version.
+        """
+        version = _user_version(self._connection)
+        if version != _VERSION:
+            raise StoreError(
+                f"{self._folder}: found a run store of version {version}, expected {_VERSION}; "
+                "use the version of this program that wrote it"
+            )
+
+    def rows(self, sql: str, *key: object) -> list[tuple[Any, ...]]:
+        """Return all rows of a query."""
+        with store_errors(self._folder):
+            return self._connection.execute(sql, key).fetchall()
+
+    def document(self, sql: str, *key: object) -> Any:  # noqa: ANN401 -- any JSON value
+        """Return the one document a query asks for, None where there is none."""
+        rows = self.rows(sql, *key)
+        return json.loads(rows[0][0]) if rows else None
+
+    def put(self, sql: str, *key: object, document: object) -> None:
+        """Write one row, the document last.
+
+        Raises:
+            ValueError: There is such a row, the document is not plain JSON, or the run was opened
+                for reading.
+        """
+        if not self._writable:
+            raise ValueError(f"{self._folder}: found a store opened for reading, expected writing")
+        text = to_json(document)
+        with store_errors(self._folder):
+            try:
+                self._connection.execute(sql, (*key, text))
+            except sqlite3.IntegrityError as error:
+                message = f"{self._folder}: found a second put of {key}, expected one"
+                raise ValueError(message) from error
+
+
+def has_run(folder: Path) -> bool:
+    """Return whether a run has begun in a folder."""
+    if not (folder / _FILE).is_file():
+        return False
+    with store_errors(folder), closing(_connected(folder, "ro")) as connection:
+        return _user_version(connection) != 0
+
+
+def to_json(document: object) -> str:
+    """Return a document as JSON.
+
+    Raises:
+        ValueError: It holds NaN or infinity; what is undefined must be None.
+        TypeError: It holds something that JSON does not know.
+    """
+    return json.dumps(document, allow_nan=False)
+
+
+def _connected(folder: Path, mode: Mode) -> sqlite3.Connection:
+    path = folder / _FILE
+    # SQLite keeps files beside a database in use; where the folder takes none, nobody writes.
+    at_rest = not os.access(folder, os.W_OK) and not path.with_name(f"{_FILE}-wal").exists()
+    options = f"mode={mode}" + ("&immutable=1" if mode == "ro" and at_rest else "")
+    uri = f"{path.resolve().as_uri()}?{options}"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _user_version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -1,0 +1,75 @@
+"""The figures of a run for scripts and the report: results.json, made from the store alone."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fedmedlora.evaluation.fairness import summary
+from fedmedlora.experiment.disk import store_errors, write_whole
+from fedmedlora.experiment.store import RunStore
+
+_SCHEMA = 1
+_SUMMARISED = {
+    "ner_strict_f1": ("ner", "strict"),
+    "ner_lenient_f1": ("ner", "lenient"),
+    "re_strict_f1": ("re", "strict"),
+    "re_gold_strict_f1": ("re_gold", "strict"),
+}
+
+
+def results(store: RunStore) -> dict[str, Any]:
+    """Return the figures of a run, finished arms in the order in which they were recorded.
+
+    What stands under `summary` is over the sites that train.
+    """
+    experiment = store.experiment()
+    sites = store.meta("sites") or []
+    return {
+        "schema": _SCHEMA,
+        "experiment": experiment.name,
+        "seed": experiment.seed,
+        "sites": sites,
+        "arms": [_arm(store, name, sites) for name in store.arms()],
+        "communication": store.meta("communication"),
+        "comparisons": store.meta("comparisons") or [],
+        "environment": store.environment(),
+    }
+
+
+def write_results(store: RunStore) -> Path:
+    """Return where the figures of a run now lie: `results.json` in its folder.
+
+    Raises:
+        StoreError: The file cannot be written; the one before is kept.
+    """
+    path = store.folder / "results.json"
+    text = json.dumps(results(store), allow_nan=False, indent=2)
+    with store_errors(store.folder):
+        write_whole(path, f"{text}\n".encode())
+    return path
+
+
+def _arm(store: RunStore, name: str, sites: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    document = store.arm(name) or {}
+    final = {site: document["scores"] for site, document in store.finals(name).items()}
+    training = {site["name"]: final.get(site["name"]) for site in sites if site["role"] == "train"}
+    return {
+        "name": name,
+        "kind": document["kind"],
+        "seconds": document["seconds"],
+        "best_round": document["best_round"],
+        "rounds": store.rounds(name),
+        "final": final,
+        "summary": {key: summary(_f1(training, *path)) for key, path in _SUMMARISED.items()},
+    }
+
+
+def _f1(
+    scores: Mapping[str, Mapping[str, Any] | None], task: str, match: str
+) -> dict[str, float | None]:
+    # A site that does not annotate relations has no scores for them: undefined, not zero.
+    return {
+        site: (((of_site or {}).get(task) or {}).get(match) or {}).get("f1")
+        for site, of_site in scores.items()
+    }

@@ -1,0 +1,264 @@
+"""The run store: everything a run has done so far, safe against a kill at any moment.
+
+    RUN/run.sqlite                     the rows; a row is the truth
+    RUN/adapters/<sha256>.safetensors  adapters, named by what they hold
+    RUN/experiment.toml                the experiment as it was given
+    RUN/environment.json               versions and machine
+
+An adapter reaches the disk before the row that names it, and every put is one transaction. So a
+kill leaves at most an adapter that no row names. Documents are plain JSON; an undefined number is
+null, never NaN.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from fedmedlora.adapters.files import StoredAdapter, open_adapter, write_adapter
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.errors import Fault, InputError, StoreError
+from fedmedlora.experiment.config import Experiment, changed_keys, parse_experiment, settings
+from fedmedlora.experiment.database import Database, has_run, to_json
+from fedmedlora.experiment.disk import lock_folder, remove_parts, store_errors, write_whole
+from fedmedlora.experiment.toml_values import show
+
+Document = dict[str, Any]
+
+_EXPERIMENT = "experiment.toml"
+_ENVIRONMENT = "environment.json"
+_ADAPTERS = "adapters"
+_ORIGIN = "origin"
+_NAMES_AN_ADAPTER = ("adapter", "delta", "sha256")
+
+
+class RunStore:
+    """One run's folder; a context manager, to be closed after use."""
+
+    def __init__(self, folder: Path, database: Database, *, resources: ExitStack) -> None:
+        self.folder = folder
+        self._database = database
+        self._resources = resources
+
+    @classmethod
+    def create(cls, folder: Path, *, experiment_path: Path, environment: Mapping[str, Any]) -> Self:
+        """Return the store of a new run, open for writing.
+
+        Raises:
+            InputError: The folder holds a run already, or another experiment.
+            StoreError: Another process is at work there, or the disk refuses.
+        """
+        with store_errors(folder), ExitStack() as resources:
+            folder.mkdir(parents=True, exist_ok=True)
+            resources.enter_context(lock_folder(folder))
+            text = experiment_path.read_bytes()
+            _require_new(folder, text)
+            (folder / _ADAPTERS).mkdir(exist_ok=True)
+            write_whole(folder / _EXPERIMENT, text)
+            write_whole(folder / _ENVIRONMENT, to_json(environment).encode())
+            database = Database(folder, mode="rwc")
+            resources.callback(database.close)
+            base = str(experiment_path.parent.resolve())
+            database.begin(key=_ORIGIN, document={"folder": base, "sha256": _sha256(text)})
+            return cls(folder, database, resources=resources.pop_all())
+
+    @classmethod
+    def open(cls, folder: Path, *, writable: bool = False) -> Self:
+        """Return the store of a run that has begun.
+
+        Raises:
+            InputError: The folder holds no run.
+            StoreError: Another process is at work there, it cannot be read, or another version
+                of this program wrote it.
+        """
+        if not has_run(folder):
+            advice = "name the folder of a run, or start one without --resume"
+            raise InputError([Fault(str(folder), "no run", "the folder of a run", advice)])
+        with store_errors(folder), ExitStack() as resources:
+            if writable:
+                resources.enter_context(lock_folder(folder))
+                remove_parts(folder, folder / _ADAPTERS)
+            database = Database(folder, mode="rw" if writable else "ro")
+            resources.callback(database.close)
+            database.require_version()
+            return cls(folder, database, resources=resources.pop_all())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database and let other processes in."""
+        with store_errors(self.folder):
+            self._resources.close()
+
+    def experiment(self) -> Experiment:
+        """Return the experiment of this run, as it was given when the run began.
+
+        Raises:
+            StoreError: The copy in the folder was altered.
+        """
+        path = self.folder / _EXPERIMENT
+        origin = self.meta(_ORIGIN)
+        with store_errors(self.folder):
+            text = path.read_bytes()
+        if _sha256(text) != origin["sha256"]:
+            raise StoreError(
+                f"{path}: found an altered copy, expected the experiment as the run began; put "
+                "the text back"
+            )
+        return parse_experiment(text.decode(), name=str(path), folder=Path(origin["folder"]))
+
+    def require_same(self, experiment: Experiment) -> None:
+        """Raise unless an experiment is the one this run began with.
+
+        Raises:
+            InputError: Values differ; the faults name every key.
+        """
+        began = self.experiment()
+        before, now = settings(began), settings(experiment)
+        faults = [
+            Fault(
+                f"{self.folder}: {key}",
+                show(now[key]) if key in now else "nothing",
+                f"{show(before[key]) if key in before else 'nothing'}, as the run began",
+                "undo the change, or start a new run with another --out",
+            )
+            for key in changed_keys(began, experiment)
+        ]
+        if faults:
+            raise InputError(faults)
+
+    def environment(self) -> Document:
+        """Return versions and machine, as they were when the run began."""
+        with store_errors(self.folder):
+            text = (self.folder / _ENVIRONMENT).read_text(encoding="utf-8")
+        environment: Document = json.loads(text)
+        return environment
+
+    def put_adapter(self, weights: AdapterWeights) -> StoredAdapter:
+        """Return where an adapter now lies, after it has reached the disk."""
+        return write_adapter(self.folder / _ADAPTERS, weights)
+
+    def adapter(self, sha256: str) -> AdapterWeights:
+        """Return the adapter of a digest; its tensors are read when they are asked for.
+
+        Raises:
+            ModelError: The file is missing or altered.
+        """
+        return open_adapter(self._adapter_path(sha256), sha256=sha256)
+
+    def site_update(self, key: str) -> Document | None:
+        """Return what training at a site came to, None where it has not been done."""
+        sql = "SELECT document FROM site_updates WHERE key = ?"
+        found: Document | None = self._database.document(sql, key)
+        return found
+
+    def put_site_update(self, key: str, document: Document) -> None:
+        """Record what training at a site came to.
+
+        Raises:
+            ValueError: It is recorded already, or the adapter it names is not.
+        """
+        self._require_adapters(document)
+        self._database.put("INSERT INTO site_updates VALUES (?, ?)", key, document=document)
+
+    def rounds(self, arm: str) -> list[Document]:
+        """Return the rounds of an arm in order."""
+        rows = self._database.rows(
+            "SELECT document FROM rounds WHERE arm = ? ORDER BY round_index", arm
+        )
+        return [json.loads(document) for (document,) in rows]
+
+    def put_round(self, arm: str, round_index: int, document: Document) -> None:
+        """Record a round of an arm; rounds count from 1.
+
+        Raises:
+            ValueError: The round before is missing, this one is recorded already, or the adapter
+                it names is not.
+        """
+        self._require_adapters(document)
+        following = len(self.rounds(arm)) + 1
+        if round_index != following:
+            raise ValueError(f"arm {arm!r}: found round {round_index}, expected {following}")
+        self._database.put(
+            "INSERT INTO rounds VALUES (?, ?, ?)", arm, round_index, document=document
+        )
+
+    def final(self, arm: str, site: str) -> Document | None:
+        """Return an arm's final scores at a site, None where they are not made."""
+        sql = "SELECT document FROM finals WHERE arm = ? AND site = ?"
+        found: Document | None = self._database.document(sql, arm, site)
+        return found
+
+    def finals(self, arm: str) -> dict[str, Document]:
+        """Return an arm's final scores by site, in site-name order."""
+        rows = self._database.rows(
+            "SELECT site, document FROM finals WHERE arm = ? ORDER BY site", arm
+        )
+        return {site: json.loads(document) for site, document in rows}
+
+    def put_final(self, arm: str, site: str, document: Document) -> None:
+        """Record an arm's final scores at a site; test is read once, so there is no second put."""
+        self._database.put("INSERT INTO finals VALUES (?, ?, ?)", arm, site, document=document)
+
+    def arm(self, name: str) -> Document | None:
+        """Return what a finished arm came to, None where it is not finished."""
+        sql = "SELECT document FROM arms WHERE name = ?"
+        found: Document | None = self._database.document(sql, name)
+        return found
+
+    def arms(self) -> list[str]:
+        """Return the finished arms in the order in which they were recorded."""
+        return [name for (name,) in self._database.rows("SELECT name FROM arms ORDER BY position")]
+
+    def put_arm(self, name: str, document: Document) -> None:
+        """Record that an arm is finished."""
+        self._require_adapters(document)
+        sql = "INSERT INTO arms (name, document) VALUES (?, ?)"
+        self._database.put(sql, name, document=document)
+
+    def meta(self, key: str) -> Any:  # noqa: ANN401 -- any JSON value
+        """Return what is recorded about the whole run under a key, None where nothing is."""
+        return self._database.document("SELECT document FROM meta WHERE key = ?", key)
+
+    def put_meta(self, key: str, document: object) -> None:
+        """Record something about the whole run, in the place of what stood there."""
+        self._database.put("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, document=document)
+
+    def drawn(self) -> dict[str, list[Document]]:
+        """Return the notes to be drawn in the report, by arm."""
+        rows = self._database.rows("SELECT arm, document FROM drawn ORDER BY arm")
+        return {arm: json.loads(document) for arm, document in rows}
+
+    def put_drawn(self, arm: str, documents: Sequence[Document]) -> None:
+        """Record the notes of an arm to be drawn, in the place of what stood there."""
+        sql = "INSERT OR REPLACE INTO drawn VALUES (?, ?)"
+        self._database.put(sql, arm, document=list(documents))
+
+    def _adapter_path(self, sha256: str) -> Path:
+        return self.folder / _ADAPTERS / f"{sha256}.safetensors"
+
+    def _require_adapters(self, document: Document) -> None:
+        for key in _NAMES_AN_ADAPTER:
+            sha256 = document.get(key)
+            if sha256 is not None and not self._adapter_path(sha256).is_file():
+                raise ValueError(f"{key} {sha256}: found no file, expected its adapter put before")
+
+
+def _require_new(folder: Path, text: bytes) -> None:
+    if has_run(folder):
+        advice = "go on with it by --resume, or name another --out"
+        raise InputError([Fault(str(folder), "a run that has begun", "a new folder", advice)])
+    copy = folder / _EXPERIMENT
+    if copy.exists() and copy.read_bytes() != text:
+        advice = "name another --out; this file would be lost"
+        raise InputError([Fault(str(copy), "another experiment", "a new folder", advice)])
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
