@@ -49,9 +49,7 @@ class TaggingBackbone:
         """Return the adapter every site starts from."""
         return self._initial
 
-    def train(
-        self, start: AdapterWeights, examples: Sequence[Example], plan: LocalPlan
-    ) -> Trained:
+    def train(self, start: AdapterWeights, examples: Sequence[Example], plan: LocalPlan) -> Trained:
         """Return what training on the examples makes of an adapter."""
         self._tagger.slots.write(start)
         loss = train(

@@ -117,8 +117,7 @@ class Extraction:
     ) -> list[NoteCounts]:
         """Return each note's counts of what was found against its gold."""
         return [
-            self._count(note, found, labels)
-            for note, found in zip(notes, predictions, strict=True)
+            self._count(note, found, labels) for note, found in zip(notes, predictions, strict=True)
         ]
 
     def _count(self, note: Note, found: Findings, labels: Labels) -> NoteCounts:

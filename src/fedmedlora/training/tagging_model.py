@@ -70,7 +70,7 @@ def load_tagging_model(
     except ValueError as error:
         raise ModelError(
             f"model {base.name!r}: found no linear layers for target_modules "
-            f"{lora.target_modules!r}, expected names of its own layers or \"all-linear\""
+            f'{lora.target_modules!r}, expected names of its own layers or "all-linear"'
         ) from error
     return TaggingModel(model, AdapterSlots(model), tokenizer.pad_id, types)
 

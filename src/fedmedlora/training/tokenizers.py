@@ -21,9 +21,7 @@ class HuggingFaceTokenizer:
             )
         bare = tuple(self._tokenizer("a", add_special_tokens=False).input_ids)
         framed = tuple(self._tokenizer("a").input_ids)
-        first = next(
-            i for i in range(len(framed)) if framed[i : i + len(bare)] == bare or not bare
-        )
+        first = next(i for i in range(len(framed)) if framed[i : i + len(bare)] == bare or not bare)
         self.prefix: tuple[int, ...] = framed[:first]
         self.suffix: tuple[int, ...] = framed[first + len(bare) :]
         self.pad_id: int = self._tokenizer.pad_token_id or 0

@@ -1,0 +1,153 @@
+"""All sites in one process: one base model, adapters swapped."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.errors import TrainingError
+from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.federation.backbone import Backbone, LocalPlan
+from fedmedlora.federation.engine import SERVER, Outcome, Participant
+from fedmedlora.federation.shift import count_tokens
+from fedmedlora.tasks.extraction import Extraction
+from fedmedlora.tasks.findings import Findings, gold_findings
+from fedmedlora.tasks.scoring import NoteCounts, Part
+from fedmedlora.tasks.task import Answer, Example, Tokenizer
+
+
+class LocalEngine:
+    """An engine for simulations, demos and studies: it holds the notes of every site."""
+
+    def __init__(
+        self,
+        backbone: Backbone,
+        task: Extraction,
+        cohorts: Mapping[str, Cohort],
+        *,
+        tokenizer: Tokenizer,
+        vocabulary: Sequence[int],
+    ) -> None:
+        self.base = backbone.digest
+        self.num_base_bytes = backbone.num_bytes
+        self._backbone = backbone
+        self._task = task
+        self._cohorts = cohorts
+        self._tokenizer = tokenizer
+        self._vocabulary = vocabulary
+        self._training_examples = cache(self._make_training_examples)
+        self._loss_examples = cache(self._make_loss_examples)
+
+    def initial(self) -> AdapterWeights:
+        """Return the adapter every arm starts from."""
+        return self._backbone.initial()
+
+    def train(
+        self,
+        participants: Sequence[Participant],
+        start: AdapterWeights,
+        plans: Mapping[str, LocalPlan],
+    ) -> Iterator[Outcome]:
+        """Yield each participant's outcome, one after the other."""
+        for participant in participants:
+            began = time.monotonic()
+            examples = [
+                example for site in participant.sites for example in self._training_examples(site)
+            ]
+            try:
+                trained = self._backbone.train(start, examples, plans[participant.name])
+            except TrainingError as error:
+                yield Outcome(participant, None, str(error), time.monotonic() - began)
+            else:
+                yield Outcome(participant, trained, "", time.monotonic() - began)
+
+    def loss(self, adapter: AdapterWeights, place: str) -> float:
+        """Return an adapter's loss on a site's dev notes or the server's, in nats a label token."""
+        return self._backbone.loss(adapter, self._loss_examples(place))
+
+    def token_counts(self, site: str) -> NDArray[np.int64]:
+        """Return how often a site's training notes use each token of the public vocabulary."""
+        ids = (
+            id_
+            for note in self._cohorts[site].train
+            for id_ in self._tokenizer.tokenize(note.text).ids
+        )
+        return count_tokens(ids, self._vocabulary)
+
+    def evaluate(
+        self, adapter: AdapterWeights, site: str, split: str, *, parts: Sequence[Part], limit: int
+    ) -> list[NoteCounts]:
+        """Return the counts of each of a site's first `limit` notes of a split."""
+        cohort, notes = self._cohorts[site], self._cohorts[site].notes(split)[:limit]
+        found = self._task.predict(notes, cohort.labels, self._answer(adapter), parts=parts)
+        return self._task.score(notes, found, cohort.labels)
+
+    def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
+        """Return the counts a perfect model would reach in the experiment's formulation."""
+        cohort, notes = self._cohorts[site], self._cohorts[site].notes(split)[:limit]
+        found = self._task.ceiling(notes, cohort.labels)
+        return self._task.score(notes, found, cohort.labels)
+
+    def predictions(
+        self, adapter: AdapterWeights, site: str, split: str, *, limit: int
+    ) -> list[dict[str, object]]:
+        """Return what the report draws; nothing where the site is not public."""
+        cohort = self._cohorts[site]
+        notes = cohort.notes(split)[:limit] if cohort.public else ()
+        found = self._task.predict(notes, cohort.labels, self._answer(adapter))
+        return [
+            {
+                "site": site,
+                "note_id": note.id,
+                "text": note.text,
+                "gold": _drawn(gold_findings(note, cohort.labels)),
+                "predicted": _drawn(findings),
+            }
+            for note, findings in zip(notes, found, strict=True)
+        ]
+
+    def _answer(self, adapter: AdapterWeights) -> Answer:
+        return lambda examples: self._backbone.answer(adapter, examples)
+
+    def _make_training_examples(self, site: str) -> list[Example]:
+        cohort = self._cohorts[site]
+        return self._task.examples(cohort.train, cohort.labels, max_heads=cohort.max_heads)
+
+    def _make_loss_examples(self, place: str) -> list[Example]:
+        return [
+            example
+            for labels, notes, max_heads in self._loss_notes(place)
+            for example in self._task.examples(notes, labels, max_heads=max_heads)
+        ]
+
+    def _loss_notes(self, place: str) -> list[tuple[Labels, Sequence[Note], int | None]]:
+        if place != SERVER:
+            cohort = self._cohorts[place]
+            return [(cohort.labels, cohort.dev, None)]
+        return [
+            (
+                cohort.labels,
+                cohort.dev if cohort.role == SERVER else cohort.held_out,
+                cohort.max_heads,
+            )
+            for cohort in self._cohorts.values()
+        ]
+
+
+def _drawn(findings: Findings) -> dict[str, object]:
+    return {
+        "entities": [
+            {"start": span.start, "end": span.end, "type": span.type} for span in findings.entities
+        ],
+        "links": [
+            {
+                "head": {"start": k.head.start, "end": k.head.end, "type": k.head.type},
+                "tail": {"start": k.tail.start, "end": k.tail.end, "type": k.tail.type},
+            }
+            for k in findings.links
+        ],
+    }

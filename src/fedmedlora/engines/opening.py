@@ -1,0 +1,54 @@
+"""From a description of a model and the notes of some sites to an engine that can run them."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from fedmedlora.engines.backbone import TaggingBackbone
+from fedmedlora.engines.local import LocalEngine
+from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.experiment.schema import Model, Training
+from fedmedlora.federation.shift import most_frequent
+from fedmedlora.synthetic.hospitals import public_text
+from fedmedlora.tasks.extraction import Extraction
+from fedmedlora.tasks.tagging import Tagging
+from fedmedlora.training.base_models import find_base_model
+from fedmedlora.training.settings import LoraSettings, TrainingSettings
+from fedmedlora.training.tokenizers import HuggingFaceTokenizer
+
+
+def open_local(
+    model: Model,
+    training: Training,
+    cohorts: Mapping[str, Cohort],
+    types: tuple[str, ...],
+    *,
+    seed: int,
+) -> LocalEngine:
+    """Return an engine in this process with its base model loaded.
+
+    Args:
+        types: The channels of the tagging head.
+
+    Raises:
+        ModelError: The base model is missing or is not what it must be.
+    """
+    base = find_base_model(model.base)
+    tokenizer = HuggingFaceTokenizer(base.folder)
+    backbone = TaggingBackbone(
+        base,
+        tokenizer,
+        types,
+        lora=LoraSettings(**asdict(model.lora)),
+        training=TrainingSettings(**asdict(training)),
+        dtype=model.dtype,
+        seed=seed,
+    )
+    task = Extraction(Tagging(types, tokenizer), tokenizer, model.window_tokens)
+    return LocalEngine(
+        backbone, task, cohorts, tokenizer=tokenizer, vocabulary=_vocabulary(tokenizer)
+    )
+
+
+def _vocabulary(tokenizer: HuggingFaceTokenizer) -> tuple[int, ...]:
+    """Return the most frequent tokens of a public text: notes that our own generator wrote."""
+    return most_frequent(id_ for text in public_text() for id_ in tokenizer.tokenize(text).ids)

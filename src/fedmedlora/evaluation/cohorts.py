@@ -1,0 +1,69 @@
+"""Which notes of a site take part, and as what: the same for every arm.
+
+Notes are taken in the order of the SHA-1 of their id, so that a smaller limit is always a part of
+a larger one and the choice depends on nothing but the ids.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.clinical.sentences import sentence_spans
+from fedmedlora.sites import SiteRole
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """One site's part in an experiment.
+
+    Attributes:
+        held_out: Training notes set aside for the server's validation before any arm.
+        final_split: "test", or "dev" where the site has no test notes.
+        max_heads: Heads trained on at most, None for all.
+    """
+
+    name: str
+    role: SiteRole
+    labels: Labels
+    public: bool
+    train: tuple[Note, ...]
+    held_out: tuple[Note, ...]
+    dev: tuple[Note, ...]
+    final: tuple[Note, ...]
+    final_split: str
+    max_heads: int | None = None
+
+    def notes(self, split: str) -> tuple[Note, ...]:
+        """Return the notes of "train", "dev" or "final"."""
+        return {"train": self.train, "dev": self.dev, "final": self.final}[split]
+
+
+def in_hash_order(notes: Iterable[Note]) -> tuple[Note, ...]:
+    """Return notes in the order of the SHA-1 of their id."""
+    return tuple(sorted(notes, key=lambda note: _hash(note.id)))
+
+
+def set_aside(notes: Sequence[Note], share: float) -> tuple[tuple[Note, ...], tuple[Note, ...]]:
+    """Return (kept, set aside): those set aside are the last `share` in hash order, rounded."""
+    ordered = in_hash_order(notes)
+    kept = len(ordered) - round(share * len(ordered))
+    return ordered[:kept], ordered[kept:]
+
+
+def limited(
+    notes: Sequence[Note], *, max_notes: int | None = None, max_sentences: int | None = None
+) -> tuple[Note, ...]:
+    """Return the first whole notes that stay within the limits; always at least one."""
+    taken: list[Note] = []
+    sentences = 0
+    for note in notes[:max_notes]:
+        sentences += len(sentence_spans(note.text))
+        if taken and max_sentences is not None and sentences > max_sentences:
+            break
+        taken.append(note)
+    return tuple(taken)
+
+
+def _hash(note_id: str) -> bytes:
+    return hashlib.sha1(note_id.encode(), usedforsecurity=False).digest()

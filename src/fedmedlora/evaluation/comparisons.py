@@ -1,0 +1,138 @@
+"""How much better one arm is than another, on the very notes both were scored on.
+
+The best single site is the one with the highest cross-site mean on the metric compared, picked
+after the fact: an oracle, so that a gain over it is the conservative one. The mean single site is
+the plain mean of the single-site arms.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.evaluation.intervals import (
+    count_rows,
+    draws,
+    f1_replicates,
+    mean_over_sites,
+    paired_difference,
+)
+from fedmedlora.tasks.scoring import NoteCounts
+
+Finals = Mapping[str, Mapping[str, Sequence[NoteCounts]]]
+"""Arm to site to the counts of its final notes."""
+
+METRICS: Mapping[str, Callable[[Sequence[NoteCounts]], NDArray[np.int64]]] = {
+    "ner_strict_f1": lambda notes: count_rows(notes, part="ner", matching="strict"),
+    "re_gold_strict_f1": lambda notes: count_rows(notes, part="re_gold", matching="strict"),
+    "re_strict_f1": lambda notes: count_rows(notes, part="re", matching="strict"),
+    "problem_strict_f1": lambda notes: _rows_of_type(notes, "problem"),
+}
+"""Name to what gives tp, fp and fn of each note, (notes, 3)."""
+
+TRAINING_SITES = "training sites"
+BEST_SINGLE, MEAN_SINGLE = "best single site", "mean single site"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One arm's F1 minus another's.
+
+    Attributes:
+        where: A site, or `TRAINING_SITES` for the plain mean over them.
+        difference: On the notes as they are, 0 to 1; positive where `arm` is better.
+        ci95: Of the difference, paired bootstrap over notes within sites; None if undefined.
+        note: Which arm stands behind "best single site".
+    """
+
+    arm: str
+    against: str
+    metric: str
+    where: str
+    difference: float
+    ci95: tuple[float, float] | None
+    note: str = ""
+
+
+def compare(
+    finals: Finals,
+    *,
+    pairs: Sequence[tuple[str, str]],
+    training_sites: Sequence[str],
+    other_sites: Sequence[str],
+    replicates: int,
+    seed: int,
+) -> list[dict[str, object]]:
+    """Return every pair of arms compared on every metric, ready for JSON.
+
+    Args:
+        finals: What was scored; an arm lacks the sites it was not scored on.
+        pairs: (arm, against); `BEST_SINGLE` and `MEAN_SINGLE` may stand as `against`.
+        other_sites: Sites compared one by one, beside the mean over the training sites.
+    """
+    places = {TRAINING_SITES: tuple(training_sites)} | {site: (site,) for site in other_sites}
+    compared = [
+        _compare(_figures(finals, metric, sites, replicates, seed), arm, against, metric, where)
+        for metric in METRICS
+        for where, sites in places.items()
+        for arm, against in pairs
+    ]
+    return [asdict(comparison) for comparison in compared if comparison is not None]
+
+
+Figures = Mapping[str, NDArray[np.float64]]
+"""Arm to its figure, (1 + replicates,): as it is, then in each draw."""
+
+
+def _figures(
+    finals: Finals, metric: str, sites: Sequence[str], replicates: int, seed: int
+) -> Figures:
+    return {
+        arm: mean_over_sites(
+            {
+                site: _site_figures(METRICS[metric](by_site[site]), site, replicates, seed)
+                for site in sites
+            }
+        )
+        for arm, by_site in finals.items()
+        if all(site in by_site for site in sites)
+    }
+
+
+def _site_figures(
+    rows: NDArray[np.int64], site: str, replicates: int, seed: int
+) -> NDArray[np.float64]:
+    drawn = draws({site: len(rows)}, replicates=replicates, seed=seed)[site]
+    as_it_is = np.ones((1, len(rows)), dtype=np.int64)
+    return f1_replicates(rows, np.concatenate([as_it_is, drawn]))
+
+
+def _compare(
+    figures: Figures, arm: str, against: str, metric: str, where: str
+) -> Comparison | None:
+    singles = {name: f for name, f in figures.items() if name.startswith("single_site:")}
+    opponent, note = figures.get(against), ""
+    if against == BEST_SINGLE and singles:
+        note = max(singles, key=lambda name: np.nan_to_num(singles[name][0], nan=-1.0))
+        opponent = singles[note]
+    elif against == MEAN_SINGLE and singles:
+        opponent = mean_over_sites(singles)
+    if opponent is None or arm not in figures or np.isnan(figures[arm][0] - opponent[0]):
+        return None
+    interval = paired_difference(figures[arm][1:], opponent[1:])
+    return Comparison(
+        arm,
+        against,
+        metric,
+        where,
+        float(figures[arm][0] - opponent[0]),
+        None if interval is None else (interval.low, interval.high),
+        note,
+    )
+
+
+def _rows_of_type(notes: Sequence[NoteCounts], type_: str) -> NDArray[np.int64]:
+    found = [note.ner.by_type.get(type_) for note in notes]
+    rows = [(c.tp, c.fp, c.fn) if c else (0, 0, 0) for c in found]
+    return np.array(rows, dtype=np.int64).reshape(len(rows), 3)

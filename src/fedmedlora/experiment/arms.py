@@ -1,0 +1,129 @@
+"""The arms of an experiment: every one of them is a federation.
+
+    single_site:<site>     one participant, the site alone
+    centralised            one participant that holds every training site's notes
+    fed_medlora ...        every training site a participant
+    local_only:<site>      the new site alone, from the common start
+    adapted:<site>         the new site alone, from the federation's best adapter
+    joined:<site>          the new site and all others, from the federation's best adapter
+    zero_shot              no round at all
+
+So all arms share one loop, one learning-rate schedule and one way to stop and resume, and pass
+over every note equally often.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from fedmedlora.experiment.schema import FEDERATED_ARMS, Experiment
+from fedmedlora.federation.engine import Participant
+from fedmedlora.federation.strategies import Strategy, strategy_by_name
+
+ArmKind = Literal["zero_shot", "single_site", "centralised", "federated", "new_site"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One arm of a run.
+
+    Attributes:
+        participants: Who trains in every round.
+        chosen_on: Sites whose dev notes choose the best round; none means the last round stands.
+        rounds: Rounds at most.
+        start: The arm whose best adapter this one starts from; None is the common start.
+    """
+
+    name: str
+    kind: ArmKind
+    strategy: Strategy
+    participants: tuple[Participant, ...]
+    chosen_on: tuple[str, ...]
+    rounds: int
+    start: str | None = None
+
+
+def planned_arms(
+    experiment: Experiment, *, training_sites: Sequence[str], new_sites: Sequence[str]
+) -> list[Arm]:
+    """Return an experiment's arms in the order in which they run."""
+    trained = tuple(training_sites)
+    arms: list[Arm] = []
+    for name in sorted(experiment.arms, key=_ORDER.index):
+        if name == "zero_shot":
+            arms.append(_arm(experiment, name, "zero_shot", (), (), rounds=0))
+        elif name == "single_site":
+            arms += [
+                _arm(experiment, f"{name}:{site}", "single_site", (_alone(site),), (site,))
+                for site in trained
+            ]
+        elif name == "centralised":
+            pooled = (Participant(name, trained),)
+            arms.append(_arm(experiment, name, "centralised", pooled, trained))
+        elif name in FEDERATED_ARMS:
+            everyone = tuple(_alone(site) for site in trained)
+            arms.append(_arm(experiment, name, "federated", everyone, trained))
+        else:
+            arms += [_new_site_arm(experiment, name, site, trained) for site in new_sites]
+    return arms
+
+
+_ORDER = (
+    "zero_shot",
+    "single_site",
+    "centralised",
+    *FEDERATED_ARMS,
+    "local_only",
+    "adapted",
+    "joined",
+)
+_PREFERRED = ("fed_medlora_plus", "fed_medlora", "fed_medlora_plus_released")
+
+
+def _alone(site: str) -> Participant:
+    return Participant(site, (site,))
+
+
+def _new_site_arm(experiment: Experiment, name: str, site: str, trained: Sequence[str]) -> Arm:
+    federated = next((arm for arm in _PREFERRED if arm in experiment.arms), None)
+    others = tuple(_alone(other) for other in trained) if name == "joined" else ()
+    return _arm(
+        experiment,
+        f"{name}:{site}",
+        "new_site",
+        (*others, _alone(site)),
+        (),
+        rounds=experiment.new_site_rounds,
+        start=None if name == "local_only" else federated,
+    )
+
+
+def _arm(
+    experiment: Experiment,
+    name: str,
+    kind: ArmKind,
+    participants: tuple[Participant, ...],
+    chosen_on: tuple[str, ...],
+    *,
+    rounds: int | None = None,
+    start: str | None = None,
+) -> Arm:
+    settings = experiment.aggregation
+    # A joined arm goes on with the rule of the arm it starts from; one participant needs no rule.
+    rule = name if name in FEDERATED_ARMS else start if len(participants) > 1 else None
+    strategy = strategy_by_name(
+        rule or "fed_medlora",
+        size_exponent=settings.size_exponent,
+        loss_temperature=settings.loss_temperature,
+        shift_temperature=settings.shift_temperature,
+        max_share=settings.max_share if len(participants) > 1 else 1.0,
+    )
+    return Arm(
+        name,
+        kind,
+        strategy,
+        participants,
+        chosen_on,
+        experiment.rounds if rounds is None else rounds,
+        start,
+    )

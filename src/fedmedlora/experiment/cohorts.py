@@ -1,0 +1,74 @@
+"""The sites of an experiment, read, checked and cut down to what the experiment asks for."""
+
+from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
+from fedmedlora.clinical.notes import SiteNotes
+from fedmedlora.errors import Fault, InputError
+from fedmedlora.evaluation.cohorts import Cohort, in_hash_order, limited, set_aside
+from fedmedlora.experiment.schema import Experiment, SiteEntry
+from fedmedlora.formats.site_folder import read_site
+
+
+def load_cohorts(experiment: Experiment) -> dict[str, Cohort]:
+    """Return every site of an experiment by name, in the order of the file.
+
+    Raises:
+        InputError: Everything that is wrong with any site's folder, at once.
+    """
+    sites: dict[str, tuple[SiteEntry, SiteNotes]] = {}
+    faults: list[Fault] = []
+    for entry in experiment.sites:
+        try:
+            site = read_site(entry.path, required=("dev",) if entry.role == "server" else _BOTH)
+        except InputError as error:
+            faults += error.faults
+            continue
+        if site.name in sites:
+            faults.append(_twice(entry, site.name))
+        sites[site.name] = entry, site
+    if faults:
+        raise InputError(faults)
+    share = experiment.aggregation.validation_holdout
+    return {name: cohort(*pair, holdout=share) for name, pair in sites.items()}
+
+
+def cohort(entry: SiteEntry, site: SiteNotes, *, holdout: float = 0.0) -> Cohort:
+    """Return a site's part in an experiment: hash order, holdout, then the entry's limits."""
+    share = holdout if entry.role == "train" else 0.0
+    train, held_out = set_aside(site.splits.get("train", ()), share)
+    if entry.max_notes or entry.max_sentences:
+        train = limited(train, max_notes=entry.max_notes, max_sentences=entry.max_sentences)
+    dev = in_hash_order(site.splits["dev"])
+    test = in_hash_order(site.splits.get("test", ()))
+    return Cohort(
+        name=site.name,
+        role=entry.role,
+        labels=site.labels,
+        public=site.public,
+        train=train,
+        held_out=held_out,
+        dev=dev,
+        final=test or dev,
+        final_split="test" if test else "dev",
+        max_heads=entry.max_heads,
+    )
+
+
+def annotated_types(cohorts: dict[str, Cohort]) -> tuple[str, ...]:
+    """Return the union of what the sites annotate that a model can be asked for, in fixed order."""
+    used = {
+        type_
+        for site in cohorts.values()
+        for type_ in (*site.labels.entities, *site.labels.relations)
+    }
+    return tuple(type_ for type_ in (*MAIN_TYPES, *RELATION_TYPES) if type_ in used)
+
+
+_BOTH = ("train", "dev")
+
+
+def _twice(entry: SiteEntry, name: str) -> Fault:
+    return Fault(
+        f"{entry.path}/site.json: site",
+        f"{name!r}, which another folder of the experiment has too",
+        "a name of its own for each site",
+    )

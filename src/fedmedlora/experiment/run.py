@@ -1,0 +1,205 @@
+"""A whole run: every arm's rounds, its final scores, and what follows from them.
+
+This is the only place that puts the parts together. Whatever is in the store is not done again.
+"""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fedmedlora.adapters.weights import num_parameters
+from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.evaluation.comparisons import BEST_SINGLE, MEAN_SINGLE, compare
+from fedmedlora.evaluation.intervals import draws, f1_intervals
+from fedmedlora.experiment.arms import Arm, planned_arms
+from fedmedlora.experiment.results import write_results
+from fedmedlora.experiment.rounds import run_rounds
+from fedmedlora.experiment.schema import FEDERATED_ARMS, Experiment
+from fedmedlora.experiment.store import RunStore
+from fedmedlora.federation.engine import Engine
+from fedmedlora.federation.shift import token_shift
+from fedmedlora.tasks.scoring import NoteCounts, from_json, site_scores, to_json
+
+logger = logging.getLogger(__name__)
+
+_BYTES_A_PARAMETER = 4
+
+
+def run(
+    experiment: Experiment,
+    engine: Engine,
+    store: RunStore,
+    cohorts: Mapping[str, Cohort],
+    *,
+    only: Sequence[str] | None = None,
+) -> None:
+    """Run what is missing of an experiment and write results.json.
+
+    Args:
+        only: Arms to run, as the experiment names them; None is all.
+
+    Raises:
+        QuorumError: A round got too few usable updates.
+        StoreError: The disk is full or the store cannot be written.
+    """
+    store.put_meta("sites", [_site(cohort, engine, experiment) for cohort in cohorts.values()])
+    store.put_meta("communication", _communication(engine))
+    for arm in _planned(experiment, cohorts):
+        if only is None or arm.name.partition(":")[0] in only:
+            _run_arm(arm, experiment, engine, store, cohorts)
+    store.put_meta("comparisons", _comparisons(experiment, store, cohorts))
+    write_results(store)
+
+
+def _planned(experiment: Experiment, cohorts: Mapping[str, Cohort]) -> list[Arm]:
+    by_role = {
+        role: [c.name for c in cohorts.values() if c.role == role] for role in ("train", "new_site")
+    }
+    return planned_arms(experiment, training_sites=by_role["train"], new_sites=by_role["new_site"])
+
+
+def _run_arm(
+    arm: Arm,
+    experiment: Experiment,
+    engine: Engine,
+    store: RunStore,
+    cohorts: Mapping[str, Cohort],
+) -> None:
+    if store.arm(arm.name) is not None:
+        return
+    document = run_rounds(arm, experiment, engine, store, shifts=_shifts(arm, engine))
+    began = time.monotonic()
+    for cohort in _scored_on(arm, cohorts):
+        if store.final(arm.name, cohort.name) is None:
+            final = _final(document["adapter"], cohort, experiment, engine, store)
+            store.put_final(arm.name, cohort.name, final)
+    if arm.name == _drawn_arm(experiment):
+        store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, cohorts))
+    store.put_arm(arm.name, {**document, "evaluation_seconds": time.monotonic() - began})
+    logger.info("%s: scored on %d sites", arm.name, len(_scored_on(arm, cohorts)))
+
+
+def _shifts(arm: Arm, engine: Engine) -> Mapping[str, float]:
+    if not arm.strategy.needs_shift:
+        return {}
+    return token_shift({p.name: engine.token_counts(p.name) for p in arm.participants})
+
+
+def _scored_on(arm: Arm, cohorts: Mapping[str, Cohort]) -> list[Cohort]:
+    """Return the sites an arm is scored on: a new site's own arms are scored there alone."""
+    roles = ("new_site",) if arm.kind == "new_site" else ("train", "external", "new_site")
+    return [cohort for cohort in cohorts.values() if cohort.role in roles]
+
+
+def _final(
+    adapter: str, cohort: Cohort, experiment: Experiment, engine: Engine, store: RunStore
+) -> dict[str, Any]:
+    settings = experiment.evaluation
+    parts = ("ner", "re", "re_gold") if cohort.labels.relations else ("ner",)
+    counts = engine.evaluate(
+        store.adapter(adapter), cohort.name, "final", parts=parts, limit=settings.final_notes
+    )
+    drawn = draws({cohort.name: len(counts)}, replicates=settings.replicates, seed=experiment.seed)
+    scores = site_scores(
+        counts,
+        split=cohort.final_split,
+        has_relations=bool(cohort.labels.relations),
+        intervals=f1_intervals(counts, drawn[cohort.name]),
+    )
+    return {"scores": scores, "notes": [to_json(count) for count in counts]}
+
+
+def _drawn_arm(experiment: Experiment) -> str | None:
+    """Return the arm whose findings the report draws: the last federated one."""
+    named = [arm for arm in experiment.arms if arm in FEDERATED_ARMS]
+    return "fed_medlora_plus" if "fed_medlora_plus" in named else next(iter(named), None)
+
+
+def _drawn(
+    adapter: str,
+    experiment: Experiment,
+    engine: Engine,
+    store: RunStore,
+    cohorts: Mapping[str, Cohort],
+) -> list[dict[str, object]]:
+    weights = store.adapter(adapter)
+    shown = [cohort.name for cohort in cohorts.values() if cohort.public and cohort.role == "train"]
+    return [
+        {**note, "arm": _drawn_arm(experiment)}
+        for site in shown[: experiment.evaluation.drawn_notes]
+        for note in engine.predictions(weights, site, "final", limit=1)
+    ]
+
+
+def _site(cohort: Cohort, engine: Engine, experiment: Experiment) -> dict[str, Any]:
+    ceiling = (
+        site_scores(
+            engine.ceiling(cohort.name, "final", limit=experiment.evaluation.final_notes),
+            split=cohort.final_split,
+            has_relations=bool(cohort.labels.relations),
+        )
+        if cohort.role != "server"
+        else {"ner": None, "re_gold": None}
+    )
+    return {
+        "name": cohort.name,
+        "role": cohort.role,
+        "public": cohort.public,
+        "entities": list(cohort.labels.entities),
+        "relations": list(cohort.labels.relations),
+        "notes": {
+            "train": len(cohort.train),
+            "held_out": len(cohort.held_out),
+            "dev": len(cohort.dev),
+            cohort.final_split: len(cohort.final),
+        },
+        "ceiling": {
+            name: ceiling[part]["strict"]["recall"] if ceiling[part] else None
+            for name, part in (("ner", "ner"), ("re", "re_gold"))
+        },
+    }
+
+
+def _communication(engine: Engine) -> dict[str, float]:
+    adapter_bytes = _BYTES_A_PARAMETER * num_parameters(engine.initial())
+    return {
+        "full_model_bytes": engine.num_base_bytes,
+        "adapter_bytes": adapter_bytes,
+        "saving": 1 - adapter_bytes / engine.num_base_bytes,
+    }
+
+
+def _comparisons(
+    experiment: Experiment, store: RunStore, cohorts: Mapping[str, Cohort]
+) -> list[dict[str, object]]:
+    finals = {
+        arm: {site: _counts(final) for site, final in store.finals(arm).items()}
+        for arm in store.arms()
+    }
+    return compare(
+        finals,
+        pairs=_pairs(list(finals)),
+        training_sites=[c.name for c in cohorts.values() if c.role == "train"],
+        other_sites=[c.name for c in cohorts.values() if c.role in ("external", "new_site")],
+        replicates=experiment.evaluation.replicates,
+        seed=experiment.seed,
+    )
+
+
+def _counts(final: Mapping[str, Any]) -> list[NoteCounts]:
+    return [from_json(note) for note in final["notes"]]
+
+
+def _pairs(arms: Sequence[str]) -> list[tuple[str, str]]:
+    """Return who is compared with whom, the preferred arm first."""
+    federated = [arm for arm in reversed(FEDERATED_ARMS[:2]) if arm in arms]
+    federated += [arm for arm in FEDERATED_ARMS[2:] if arm in arms]
+    rivals = (BEST_SINGLE, MEAN_SINGLE, "centralised", "zero_shot")
+    pairs = [(arm, rival) for arm in federated for rival in rivals]
+    pairs += [(federated[0], other) for other in federated[1:]]
+    locals_ = {arm.partition(":")[2]: arm for arm in arms if arm.startswith("local_only:")}
+    new = [arm for arm in arms if arm.startswith(("adapted:", "joined:"))]
+    return pairs + [
+        (arm, locals_[site]) for arm in new if (site := arm.partition(":")[2]) in locals_
+    ]
