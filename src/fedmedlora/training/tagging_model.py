@@ -1,11 +1,9 @@
 """Any Hugging Face encoder or decoder as a tagger: LoRA on its layers, one head of channels."""
 
 from dataclasses import dataclass
-from typing import Any
-
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
-from transformers import AutoConfig, AutoModelForTokenClassification
+from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel
 
 from fedmedlora.errors import ModelError
 from fedmedlora.tasks.tagging import NUM_TAGS
@@ -34,7 +32,7 @@ class TaggingModel:
 
     def logits(self, input_ids: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
         """Return (batch, length, channels, tags)."""
-        flat = self.model(input_ids=input_ids, attention_mask=attention).logits
+        flat: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention).logits
         return flat.view(*flat.shape[:2], len(self.types), NUM_TAGS)
 
 
@@ -79,7 +77,7 @@ def _targets(lora: LoraSettings) -> str | list[str]:
     return lora.target_modules if isinstance(lora.target_modules, str) else [*lora.target_modules]
 
 
-def _token_classifier(base: BaseModel, num_labels: int) -> Any:
+def _token_classifier(base: BaseModel, num_labels: int) -> PreTrainedModel:
     try:
         settings = AutoConfig.from_pretrained(
             base.folder, num_labels=num_labels, local_files_only=True

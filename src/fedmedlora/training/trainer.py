@@ -1,7 +1,9 @@
 """The training loop of one site in one round.
 
-    learning rate at progress p of the whole run:   p / warmup               while p < warmup
-                                                    (1 + cos(pi q)) / 2      q = (p - warmup) / (1 - warmup)
+At progress p of the whole run, with w the warm-up, the learning rate is its peak times
+
+    p / w                                     while p < w
+    (1 + cos(pi (p - w) / (1 - w))) / 2       from then on
 
 Source: cosine decay, SGDR, arXiv 1608.03983, equation 5, without restarts; AdamW, arXiv 1711.05101.
 """
