@@ -36,6 +36,18 @@ def test_sites_with_nothing_in_common_are_at_one() -> None:
     assert token_shift({"b": counts(0, 3), "a": counts(7, 0)}) == {"a": 1.0, "b": 1.0}
 
 
+def test_rounding_does_not_lead_out_of_zero_to_one() -> None:
+    # Summed in float64, the first pair comes out a hair above 1 and the second a hair below 0.
+    disjoint = {
+        "a": counts(9, 6, 7, 7, 1, 0, 0, 0, 0, 0),
+        "b": counts(0, 0, 0, 0, 0, 7, 7, 1, 8, 2),
+    }
+    alike = {"a": counts(10**9 + 2, 10**9, 10**9), "b": counts(10**9, 10**9 + 1, 10**9)}
+
+    assert token_shift(disjoint) == {"a": 1.0, "b": 1.0}
+    assert token_shift(alike) == {"a": 0.0, "b": 0.0}
+
+
 def test_equal_distributions_are_at_zero_whatever_their_size() -> None:
     found = token_shift({"a": counts(1, 2, 4), "b": counts(3, 6, 12), "c": counts(10, 20, 40)})
 

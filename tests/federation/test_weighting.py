@@ -146,6 +146,14 @@ def test_huge_losses_and_sizes_neither_overflow_nor_vanish() -> None:
     assert found["a"] / found["b"] == pytest.approx(math.e)
 
 
+def test_a_loss_beyond_all_bounds_does_not_overflow_on_its_way() -> None:
+    # 10 * 1e308 is infinite; the difference to the smallest loss is 0.
+    weighting = Weighting(size_exponent=1.0, loss_temperature=10.0, shift_temperature=0.0)
+    found = shares([report("a", 1, 1e308), report("b", 3, 1e308)], weighting)
+
+    assert found == pytest.approx({"a": 0.25, "b": 0.75})
+
+
 def test_a_share_that_vanishes_is_an_error_naming_the_site() -> None:
     weighting = Weighting(size_exponent=1.0, loss_temperature=1000.0, shift_temperature=0.0)
 
@@ -219,9 +227,10 @@ def test_no_share_is_above_the_limit_and_the_sum_stays_one(
 
 
 def test_a_limit_just_at_one_over_the_sites_makes_all_equal() -> None:
-    found = shares(sizes(1, 2, 3, 4, 5, 6), Weighting(1.0, 0.0, 0.0, max_share=1 / 6))
+    # In float64, 49 * (1 / 49) is a hair below 1.
+    found = shares(sizes(*range(1, 50)), Weighting(1.0, 0.0, 0.0, max_share=1 / 49))
 
-    assert found == pytest.approx({f"s{i}": 1 / 6 for i in range(6)}, abs=1e-12)
+    assert found == pytest.approx({f"s{i}": 1 / 49 for i in range(49)}, abs=1e-12)
 
 
 def test_a_limit_too_low_for_the_sites_is_an_error() -> None:
