@@ -64,6 +64,8 @@ def test_a_sentence_ends_at_its_mark_and_at_a_line_break(text: str, expected: li
         "Seen by J. Smith",
         "Aspirin q.d. Metoprolol b.i.d. Both p.o. Then stop",
         "bleeding, e.g. Melena",
+        "bleeding (e.g. Melena)",
+        "(1. Aspirin)",
         "i.e. Nothing",
         "room No. 5",
         "drug vs. Placebo",
@@ -179,6 +181,10 @@ def test_a_token_of_white_space_belongs_to_the_sentence_before() -> None:
     offsets = [(0, 1), (1, 3), (3, 4)]
 
     assert token_windows("a\n\nb", offsets, max_tokens=9) == [(0, 2), (2, 3)]
+
+
+def test_a_token_of_white_space_at_the_beginning_belongs_to_the_first_sentence() -> None:
+    assert token_windows("\n\nab", [(0, 2), (2, 4)], max_tokens=9) == [(0, 2)]
 
 
 def test_without_tokens_there_are_no_windows() -> None:

@@ -62,7 +62,7 @@ def test_a_share_of_nothing_is_none() -> None:
 
 
 def test_an_end_that_goes_over_a_sentence_counts_as_outside() -> None:
-    entities = (Entity("T1", "problem", 0, 6), Entity("T2", "course", 0, 1))
+    entities = (Entity("T1", "problem", 0, 6), Entity("T2", "course", 2, 3))
     crossing = Note("n", "a", "a b\nc d", entities, (Relation("course", "T1", "T2"),))
 
     assert split_statistics([crossing])["share_in_one_sentence"] == 0.0
@@ -78,7 +78,7 @@ def test_equal_crossing_and_neighbouring_spans_do_not_nest() -> None:
 
 def test_a_text_in_two_splits_is_counted_once() -> None:
     same, other = note("Same.", annotated=False), note("Other.", annotated=False)
-    splits = {"train": (same, same, other), "dev": (same,), "test": (same,)}
+    splits = {"train": (same, other, other), "dev": (same,), "test": (same,)}
     site = SiteNotes("a", Labels(("problem",), ()), public=False, splits=splits)
 
     assert site_statistics(site)["texts_in_several_splits"] == 1

@@ -84,8 +84,8 @@ def _ends_sentence(text: str, start: int, before: int, after: int) -> bool:
     if not tail.endswith(_MARKS):
         return False
     words = tail.split()
-    is_first = len(words) == 1 and before - start <= _LONGEST_WORD
-    return not _keeps_its_mark(words[-1].lstrip(_OPENERS), is_first=is_first, follower=text[after])
+    word = words[-1].lstrip(_OPENERS)
+    return not _keeps_its_mark(word, is_first=len(words) == 1, follower=text[after])
 
 
 def _begins_sentence(character: str) -> bool:

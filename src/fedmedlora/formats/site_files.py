@@ -83,6 +83,19 @@ def render_site(site: SiteNotes, meta: Mapping[str, object]) -> dict[str, bytes]
     return files
 
 
+def _unread(
+    folder: Path, files: Mapping[str, bytes | Fault], required: Sequence[str]
+) -> Iterator[Fault]:
+    """Yield a fault for each file that could not be read, or is needed and not there."""
+    needed = {DESCRIPTION, *map(notes_file, required)}
+    for name in (DESCRIPTION, *map(notes_file, SPLITS)):
+        content = files.get(name)
+        if isinstance(content, Fault):
+            yield content
+        elif content is None and name in needed:
+            yield Fault(str(folder / name), "no such file", "a file of the site")
+
+
 def _description(contents: Mapping[str, bytes], path: Path) -> tuple[dict[str, Any], list[Fault]]:
     """Return what `site.json` says, {} where it cannot be read, and its faults."""
     if path.name not in contents:
