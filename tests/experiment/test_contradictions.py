@@ -1,0 +1,110 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fedmedlora.errors import InputError
+from fedmedlora.experiment.config import Experiment, read_experiment
+
+SMALLEST = """
+[experiment]
+name = "demo"
+rounds = 3
+arms = ["zero_shot", "fed_medlora"]
+
+[model]
+base = "minilm"
+
+[[sites]]
+path = "heart"
+
+[[sites]]
+path = "bones"
+"""
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    for site in ("heart", "bones", "new", "server"):
+        (tmp_path / site).mkdir()
+
+    def write_text(text: str) -> Path:
+        path = tmp_path / "demo.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_text
+
+
+def faults(path: Path) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        read_experiment(path)
+    return [str(fault).replace(f"{path}", "demo.toml") for fault in caught.value.faults]
+
+
+def test_the_same_folder_twice_is_refused(write: Write) -> None:
+    found = faults(write(SMALLEST.replace('"bones"', '"bones/../heart"')))
+
+    assert found == [
+        (
+            "demo.toml: [[sites]][1].path: found the folder of [[sites]][0] again, "
+            "expected each folder once"
+        )
+    ]
+
+
+PLUS = SMALLEST.replace('"fed_medlora"]', '"fed_medlora_plus"]')
+SERVER = '[[sites]]\npath = "server"\nrole = "server"\n'
+NEW_SITE = '[[sites]]\npath = "new"\nrole = "new_site"\n'
+HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        (PLUS, "[aggregation].validation"),
+        (PLUS.replace("_plus", "_plus_released"), "[aggregation].validation"),
+        (PLUS + SERVER + HOLDOUT, "[aggregation].validation_holdout"),
+        (PLUS + SERVER + SERVER.replace('"server"\nrole', '"new"\nrole'), "[[sites]]"),
+        (SMALLEST.replace("path", 'role = "external"\npath'), "[[sites]]"),
+        (SMALLEST + "[aggregation]\nmax_share = 0.49\n", "[aggregation].max_share"),
+        (SMALLEST.replace("rounds = 3", "rounds = 3\nquorum = 3"), "[experiment].quorum"),
+        (SMALLEST.replace('"zero_shot"', '"local_only"'), "[experiment].arms"),
+        (SMALLEST.replace('"zero_shot"', '"adapted"'), "[experiment].arms"),
+        (SMALLEST.replace('"zero_shot"', '"joined"'), "[experiment].arms"),
+        (SMALLEST.replace('"fed_medlora"', '"joined"') + NEW_SITE, "[experiment].arms"),
+        (SMALLEST.replace('"fed_medlora"', '"adapted"') + NEW_SITE, "[experiment].arms"),
+    ],
+)
+def test_settings_that_cannot_stand_together_are_refused(write: Write, text: str, key: str) -> None:
+    found = faults(write(text))
+
+    assert len(found) == 1
+    assert found[0].startswith(f"demo.toml: {key}: found ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PLUS + SERVER,
+        PLUS + HOLDOUT,
+        PLUS + '[aggregation]\nvalidation = "peers"\n',
+        SMALLEST + "[aggregation]\nmax_share = 0.5\n",
+        SMALLEST.replace("rounds = 3", "rounds = 3\nquorum = 2"),
+        SMALLEST.replace('"fed_medlora"', '"local_only"') + NEW_SITE,
+        SMALLEST.replace('"zero_shot"', '"joined", "adapted"') + NEW_SITE,
+    ],
+)
+def test_settings_that_can_stand_together_are_read(write: Write, text: str) -> None:
+    assert isinstance(read_experiment(write(text)), Experiment)
+
+
+def test_a_faulty_value_does_not_hide_a_contradiction_of_others(write: Write) -> None:
+    found = faults(write(PLUS.replace("rounds = 3", "rounds = 0")))
+
+    assert [fault.split(": found")[0] for fault in found] == [
+        "demo.toml: [experiment].rounds",
+        "demo.toml: [aggregation].validation",
+    ]

@@ -1,0 +1,191 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fedmedlora.errors import InputError
+from fedmedlora.experiment.config import read_experiment
+
+SMALLEST = """
+[experiment]
+name = "demo"
+rounds = 3
+arms = ["zero_shot", "fed_medlora"]
+
+[model]
+base = "minilm"
+
+[[sites]]
+path = "heart"
+
+[[sites]]
+path = "bones"
+"""
+
+Write = Callable[[str], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    for site in ("heart", "bones", "new", "server"):
+        (tmp_path / site).mkdir()
+
+    def write_text(text: str) -> Path:
+        path = tmp_path / "demo.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write_text
+
+
+def faults(path: Path) -> list[str]:
+    with pytest.raises(InputError) as caught:
+        read_experiment(path)
+    return [str(fault).replace(f"{path}", "demo.toml") for fault in caught.value.faults]
+
+
+def with_line(line: str, *, after: str) -> str:
+    return SMALLEST.replace(after, f"{after}\n{line}")
+
+
+@pytest.mark.parametrize(
+    ("line", "after", "fault"),
+    [
+        (
+            "sead = 1",
+            "rounds = 3",
+            (
+                "[experiment].sead: found an unknown key, expected one of name, rounds, arms, "
+                "seed, patience, quorum, new_site_rounds; did you mean seed?"
+            ),
+        ),
+        (
+            "[trainings]\nepochs = 1",
+            'base = "minilm"',
+            (
+                "trainings: found an unknown key, expected one of experiment, model, training, "
+                "aggregation, evaluation, engine, sites; did you mean training?"
+            ),
+        ),
+        (
+            "seed = true",
+            "rounds = 3",
+            "[experiment].seed: found true, expected a whole number of at least 0",
+        ),
+        (
+            "seed = 1.0",
+            "rounds = 3",
+            "[experiment].seed: found 1.0, expected a whole number of at least 0",
+        ),
+        (
+            "[training]\nlearning_rate = true",
+            'base = "minilm"',
+            "[training].learning_rate: found true, expected a number above 0",
+        ),
+        (
+            "[training]\nlearning_rate = inf",
+            'base = "minilm"',
+            "[training].learning_rate: found Infinity, expected a number above 0",
+        ),
+        (
+            "[training]\nlearning_rate = 0.0",
+            'base = "minilm"',
+            "[training].learning_rate: found 0.0, expected a number above 0",
+        ),
+        (
+            "[aggregation]\nvalidation_holdout = 0.5",
+            'base = "minilm"',
+            (
+                "[aggregation].validation_holdout: found 0.5, "
+                "expected a number of at least 0 and below 0.5"
+            ),
+        ),
+        (
+            "lora = {rank = 0}",
+            'base = "minilm"',
+            "[model].lora.rank: found 0, expected a whole number of at least 1",
+        ),
+        (
+            "lora = 16",
+            'base = "minilm"',
+            "[model].lora: found 16, expected a table of keys and values",
+        ),
+        (
+            'lora = {target_modules = "query"}',
+            'base = "minilm"',
+            (
+                '[model].lora.target_modules: found "query", expected "all-linear" or '
+                "a list, each item a text in quotes with at least one item and none twice"
+            ),
+        ),
+        (
+            'formulation = "markup"',
+            'base = "minilm"',
+            (
+                '[model].formulation: found "markup", '
+                'expected a text in quotes that works today, which is "tagging"'
+            ),
+        ),
+        (
+            '[engine]\nname = "nvflare"',
+            'base = "minilm"',
+            (
+                '[engine].name: found "nvflare", '
+                'expected a text in quotes that works today, which is "local"'
+            ),
+        ),
+        (
+            'role = "extern"',
+            'path = "bones"',
+            (
+                '[[sites]][1].role: found "extern", expected one of "train", "external", '
+                '"new_site", "server"; did you mean external?'
+            ),
+        ),
+        (
+            "max_notes = 0",
+            'path = "bones"',
+            "[[sites]][1].max_notes: found 0, expected a whole number of at least 1",
+        ),
+    ],
+)
+def test_a_wrong_value_is_told_with_its_key(
+    write: Write, line: str, after: str, fault: str
+) -> None:
+    assert faults(write(with_line(line, after=after))) == [f"demo.toml: {fault}"]
+
+
+@pytest.mark.parametrize(
+    ("arms", "fault"),
+    [
+        (
+            '["fed_medlorra"]',
+            (
+                '[experiment].arms[0]: found "fed_medlorra", expected one of "zero_shot", '
+                '"single_site", "centralised", "fed_medlora", "fed_medlora_plus", '
+                '"fed_medlora_plus_released", "local_only", "adapted", "joined"; '
+                "did you mean fed_medlora?"
+            ),
+        ),
+        ("[]", "[experiment].arms: found [], expected a list, each item one of "),
+        ('["zero_shot", "zero_shot"]', "[experiment].arms: found "),
+        ('"zero_shot"', '[experiment].arms: found "zero_shot", expected a list'),
+    ],
+)
+def test_arms_are_known_and_each_stands_once(write: Write, arms: str, fault: str) -> None:
+    found = faults(write(SMALLEST.replace('["zero_shot", "fed_medlora"]', arms)))
+
+    assert len(found) == 1
+    assert found[0].startswith(f"demo.toml: {fault}")
+
+
+@pytest.mark.parametrize(
+    ("name", "good"), [("demo-2", True), ("Demo", False), ("", False), ("-a", False)]
+)
+def test_the_name_can_stand_in_file_names(write: Write, name: str, good: bool) -> None:
+    path = write(SMALLEST.replace('"demo"', f'"{name}"'))
+
+    if good:
+        assert read_experiment(path).name == name
+    else:
+        assert faults(path)[0].startswith(f'demo.toml: [experiment].name: found "{name}"')
