@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
+from peft import PeftConfig
 
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.federation.backbone import LocalPlan, Trained
@@ -44,6 +45,10 @@ class TaggingBackbone:
         self._initial = self._tagger.slots.read()
         self.digest = base.digest
         self.num_bytes = base.num_bytes
+
+    def peft_config(self) -> PeftConfig:
+        """Return what peft needs to load an adapter of this model."""
+        return self._tagger.model.peft_config["default"]
 
     def initial(self) -> AdapterWeights:
         """Return the adapter every site starts from."""

@@ -32,6 +32,16 @@ def open_local(
     Raises:
         ModelError: The base model is missing or is not what it must be.
     """
+    backbone, tokenizer = open_backbone(model, training, types, seed=seed)
+    task = Extraction(Tagging(types, tokenizer), tokenizer, model.window_tokens)
+    vocabulary = _vocabulary(tokenizer)
+    return LocalEngine(backbone, task, cohorts, tokenizer=tokenizer, vocabulary=vocabulary)
+
+
+def open_backbone(
+    model: Model, training: Training, types: tuple[str, ...], *, seed: int
+) -> tuple[TaggingBackbone, HuggingFaceTokenizer]:
+    """Return a loaded base model with LoRA and a tagging head, and its tokenizer."""
     base = find_base_model(model.base)
     tokenizer = HuggingFaceTokenizer(base.folder)
     backbone = TaggingBackbone(
@@ -43,10 +53,7 @@ def open_local(
         dtype=model.dtype,
         seed=seed,
     )
-    task = Extraction(Tagging(types, tokenizer), tokenizer, model.window_tokens)
-    return LocalEngine(
-        backbone, task, cohorts, tokenizer=tokenizer, vocabulary=_vocabulary(tokenizer)
-    )
+    return backbone, tokenizer
 
 
 def _vocabulary(tokenizer: HuggingFaceTokenizer) -> tuple[int, ...]:

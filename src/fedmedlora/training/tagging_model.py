@@ -1,6 +1,7 @@
 """Any Hugging Face encoder or decoder as a tagger: LoRA on its layers, one head of channels."""
 
 from dataclasses import dataclass
+
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel
@@ -82,7 +83,7 @@ def _token_classifier(base: BaseModel, num_labels: int) -> PreTrainedModel:
         settings = AutoConfig.from_pretrained(
             base.folder, num_labels=num_labels, local_files_only=True
         )
-        return AutoModelForTokenClassification.from_pretrained(
+        model: PreTrainedModel = AutoModelForTokenClassification.from_pretrained(
             base.folder, config=settings, dtype=torch.float32, local_files_only=True
         )
     except (OSError, ValueError) as error:
@@ -90,3 +91,4 @@ def _token_classifier(base: BaseModel, num_labels: int) -> PreTrainedModel:
             f"model {base.name!r}: found no architecture that can tag tokens in {base.folder}, "
             "expected an encoder or decoder that transformers knows"
         ) from error
+    return model

@@ -1,0 +1,30 @@
+"""The command line: each command is a few lines that call the library.
+
+Results go to stdout, talk to stderr. Exit 0: done; 1: a verification failed; 2: wrong input;
+3: the run could not go on.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from fedmedlora.cli.parser import build_parser
+from fedmedlora.errors import FedMedLoRAError
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = build_parser().parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("fedmedlora").setLevel(logging.INFO)
+    try:
+        code: int = options.run(options)
+    except FedMedLoRAError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; a run goes on with --resume\n")
+        return INTERRUPTED
+    return code

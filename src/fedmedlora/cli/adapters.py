@@ -1,0 +1,106 @@
+"""Adapters: evaluate, adapt, export."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.engines.local import LocalEngine
+from fedmedlora.engines.sources import Source, export_peft, open_source
+from fedmedlora.errors import TrainingError
+from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.evaluation.intervals import draws, f1_intervals
+from fedmedlora.experiment.cohorts import cohort
+from fedmedlora.experiment.rounds import site_seed
+from fedmedlora.experiment.schema import Evaluation, SiteEntry
+from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.engine import Participant
+from fedmedlora.formats.site_folder import read_site
+from fedmedlora.tasks.scoring import PARTS, site_scores
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Print an adapter's scores on a site's notes."""
+    source = open_source(options.source, arm=options.arm)
+    site = cohort(SiteEntry(path=options.data, role="external"), read_site(options.data))
+    split = "final" if options.split == "test" else options.split
+    scores = _scores(source.engine({site.name: site}), source.adapter, site, split)
+    _print(scores, as_json=options.json)
+    return 0
+
+
+def adapt(options: argparse.Namespace) -> int:
+    """Train on at a new site, alone, from an adapter; print scores before and after."""
+    source = open_source(options.source, arm=options.arm)
+    entry = SiteEntry(path=options.data, role="new_site", max_notes=options.max_notes)
+    site = cohort(entry, read_site(options.data))
+    engine = source.engine({site.name: site})
+    adapter = _adapted(engine, source, site.name, options.rounds)
+    export_peft(source, options.out, adapter=adapter)
+    before = _scores(engine, source.adapter, site, "final")
+    after = _scores(engine, adapter, site, "final")
+    if options.json:
+        _print({"before": before, "after": after, "adapter": str(options.out)}, as_json=True)
+        return 0
+    sys.stdout.write("before\n")
+    _print(before, as_json=False)
+    sys.stdout.write("after\n")
+    _print(after, as_json=False)
+    sys.stdout.write(f"{options.out}\n")
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write an adapter as a folder that peft loads."""
+    export_peft(open_source(options.source, arm=options.arm), options.out)
+    sys.stdout.write(f"{options.out}\n")
+    return 0
+
+
+def _adapted(engine: LocalEngine, source: Source, site: str, rounds: int) -> AdapterWeights:
+    adapter = source.adapter
+    for round_index in range(1, rounds + 1):
+        plan = LocalPlan(site_seed(source.seed, site, round_index), round_index, rounds)
+        for outcome in engine.train([Participant(site, (site,))], adapter, {site: plan}):
+            if outcome.trained is None:
+                raise TrainingError(f"{site}: {outcome.reason}")
+            adapter = outcome.trained.adapter
+    return adapter
+
+
+def _scores(
+    engine: LocalEngine, adapter: AdapterWeights, site: Cohort, split: str
+) -> dict[str, Any]:
+    notes = site.notes(split)
+    counts = engine.evaluate(adapter, site.name, split, parts=PARTS, limit=len(notes))
+    replicates = Evaluation().replicates
+    drawn = draws({site.name: len(counts)}, replicates=replicates, seed=0)[site.name]
+    return site_scores(
+        counts,
+        split=site.final_split if split == "final" else split,
+        has_relations=bool(site.labels.relations),
+        intervals=f1_intervals(counts, drawn),
+    )
+
+
+def _print(scores: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        json.dump(scores, sys.stdout)
+        sys.stdout.write("\n")
+        return
+    sys.stdout.write(f"{scores['notes']} notes of {scores['split']}\n")
+    for part in PARTS:
+        for matching in ("strict", "lenient"):
+            if scores[part] is None:
+                continue
+            figures = scores[part][matching]
+            cells = [f"{name} {_shown(figures[name])}" for name in ("precision", "recall", "f1")]
+            interval = (
+                "" if figures["ci95"] is None else " [{:.3f}, {:.3f}]".format(*figures["ci95"])
+            )
+            sys.stdout.write(f"{part:8}{matching:9}{'  '.join(cells)}{interval}\n")
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

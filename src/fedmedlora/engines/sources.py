@@ -1,0 +1,128 @@
+"""A trained adapter with all it takes to use it, out of a run or an adapter folder."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.engines.backbone import TaggingBackbone
+from fedmedlora.engines.local import LocalEngine
+from fedmedlora.engines.opening import open_backbone, open_local
+from fedmedlora.errors import Fault, InputError, ModelError
+from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.experiment.schema import FEDERATED_ARMS, Lora, Model, Training
+from fedmedlora.experiment.store import RunStore
+from fedmedlora.training.peft_folder import is_peft_folder, read_peft_folder, write_peft_folder
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A trained adapter and how it was made.
+
+    Attributes:
+        base_digest: sha256 of the base model it belongs to.
+        types: Channels of its tagging head.
+    """
+
+    adapter: AdapterWeights
+    base_digest: str
+    model: Model
+    training: Training
+    types: tuple[str, ...]
+    seed: int
+
+    def engine(self, cohorts: Mapping[str, Cohort]) -> LocalEngine:
+        """Return an engine over some sites for this adapter.
+
+        Raises:
+            ModelError: The base model on this machine is not the adapter's.
+        """
+        engine = open_local(self.model, self.training, cohorts, self.types, seed=self.seed)
+        _require_base(engine.base, self.base_digest, self.model.base)
+        return engine
+
+
+def open_source(path: Path, *, arm: str | None) -> Source:
+    """Return the adapter of a run's arm, or that of an adapter folder.
+
+    Raises:
+        InputError: There is neither a run nor an adapter, or no such arm.
+    """
+    if is_peft_folder(path):
+        return _from_folder(path)
+    with RunStore.open(path) as store:
+        experiment, chosen = store.experiment(), _arm(store, arm)
+        return Source(
+            adapter=store.adapter(chosen["adapter"]),
+            base_digest=store.meta("base"),
+            model=experiment.model,
+            training=experiment.training,
+            types=tuple(store.meta("types")),
+            seed=experiment.seed,
+        )
+
+
+def export_peft(source: Source, folder: Path, *, adapter: AdapterWeights | None = None) -> None:
+    """Write a source's adapter, or one trained on from it, as a folder that peft loads."""
+    backbone, _ = open_backbone(source.model, source.training, source.types, seed=source.seed)
+    _require_base(backbone.digest, source.base_digest, source.model.base)
+    write_folder(backbone, source, folder, adapter or source.adapter)
+
+
+def write_folder(
+    backbone: TaggingBackbone, source: Source, folder: Path, adapter: AdapterWeights
+) -> None:
+    """Write an adapter with the facts of the source it comes from."""
+    facts = {
+        "schema": 1,
+        "base_sha256": source.base_digest,
+        "types": source.types,
+        "seed": source.seed,
+        "model": asdict(source.model),
+        "training": asdict(source.training),
+    }
+    write_peft_folder(folder, adapter, backbone.peft_config(), facts)
+
+
+def _from_folder(path: Path) -> Source:
+    adapter, facts = read_peft_folder(path)
+    try:
+        return _source(adapter, facts)
+    except (KeyError, TypeError) as error:
+        fault = Fault(f"{path}/fedmedlora.json", f"no usable {error}", "what export wrote")
+        raise InputError([fault]) from error
+
+
+def _source(adapter: AdapterWeights, facts: Mapping[str, Any]) -> Source:
+    lora = facts["model"]["lora"]
+    targets = lora["target_modules"]
+    targets = targets if isinstance(targets, str) else tuple(targets)
+    return Source(
+        adapter=adapter,
+        base_digest=facts["base_sha256"],
+        model=Model(**{**facts["model"], "lora": Lora(**{**lora, "target_modules": targets})}),
+        training=Training(**facts["training"]),
+        types=tuple(facts["types"]),
+        seed=facts["seed"],
+    )
+
+
+def _arm(store: RunStore, name: str | None) -> dict[str, Any]:
+    finished = store.arms()
+    federated = [arm for arm in ("fed_medlora_plus", *FEDERATED_ARMS) if arm in finished]
+    chosen = name or next(iter(federated), finished[-1] if finished else "")
+    document = store.arm(chosen)
+    if document is None:
+        found = f"no finished arm {chosen!r}" if chosen else "no finished arm"
+        expected = f"one of {', '.join(finished)}" if finished else "a run with a finished arm"
+        raise InputError([Fault(f"{store.folder}: --arm", found, expected)])
+    return document
+
+
+def _require_base(found: str, expected: str, name: str) -> None:
+    if found != expected:
+        raise ModelError(
+            f"base model {name!r}: found sha256 {found}, expected {expected}; "
+            "install the base model this adapter was trained on"
+        )

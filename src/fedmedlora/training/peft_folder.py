@@ -1,0 +1,68 @@
+"""An adapter as a folder that plain peft loads, and the few facts that peft has no place for.
+
+adapter_config.json           peft's own
+adapter_model.safetensors     peft's own
+fedmedlora.json               base, its digest, formulation, types: what extraction needs
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from peft import PeftConfig
+
+from fedmedlora.adapters.files import encode, open_adapter
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.errors import Fault, InputError, StoreError
+
+_CONFIG = "adapter_config.json"
+_WEIGHTS = "adapter_model.safetensors"
+_FACTS = "fedmedlora.json"
+
+
+def is_peft_folder(folder: Path) -> bool:
+    """Return whether a folder holds an adapter in peft's format."""
+    return (folder / _CONFIG).is_file() and (folder / _WEIGHTS).is_file()
+
+
+def write_peft_folder(
+    folder: Path, adapter: AdapterWeights, config: PeftConfig, facts: Mapping[str, Any]
+) -> None:
+    """Write an adapter folder.
+
+    Raises:
+        InputError: The folder holds something already.
+        StoreError: The disk refuses.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        advice = "name another --out"
+        raise InputError([Fault(str(folder), "a folder in use", "a new or empty one", advice)])
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _WEIGHTS).write_bytes(encode(adapter))
+        config.save_pretrained(str(folder))
+        (folder / _FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: found {error.strerror!r} on writing, expected room and permission; "
+            "free the disk or choose another folder"
+        ) from error
+
+
+def read_peft_folder(folder: Path) -> tuple[AdapterWeights, dict[str, Any]]:
+    """Return an adapter and its facts.
+
+    Raises:
+        InputError: The facts are missing or cannot be read.
+        ModelError: The weights are missing or not safetensors.
+    """
+    path = folder / _FACTS
+    try:
+        facts: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        advice = "export the adapter again"
+        raise InputError(
+            [Fault(str(path), "no readable JSON", "what export wrote", advice)]
+        ) from error
+    return open_adapter(folder / _WEIGHTS), facts
