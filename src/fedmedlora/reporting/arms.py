@@ -13,8 +13,8 @@ Json = Mapping[str, Any]
 METRICS = {
     "ner_strict_f1": ("ner", "strict", "Entities, strict"),
     "ner_lenient_f1": ("ner", "lenient", "Entities, lenient"),
-    "re_gold_strict_f1": ("re_gold", "strict", "Relations of given heads, strict"),
-    "re_strict_f1": ("re", "strict", "Relations end to end, strict"),
+    "re_gold_strict_f1": ("re_gold", "strict", "Relations, heads given"),
+    "re_strict_f1": ("re", "strict", "Relations, end to end"),
 }
 STATISTICS = {
     "mean": "Mean",
@@ -124,6 +124,15 @@ def mean(values: Iterable[float | None]) -> float | None:
 def evaluations(arm: Json, site: str, metric: str = "ner_strict_f1") -> tuple[float | None, ...]:
     """Return one F1 at a site after each round."""
     return tuple(f1(r.get("evaluation", {}).get(site), metric) for r in arm.get("rounds", ()))
+
+
+def scored_on_dev(results: Json) -> list[str]:
+    """Return the sites whose final scores come from dev notes, for want of test notes."""
+    finals = [arm.get("final", {}) for arm in results.get("arms", ())]
+    found = {
+        site for final in finals for site, s in final.items() if (s or {}).get("split") == "dev"
+    }
+    return sorted(found)
 
 
 def bytes_sent(arm: Json) -> int | None:

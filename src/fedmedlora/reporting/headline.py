@@ -18,7 +18,7 @@ def headline(results: Json) -> Html:
     if lead is None:
         return words("p", "This run holds no scored federated arm.", class_="headline")
     said = [
-        f"{_number(len(sites))} sites trained one model together without sharing a note.",
+        f"{_number(len(sites))} sites trained one model together without sharing training notes.",
         _reached(lead, federated),
         _against(results, lead),
         *_outside(results, lead),
@@ -35,7 +35,8 @@ def _reached(lead: Json, federated: Sequence[Json]) -> str:
     mean, lowest = arms.summary(lead), arms.summary(lead, statistic="min")
     return (
         f"With {arms.title(lead['name'])}{chosen} it finds entities with a strict F1 of "
-        f"{decimal(mean)} on average over these sites, and {decimal(lowest)} at the weakest."
+        f"{decimal(mean)}, where 1 is perfect, on average over these sites, and of "
+        f"{decimal(lowest)} at the weakest."
     )
 
 

@@ -5,7 +5,7 @@ GLOSSARY = (
     ("Strict", "A find counts when its type and both its ends are exactly right."),
     ("Lenient", "A find counts when its type is right and it overlaps, each span once."),
     (
-        "Relations, given heads",
+        "Relations, heads given",
         "The main entities are given; what belongs to each must be found, ends exact.",
     ),
     ("Relations, end to end", "As above, but starting from the entities the model found itself."),
@@ -24,12 +24,14 @@ SHARES = (
     "After each round the sites' adapters are averaged. A site's share grows with the tokens it "
     "trained on and shrinks with its adapter's loss on validation notes and with the distance of "
     "its text from that of the others. A share is the product of the three factors, divided by "
-    "the sum over sites; in plain Fed-MedLoRA only size counts."
+    "the sum over sites, before any cap; in plain Fed-MedLoRA only size counts."
 )
 NEW_SITE = (
-    "A new site starts from the federation's adapter. Training alone gets the same number of "
-    "gradient steps."
+    "Local only trains on the site's own notes from the bare base. Adapted does the same from the "
+    "federation's adapter, with the same number of gradient steps. Joined takes part in further "
+    "federated rounds."
 )
+ON_DEV = "Scored on dev notes, as they have no test notes: {sites}."
 CEILINGS = (
     "Some gold cannot be written in the form the model answers in, such as one of two nested "
     "spans of one type, or a tail outside its head's window. It still counts as missed. So no "

@@ -8,6 +8,8 @@ from fedmedlora.reporting.markup import Html, text
 
 UNDEFINED = "–"
 _MINUS = "\u2212"
+# From here on three digits round up to a thousand.
+_NEXT_UNIT = 999.5
 
 
 def defined(value: object) -> float | None:
@@ -48,7 +50,7 @@ def size(value: object) -> str:
     if number is None:
         return UNDEFINED
     for unit in ("bytes", "kB", "MB", "GB"):
-        if abs(number) < 1000:  # noqa: PLR2004
+        if abs(number) < _NEXT_UNIT:
             return f"{number:.3g} {unit}"
         number /= 1000
     return f"{number:.3g} TB"

@@ -7,7 +7,7 @@ Saving of a message that carries an adapter instead of the model, both in the sa
 Source: LoRA (arXiv 2106.09685), section 4.1: A is (r, d_in), B is (d_out, r).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from fedmedlora.reporting import arms
 from fedmedlora.reporting.arms import Json
@@ -66,7 +66,7 @@ def sites_table(results: Json) -> Html:
     rows = [
         [
             named(site["name"]),
-            named(_ROLES.get(site.get("role"), site.get("role"))),
+            named(_ROLES.get(site.get("role", ""), UNDEFINED)),
             *(figure(count((site.get("notes") or {}).get(split))) for split in _SPLITS),
             _types(site.get("entities")),
             _types(site.get("relations")),
@@ -92,6 +92,8 @@ def ceilings_table(results: Json) -> Html:
     ]
     rows = []
     for site in results.get("sites") or ():
+        if site.get("role") == "server":
+            continue
         ceiling = site.get("ceiling") or {}
         rows.append(
             [
@@ -123,7 +125,7 @@ def shares_table(arm: Json) -> Html:
         [named(site), *(_share((r.get("shares") or {}).get(site)) for r in rounds)]
         for site in sites
     ]
-    return table(f"{arms.title(arm['name'])}: shares", headings, [Rows(rows)])
+    return table(f"{arms.title(arm['name'])}: shares by round", headings, [Rows(rows)])
 
 
 def _share(value: object) -> Cell:
@@ -132,8 +134,8 @@ def _share(value: object) -> Cell:
     return Cell(show(percent(value)), "filled" if style else None, style)
 
 
-def reasons_table(arm: Json) -> Html:
-    """Return what stood behind each share: size, loss and shift, with the factor each gave."""
+def reasons_table(arm: Json, rounds: Sequence[Json]) -> Html:
+    """Return what stood behind an arm's shares in these rounds: size, loss, shift, factors."""
     headings = [
         Heading("Site", figures=False),
         Heading("label tokens", "Size"),
@@ -150,7 +152,7 @@ def reasons_table(arm: Json) -> Html:
             [_reason_row(r, site) for site in sorted(r.get("shares") or {})],
             f"Round {r['round']}{', kept' if r['round'] == best else ''}",
         )
-        for r in arm.get("rounds", ())
+        for r in rounds
     ]
     return table(f"{arms.title(arm['name'])}: reasons for the shares", headings, groups)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fedmedlora.reporting import arms, prose, records, tables
 from fedmedlora.reporting.arms import Json
 from fedmedlora.reporting.figures import HeatRow, Series, Strip, heat_map, rounds_chart, strips
-from fedmedlora.reporting.markup import Html, details, element, join, words
+from fedmedlora.reporting.markup import NOTHING, Html, details, element, join, words
 from fedmedlora.reporting.notes import drawn_note, legend
 from fedmedlora.reporting.quantities import percent, size
 from fedmedlora.reporting.tables import nothing
@@ -23,6 +23,7 @@ def arms_part(results: Json) -> Html:
         )
         for arm in arms.compared(results)
     ]
+    on_dev = arms.scored_on_dev(results)
     glossary = [
         part
         for term, meaning in prose.GLOSSARY
@@ -32,6 +33,7 @@ def arms_part(results: Json) -> Html:
         [
             strips("Strict entity F1 from 0 to 1: bar = mean, point = one training site", rows),
             tables.arms_table(results),
+            nothing(prose.ON_DEV.format(sites=", ".join(on_dev))) if on_dev else NOTHING,
             details("What the scores mean", element("dl", *glossary)),
             details("All statistics", tables.statistics_table(results)),
             details(
@@ -115,12 +117,19 @@ def shares_part(results: Json) -> Html:
     federated = [arm for arm in arms.arms_of(results, "federated") if arm.get("rounds")]
     if not federated:
         return nothing("No federated arm ran.")
-    parts = [words("p", prose.SHARES)]
-    for arm in federated:
-        parts.append(words("h3", arms.title(arm["name"])))
-        parts.append(records.shares_table(arm))
-        parts.append(details("The reasons, round by round", records.reasons_table(arm)))
-    return join(parts)
+    return join([words("p", prose.SHARES), *(_shares_of(results, arm) for arm in federated)])
+
+
+def _shares_of(results: Json, arm: Json) -> Html:
+    rounds = arm["rounds"]
+    kept = [r for r in rounds if r["round"] == arm.get("best_round")] or rounds[-1:]
+    tables_ = (records.shares_table(arm), records.reasons_table(arm, kept))
+    return element(
+        "div",
+        element("div", *tables_, class_="pair"),
+        details("The reasons in every round", records.reasons_table(arm, rounds)),
+        class_=arms.colour(results, arm),
+    )
 
 
 def new_sites_part(results: Json) -> Html:

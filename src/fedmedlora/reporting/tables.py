@@ -36,7 +36,7 @@ _GROUPS = {
 }
 _SHORT = {
     "ner_lenient_f1": "lenient",
-    "re_gold_strict_f1": "given heads",
+    "re_gold_strict_f1": "heads given",
     "re_strict_f1": "end to end",
 }
 
@@ -76,7 +76,7 @@ def arms_table(results: Json) -> Html:
         if len(members) > 1 and kind == "single_site":
             rows.append(_mean_row(members, external))
         groups.append(Rows(rows, title))
-    return table("Means over the training sites, on their test notes", headings, groups)
+    return table("Means over the training sites", headings, groups)
 
 
 def _arm_row(results: Json, arm: Json, external: Sequence[str]) -> list[Cell]:
@@ -194,7 +194,6 @@ def gains_table(results: Json) -> Html:
         Heading("95 % interval"),
         Heading(f"{points(-reach)} … 0 … {points(reach)}", figures=False),
         Heading("Zero in it", figures=False),
-        Heading("Remark", figures=False),
     ]
     rows = [_gain_row(comparison, reach) for comparison in comparisons]
     return table("Differences of F1, arm minus the other", headings, [Rows(rows)])
@@ -218,15 +217,16 @@ def _gain_row(comparison: Json, reach: float) -> list[Cell]:
     difference = defined(comparison.get("difference"))
     within = "–" if bounds is None else "yes" if bounds[0] <= 0 <= bounds[1] else "no"
     pair = f"{arms.title(comparison['arm'])} − {arms.title(comparison['against'])}"
+    note = comparison.get("note")
+    remark = words("span", note, class_="remark") if note else NOTHING
     return [
-        named(pair),
-        named(arms.metric_title(comparison["metric"])),
-        named(comparison["where"]),
+        Cell(join([text(pair), remark])),
+        Cell(text(arms.metric_title(comparison["metric"])), "short"),
+        Cell(text(comparison["where"]), "short"),
         figure(points(difference)),
         figure(interval(bounds, signed=True)),
         Cell(NOTHING if difference is None else whisker(difference, bounds, reach=reach)),
         figure(within),
-        named(comparison.get("note") or ""),
     ]
 
 
@@ -237,27 +237,31 @@ def new_site_table(results: Json, site: str) -> Html:
         Heading("F1", METRICS["ner_strict_f1"][2]),
         Heading("95 % interval", METRICS["ner_strict_f1"][2]),
         *(Heading("F1", METRICS[m][2]) for m in _SHORT),
-        Heading("time", "Cost"),
+        Heading("time"),
     ]
     untouched = [
-        arm for arm in arms.arms_of(results, "zero_shot", "federated") if site in arm["final"]
+        arm
+        for arm in arms.arms_of(results, "zero_shot", "federated")
+        if site in arm.get("final", {})
     ]
     own = [a for a in arms.arms_of(results, "new_site") if a["name"].partition(":")[2] == site]
     groups = [
-        Rows([_new_row(results, arm, site) for arm in untouched], "Without its notes"),
-        Rows([_new_row(results, arm, site) for arm in own], "With its own notes"),
+        Rows([_new_row(results, arm, site, None) for arm in untouched], "Without its notes"),
+        Rows(
+            [_new_row(results, arm, site, arm.get("seconds")) for arm in own], "With its own notes"
+        ),
     ]
     return table(f"Scores at {site}", headings, groups)
 
 
-def _new_row(results: Json, arm: Json, site: str) -> list[Cell]:
+def _new_row(results: Json, arm: Json, site: str, seconds: object) -> list[Cell]:
     scores: Mapping[str, object] | None = arm.get("final", {}).get(site)
     return [
         swatch(results, arm),
         figure(decimal(arms.f1(scores))),
         figure(interval(arms.interval_of(scores))),
         *(figure(decimal(arms.f1(scores, metric))) for metric in _SHORT),
-        figure(duration(arm.get("seconds"))),
+        figure(duration(seconds)),
     ]
 
 
