@@ -183,6 +183,15 @@ def test_sites_that_are_no_tables_are_refused(write: Write) -> None:
     ]
 
 
+def test_a_faulty_limit_of_a_site_does_not_hide_that_its_folder_is_missing(write: Write) -> None:
+    found = faults(write(SMALLEST.replace('"bones"', '"gone"\nmax_notes = 0')))
+
+    assert [fault.split(": found")[0] for fault in found] == [
+        "demo.toml: [[sites]][1].max_notes",
+        "demo.toml: [[sites]][1].path",
+    ]
+
+
 def test_parsing_a_text_does_not_look_for_folders(tmp_path: Path) -> None:
     experiment = parse_experiment(SMALLEST, name="copy.toml", folder=tmp_path / "gone")
 

@@ -142,3 +142,5 @@ def test_where_the_file_cannot_be_written_the_store_says_so(store: RunStore) -> 
 
     with pytest.raises(StoreError, match=r"found .*expected a disk that can be read and written"):
         write_results(store)
+
+    assert list(store.folder.glob(".*.part")) == []
