@@ -8,8 +8,8 @@ of FedAvg; with (0, 1, 0) the factor e of exp(1 - L_k) cancels on normalising.
 
 Source: size, McMahan et al. 2017 (arXiv 1602.05629), Algorithm 1. Loss, the released code of
 Fed-MedLoRA (github.com/Yale-BIDS-Chen-Lab/FL_LLM_Med, src/algorithm/loss_avg_algorithm.py,
-commit f8d4821). Size, loss and shift together, Fed-MedLoRA+ (arXiv 2601.22124), which names the
-three and gives no exponents: a, t and g are settings here.
+commit f8d4821). That size, loss and shift all count, Fed-MedLoRA+ (arXiv 2601.22124); this form
+with its exponents is ours.
 """
 
 import math
