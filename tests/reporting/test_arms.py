@@ -49,8 +49,17 @@ def test_means_skip_what_is_undefined() -> None:
 def test_bytes_add_up_both_ways_over_rounds() -> None:
     rounds = [{"bytes_up": {"a": 1, "b": 2}, "bytes_down": {"a": 10}}, {"bytes_up": {"a": 100}}]
 
-    assert arms.bytes_sent({"rounds": rounds}) == 113  # 1 + 2 + 10 + 100
-    assert arms.bytes_sent({"rounds": []}) is None
+    federated = {"name": "fed_medlora", "kind": "federated", "rounds": rounds}
+    assert arms.bytes_sent(federated) == 113  # 1 + 2 + 10 + 100
+    assert arms.bytes_sent({**federated, "rounds": []}) is None
+
+
+def test_nothing_travels_where_one_place_trains() -> None:
+    rounds = [{"bytes_up": {"a": 1}}]
+
+    assert arms.bytes_sent({"name": "centralised", "kind": "centralised", "rounds": rounds}) is None
+    assert arms.bytes_sent({"name": "adapted:a", "kind": "new_site", "rounds": rounds}) is None
+    assert arms.bytes_sent({"name": "joined:a", "kind": "new_site", "rounds": rounds}) == 1
 
 
 def test_an_arm_of_a_site_is_called_after_it() -> None:

@@ -102,7 +102,8 @@ def rename(value: object, old: str, new: str) -> Any:  # noqa: ANN401
 
 
 @pytest.mark.parametrize(
-    "place", ["cardiology", "five-hospitals", "severity", "not finite", "3.11.2", "oracle", "fed_"]
+    "place",
+    ["cardiology", "five-hospitals", "severity", "not finite", "3.11.2", "single_site", "fed_"],
 )
 def test_hostile_text_stays_text(results: Json, drawn: list[Json], place: str) -> None:
     page = render(rename(results, place, HOSTILE), rename(drawn, "cardiology-17", HOSTILE))
@@ -169,6 +170,22 @@ def test_privacy_is_said_in_so_many_words(results: Json) -> None:
     assert "centralised arm is a yardstick and not federated" in page
 
 
+def test_notes_set_aside_for_the_server_are_owned_up_to(results: Json) -> None:
+    assert "100 notes of training sites" in render(results, [])  # 5 sites x 20
+
+    for site in results["sites"]:
+        site["notes"]["held_out"] = 0
+
+    assert "The exception" not in render(results, [])
+
+
+def test_gains_of_other_scores_open_on_demand(results: Json) -> None:
+    page = render(results, [])
+
+    assert "<summary>Relations, heads given</summary>" in page
+    assert "<summary>Entities of type problem, strict</summary>" in page
+
+
 def test_sites_scored_on_dev_are_marked(results: Json) -> None:
     assert "Scored on dev" not in render(results, [])
 
@@ -180,7 +197,7 @@ def test_sites_scored_on_dev_are_marked(results: Json) -> None:
 def test_a_full_round_of_answers_is_said_too(results: Json) -> None:
     for arm in results["arms"]:
         for round_ in arm["rounds"]:
-            round_["absences"] = {}
+            round_["absences"] = []
 
     assert "None: every site" in render(results, [])
 

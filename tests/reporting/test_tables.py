@@ -66,14 +66,21 @@ def test_a_type_nobody_has_is_undefined(results: Json) -> None:
 
 
 def test_gains_say_whether_zero_lies_in_the_interval(results: Json) -> None:
-    table = tables.gains_table(results)
+    table = tables.gains_table("ner_strict_f1", results["comparisons"])
 
     clear = row(table, "Fed-MedLoRA+ − Average site alone")
     unclear = row(table, "Fed-MedLoRA+ − Fed-MedLoRA")
-    unknown = row(table, "Fed-MedLoRA+ − cardiology aloneone site has none")
-    assert [clear[3], clear[4], clear[6]] == ["+36.2", "+34.0 to +38.3", "no"]
-    assert [unclear[3], unclear[4], unclear[6]] == ["+2.4", "−0.3 to +4.9", "yes"]
-    assert [unknown[3], unknown[4], unknown[6]] == ["+31.0", "–", "–"]
+    assert [clear[1], clear[2], clear[4]] == ["+36.2", "+34.0 to +38.3", "no"]
+    assert [unclear[1], unclear[2], unclear[4]] == ["+2.4", "−0.3 to +4.9", "yes"]
+
+
+def test_a_gain_without_interval_has_a_dash_and_names_who_is_best(results: Json) -> None:
+    relations = [c for c in results["comparisons"] if c["metric"] == "re_gold_strict_f1"]
+
+    table = tables.gains_table("re_gold_strict_f1", relations)
+
+    found = row(table, "Fed-MedLoRA+ − Best site alonecardiology alone")
+    assert [found[1], found[2], found[4]] == ["+31.0", "–", "–"]
 
 
 def test_a_new_site_compares_with_and_without_its_notes(results: Json) -> None:

@@ -29,8 +29,8 @@ _TITLES = {
     "fed_medlora": "Fed-MedLoRA",
     "fed_medlora_plus": "Fed-MedLoRA+",
     "fed_medlora_plus_released": "Fed-MedLoRA+ as released",
-    "mean_single_site": "Average site alone",
-    "best_single_site": "Best site alone",
+    "mean single site": "Average site alone",
+    "best single site": "Best site alone",
 }
 _SITE_TITLES = {
     "single_site": "{} alone",
@@ -69,7 +69,8 @@ def title(name: str) -> str:
 
 def metric_title(metric: str) -> str:
     """Return what a person calls a metric."""
-    return METRICS[metric][2] if metric in METRICS else metric
+    type_ = metric.removesuffix("_strict_f1")
+    return METRICS[metric][2] if metric in METRICS else f"Entities of type {type_}, strict"
 
 
 def colour(results: Json, arm: Json) -> str:
@@ -136,6 +137,8 @@ def scored_on_dev(results: Json) -> list[str]:
 
 
 def bytes_sent(arm: Json) -> int | None:
-    """Return the bytes an arm's rounds sent up and down; None where nothing was recorded."""
+    """Return the bytes a federated arm sent up and down; None where nothing had to travel."""
+    if arm.get("kind") != "federated" and not arm["name"].startswith("joined:"):
+        return None
     maps = [r.get(way) or {} for r in arm.get("rounds", ()) for way in ("bytes_up", "bytes_down")]
     return sum(sum(sent.values()) for sent in maps) if any(maps) else None

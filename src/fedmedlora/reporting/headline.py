@@ -100,7 +100,7 @@ def key_figures(results: Json) -> Html:
     mean = arms.summary(lead) if lead else None
     best = arms.best(arms.arms_of(results, "single_site"))
     central = arms.best(arms.arms_of(results, "centralised"))
-    saving = defined(results.get("communication", {}).get("saving"))
+    saving = defined((results.get("communication") or {}).get("saving"))
     figures = [
         (decimal(mean), "strict entity F1, mean over training sites"),
         (_gap(mean, best), "points against the best site alone"),

@@ -48,9 +48,10 @@ LEAVES_A_SITE = (
     "tokens it trained on, its losses, how often frequent words of a public text occur, and its "
     "counts of right and wrong finds."
 )
-STAYS_AT_A_SITE = (
-    "In the federated arms no note and no annotation leaves its site, other than notes an "
-    "experiment sets aside as the server's validation notes."
+STAYS_AT_A_SITE = "In the federated arms no note and no annotation leaves its site."
+SET_ASIDE = (
+    "The exception: {notes} notes of training sites were set aside, before any arm, as the "
+    "server's validation notes."
 )
 CENTRALISED = (
     "The centralised arm is a yardstick and not federated: it reads all training notes in one "

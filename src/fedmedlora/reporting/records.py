@@ -45,7 +45,7 @@ _ROLES = {
     "new_site": "new: joins later",
     "server": "server's validation notes",
 }
-_SPLITS = ("train", "dev", "test")
+_SPLITS = {"train": "train", "held_out": "set aside", "dev": "dev", "test": "test"}
 
 
 def large_adapter_parameters() -> int:
@@ -58,7 +58,7 @@ def sites_table(results: Json) -> Html:
     headings = [
         Heading("Site", figures=False),
         Heading("Part", figures=False),
-        *(Heading(split, "Notes") for split in _SPLITS),
+        *(Heading(name, "Notes") for name in _SPLITS.values()),
         Heading("Entity types", figures=False),
         Heading("Relation types", figures=False),
         Heading("Notes public", figures=False),
@@ -175,11 +175,15 @@ def _reason_row(round_: Json, site: str) -> list[Cell]:
 def absences(results: Json) -> list[tuple[str, int, str, str]]:
     """Return arm, round, site and reason of every site that did not count in a round."""
     return [
-        (arms.title(arm["name"]), r["round"], site, str(reason))
+        (arms.title(arm["name"]), r["round"], site, reason)
         for arm in results.get("arms", ())
         for r in arm.get("rounds", ())
-        for site, reason in sorted((r.get("absences") or {}).items())
+        for site, reason in _reasons(r.get("absences") or ())
     ]
+
+
+def _reasons(absences: Iterable[Json]) -> list[tuple[str, str]]:
+    return sorted((absence["site"], absence["reason"]) for absence in absences)
 
 
 def absences_table(results: Json) -> Html:

@@ -7,8 +7,10 @@ from fedmedlora.reporting.arms import Json
 from fedmedlora.reporting.figures import HeatRow, Series, Strip, heat_map, rounds_chart, strips
 from fedmedlora.reporting.markup import NOTHING, Html, details, element, join, words
 from fedmedlora.reporting.notes import drawn_note, legend
-from fedmedlora.reporting.quantities import percent, size
+from fedmedlora.reporting.quantities import count, percent, size
 from fedmedlora.reporting.tables import nothing
+
+_FIRST_METRIC = "ner_strict_f1"
 
 
 def arms_part(results: Json) -> Html:
@@ -48,7 +50,7 @@ def arms_part(results: Json) -> Html:
 
 def rounds_part(results: Json) -> Html:
     """Return how the scores grew, round by round and site by site."""
-    learning = [arm for arm in arms.compared(results) if _scored(arm)]
+    learning = [arm for arm in arms.arms_of(results, "centralised", "federated") if _scored(arm)]
     if not learning:
         return nothing("No arm was scored round by round.")
     sites = [
@@ -63,7 +65,7 @@ def rounds_part(results: Json) -> Html:
         for site in sites
     ]
     caption = "Strict entity F1 on dev notes after each round; the ringed round was kept"
-    figures = [tables.rounds_table(arm) for arm in learning]
+    figures = [tables.rounds_table(arm) for arm in results["arms"] if _scored(arm)]
     return join([rounds_chart(caption, panels), details("The figures", *figures)])
 
 
@@ -106,10 +108,18 @@ def _matrix(results: Json, metric: str, caption: str) -> Html:
 
 
 def gains_part(results: Json) -> Html:
-    """Return the differences between arms with their intervals."""
-    if not results.get("comparisons"):
+    """Return the differences between arms with their intervals, strict entities first."""
+    comparisons = results.get("comparisons") or []
+    if not comparisons:
         return nothing("No comparison with an interval was recorded.")
-    return join([words("p", prose.INTERVALS), tables.gains_table(results)])
+    metrics = sorted({c["metric"] for c in comparisons}, key=lambda m: (m != _FIRST_METRIC, m))
+    drawn = {
+        metric: tables.gains_table(metric, [c for c in comparisons if c["metric"] == metric])
+        for metric in metrics
+    }
+    first, *others = metrics
+    more = [details(arms.metric_title(metric), drawn[metric]) for metric in others]
+    return join([words("p", prose.INTERVALS), drawn[first], *more])
 
 
 def shares_part(results: Json) -> Html:
@@ -184,10 +194,12 @@ def absences_part(results: Json) -> Html:
 
 def privacy_part(results: Json) -> Html:
     """Return what leaves a site, what does not, and what is not guaranteed."""
+    held = sum((site.get("notes") or {}).get("held_out", 0) for site in results.get("sites") or ())
+    aside = (prose.SET_ASIDE.format(notes=count(held)),) if held else ()
     pooled = (prose.CENTRALISED,) if arms.arms_of(results, "centralised") else ()
     columns = (
         ("What leaves a site", (prose.LEAVES_A_SITE,)),
-        ("What does not", (prose.STAYS_AT_A_SITE, *pooled, prose.DRAWN)),
+        ("What does not", (prose.STAYS_AT_A_SITE, *aside, *pooled, prose.DRAWN)),
         ("What is not guaranteed", (prose.NOT_PRIVATE, prose.LEAKS)),
     )
     return element(

@@ -182,21 +182,23 @@ def _f1_of(counts: Sequence[int] | None) -> float | None:
     return 2 * true / whole if whole else None
 
 
-def gains_table(results: Json) -> Html:
-    """Return the differences between arms with their intervals, drawn on one axis."""
-    comparisons = results.get("comparisons") or []
+def gains_table(metric: str, comparisons: Sequence[Json]) -> Html:
+    """Return one metric's differences between arms with their intervals, drawn on one axis."""
     reach = _reach(comparisons)
     headings = [
         Heading("Arm, against", figures=False),
-        Heading("Score", figures=False),
-        Heading("Where", figures=False),
         Heading("Points"),
         Heading("95 % interval"),
         Heading(f"{points(-reach)} … 0 … {points(reach)}", figures=False),
         Heading("Zero in it", figures=False),
     ]
-    rows = [_gain_row(comparison, reach) for comparison in comparisons]
-    return table("Differences of F1, arm minus the other", headings, [Rows(rows)])
+    places = list(dict.fromkeys(comparison["where"] for comparison in comparisons))
+    groups = [
+        Rows([_gain_row(c, reach) for c in comparisons if c["where"] == place], f"At {place}")
+        for place in places
+    ]
+    caption = f"{arms.metric_title(metric)}: differences of F1, the first arm minus the second"
+    return table(caption, headings, groups)
 
 
 def _bounds(comparison: Json) -> tuple[float, float] | None:
@@ -218,11 +220,9 @@ def _gain_row(comparison: Json, reach: float) -> list[Cell]:
     within = "–" if bounds is None else "yes" if bounds[0] <= 0 <= bounds[1] else "no"
     pair = f"{arms.title(comparison['arm'])} − {arms.title(comparison['against'])}"
     note = comparison.get("note")
-    remark = words("span", note, class_="remark") if note else NOTHING
+    remark = words("span", arms.title(note), class_="remark") if note else NOTHING
     return [
         Cell(join([text(pair), remark])),
-        Cell(text(arms.metric_title(comparison["metric"])), "short"),
-        Cell(text(comparison["where"]), "short"),
         figure(points(difference)),
         figure(interval(bounds, signed=True)),
         Cell(NOTHING if difference is None else whisker(difference, bounds, reach=reach)),
