@@ -167,7 +167,7 @@ def _arms() -> list[Json]:
 
 def _new_site_arms() -> list[Json]:
     figures = (("local_only", 58, 22.0), ("adapted", 79, 22.0), ("joined", 81, 55.0))
-    empty = {"kind": "new_site", "best_round": None, "rounds": [], "summary": {}}
+    empty: Json = {"kind": "new_site", "best_round": None, "rounds": [], "summary": {}}
     return [
         {**empty, "name": f"{n}:{NEW}", "seconds": s, "final": {NEW: _scores(NEW, percent)}}
         for n, percent, s in figures

@@ -23,7 +23,7 @@ def test_a_large_saving_is_one_minus_adapter_by_model() -> None:
 def test_bytes_of_this_run_stand_beside_computed_ones(results: Json) -> None:
     drawn = records.message_bars(results)
 
-    assert "measured" in drawn
+    assert "This run" in drawn
     assert "computed and not run" in drawn
     assert all(size in drawn for size in ("92 MB", "2.3 MB", "16.1 GB", "83.9 MB"))
     assert 'width="2.5%"' in drawn  # 2.3 / 92
@@ -32,7 +32,7 @@ def test_bytes_of_this_run_stand_beside_computed_ones(results: Json) -> None:
 def test_an_unmeasured_run_still_shows_what_is_computed() -> None:
     drawn = records.message_bars({})
 
-    assert "measured" not in drawn
+    assert "This run" not in drawn
     assert "83.9 MB" in drawn
 
 

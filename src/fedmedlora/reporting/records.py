@@ -209,7 +209,7 @@ def message_bars(results: Json) -> Html:
     if model and adapter is not None:
         drawn.append(
             bars(
-                "This run's base, measured: one message",
+                "This run's base: one message",
                 [("whole model", 1.0, size(model)), ("adapter", adapter / model, size(adapter))],
             )
         )

@@ -189,7 +189,7 @@ def gains_table(metric: str, comparisons: Sequence[Json]) -> Html:
         Heading("Arm, against", figures=False),
         Heading("Points"),
         Heading("95 % interval"),
-        Heading(f"{points(-reach)} … 0 … {points(reach)}", figures=False),
+        Heading(f"from {points(-reach)} to {points(reach)}", figures=False),
         Heading("Zero in it", figures=False),
     ]
     places = list(dict.fromkeys(comparison["where"] for comparison in comparisons))
