@@ -127,9 +127,9 @@ class LocalEngine:
     def _loss_notes(self, place: str) -> list[tuple[Labels, Sequence[Note], int | None]]:
         if place != SERVER:
             cohort = self._cohorts[place]
-            return [(cohort.labels, cohort.dev, None)]
+            return [(cohort.labels, cohort.dev, cohort.validation_heads)]
         return [
-            (site.labels, site.dev if site.role == SERVER else site.held_out, site.max_heads)
+            (site.labels, site.dev if site.role == SERVER else site.held_out, site.validation_heads)
             for site in self._cohorts.values()
         ]
 

@@ -21,6 +21,7 @@ class Cohort:
         held_out: Training notes set aside for the server's validation before any arm.
         final_split: "test", or "dev" where the site has no test notes.
         max_heads: Heads trained on at most, None for all.
+        validation_heads: Heads of the validation notes scored at most, None for all.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Cohort:
     final: tuple[Note, ...]
     final_split: str
     max_heads: int | None = None
+    validation_heads: int | None = None
 
     def notes(self, split: str) -> tuple[Note, ...]:
         """Return the notes of "train", "dev" or "final"."""

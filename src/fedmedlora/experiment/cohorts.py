@@ -4,8 +4,10 @@ from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import SiteNotes
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.evaluation.cohorts import Cohort, in_hash_order, limited, set_aside
-from fedmedlora.experiment.schema import Experiment, SiteEntry
+from fedmedlora.experiment.schema import Aggregation, Experiment, SiteEntry
 from fedmedlora.formats.site_folder import read_site
+
+NO_HOLDOUT = Aggregation()
 
 
 def load_cohorts(experiment: Experiment) -> dict[str, Cohort]:
@@ -27,16 +29,15 @@ def load_cohorts(experiment: Experiment) -> dict[str, Cohort]:
         sites[site.name] = entry, site
     if faults:
         raise InputError(faults)
-    share = experiment.aggregation.validation_holdout
-    return {name: cohort(*pair, holdout=share) for name, pair in sites.items()}
+    return {name: cohort(*pair, experiment.aggregation) for name, pair in sites.items()}
 
 
-def cohort(entry: SiteEntry, site: SiteNotes, *, holdout: float = 0.0) -> Cohort:
-    """Return a site's part in an experiment: hash order, holdout, then the entry's limits."""
-    share = holdout if entry.role == "train" else 0.0
+def cohort(entry: SiteEntry, site: SiteNotes, aggregation: Aggregation = NO_HOLDOUT) -> Cohort:
+    """Return a site's part in an experiment: hash order, holdout, then the limits."""
+    share = aggregation.validation_holdout if entry.role == "train" else 0.0
     train, held_out = set_aside(site.splits.get("train", ()), share)
-    if entry.max_notes or entry.max_sentences:
-        train = limited(train, max_notes=entry.max_notes, max_sentences=entry.max_sentences)
+    train = limited(train, max_notes=entry.max_notes, max_sentences=entry.max_sentences)
+    held_out = limited(held_out, max_sentences=aggregation.validation_sentences)
     dev = in_hash_order(site.splits["dev"])
     test = in_hash_order(site.splits.get("test", ()))
     return Cohort(
@@ -50,6 +51,7 @@ def cohort(entry: SiteEntry, site: SiteNotes, *, holdout: float = 0.0) -> Cohort
         final=test or dev,
         final_split="test" if test else "dev",
         max_heads=entry.max_heads,
+        validation_heads=aggregation.validation_heads,
     )
 
 

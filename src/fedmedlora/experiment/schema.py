@@ -92,11 +92,16 @@ class Aggregation:
     Attributes:
         validation: Who scores the sites' adapters: the server on its own notes, or the others.
         validation_holdout: Share of each training site's notes set aside for the server.
+        validation_sentences: At most so many of each site's notes set aside are scored, in
+            sentences of whole notes; the others stay unused.
+        validation_heads: At most so many heads are scored a folder or site.
         max_share: No site gets more than this part of the sum.
     """
 
     validation: Literal["server", "peers"] = "server"
     validation_holdout: Annotated[float, at_least(0), below(0.5)] = 0.0
+    validation_sentences: _Count | None = None
+    validation_heads: _Count | None = None
     size_exponent: Annotated[float, at_least(0)] = 0.5
     loss_temperature: Annotated[float, at_least(0)] = 1.0
     shift_temperature: Annotated[float, at_least(0)] = 1.0
