@@ -1,6 +1,7 @@
 """How a hospital's notes are laid out, and all that makes one hospital, as plain values."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,14 +14,14 @@ class Section:
         ideas: Names of pattern tables, in order; `past?` comes half the time, `lab|imaging` is
             one of the two.
         joint: What stands between two sentences.
-        capitals: Where capitals are put: at each `sentence`, nowhere (`none`) or at `all` letters.
+        capitals: Whether each sentence gets a capital.
     """
 
     heading: str
     manner: str
     ideas: str
     joint: str = " "
-    capitals: str = "sentence"
+    capitals: Literal["sentence", "none"] = "sentence"
 
 
 @dataclass(frozen=True, slots=True)

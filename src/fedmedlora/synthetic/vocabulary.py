@@ -33,17 +33,30 @@ test | value | range
   blood pressure | {98-182}/{56-104} mmHg | below 140/90 mmHg
   heart rate | {52-128} bpm | 60-100 bpm
   oxygen saturation | {86-99} % | above 94 %
-  temperature | {36.1-39.4} C | 36.1-37.2 C
+treatment
+  physiotherapy; oxygen therapy; blood transfusion; fluid therapy; occupational therapy
+  wound dressing; dietary advice; speech therapy; massage; nutritional support; exercise programme
+drug | strength | effect | form=tablet | route=$oral | dosage=$tabs | freq=$times
+  acetaminophen; ibuprofen | 200 mg; 400 mg; 500 mg | stomach upset; hives
+  omeprazole; ranitidine | 20 mg; 40 mg; 150 mg | headache; bloating
+  prednisone | 5 mg; 20 mg | mood swings; insomnia
+  metformin | 500 mg; 850 mg | loose stool; nausea
+  levothyroxine | 50 mcg; 75 mcg | palpitations; weight loss
+  folic acid; zinc; ferrous sulfate | 5 mg; 50 mg; 200 mg | constipation; dark stool
+  amlodipine; bisoprolol | 2.5 mg; 5 mg | ankle swelling; dizziness
+  doxycycline; ciprofloxacin | 100 mg; 250 mg | photosensitive rash; nausea
+  loratadine; chlorphenamine | 4 mg; 10 mg | drowsiness; dry mouth
+  cyclizine; domperidone | 10 mg; 50 mg | drowsiness
 severity
   mild; moderate; severe; slight; marked; profound; mild to moderate; intense; significant
   considerable; pronounced; moderately severe
 course
   stable; worsening; improving; persistent; intermittent; unchanged; resolving; progressive
-  fluctuating; recurrent; relapsing; controlled; slowly improving; rapidly progressive
+  fluctuating; recurrent; relapsing; slowly improving; rapidly progressive
 since
   for {3-9} days; for {2-6} weeks; since Monday; since last week; for several months; since {March/June}
-  since yesterday; over the past {2-8} weeks; for about a year; since the weekend; for {4-20} hours
-  since her last visit; over the last month; for two nights; since early {spring/autumn/winter}
+  since yesterday; over the past {2-8} weeks; for about a year; since the weekend
+  over the last month; for two nights; since early {spring/autumn/winter}
 when
   yesterday; this morning; last week; on {2-28} {May/July/October}; {2-6} days ago; today
   earlier this year; in {January/April/August}; {2-9} weeks ago; three months ago; last month

@@ -25,6 +25,7 @@ from fedmedlora.synthetic.vocabulary import GENERAL, PATIENTS
 _SHARE_OF_PATTERNS = 0.7
 _SHARE_OF_WORDS = 0.4
 _CHANCE_OF_OPTIONAL = 0.5
+_ADDED = frozenset({"symptom", "sign", "past", "test", "treatment", "drug", "when"})
 
 _START = re.compile(r"(?:^|(?<=\. ))[a-z]")
 
@@ -45,11 +46,12 @@ def write_note(hospital: Hospital, *, seed: str, note_id: str, site: str) -> Not
 def _chart(hospital: Hospital, rng: random.Random) -> Chart:
     case, own, everything = rng.choice(_stories(hospital))
     chart = Chart(everything, rng)
-    # The thread of the story comes from the case itself: a drug that treats this very diagnosis.
+    # The thread of the story comes from the case itself: what treats this very diagnosis.
     for key, name, tables in (
         ("X", "patient", everything),
         ("P", "diagnosis", case),
         ("A", "drug", case),
+        ("T", "treatment", case),
         ("S", "symptom", own),
     ):
         chart.bound[key] = draw(name, replace(chart, tables=tables))
@@ -60,9 +62,15 @@ def _chart(hospital: Hospital, rng: random.Random) -> Chart:
 def _stories(hospital: Hospital) -> tuple[tuple[Tables, Tables, Tables], ...]:
     """Return the words of each case: its own, the hospital's, and everything it may draw from."""
     own, cases = read_cases(hospital.vocabulary)
-    general = thinned(read_tables(GENERAL), share=_SHARE_OF_WORDS, seed=hospital.name)
-    patients = {} if "patient" in own else read_tables(PATIENTS)
-    return tuple((case, own, merged(case, own, general, patients)) for case in cases)
+    everywhere = thinned(read_tables(GENERAL), share=_SHARE_OF_WORDS, seed=hospital.name)
+    general = {**read_tables(PATIENTS), **everywhere}
+    return tuple((case, own, _with_general(merged(case, own), general)) for case in cases)
+
+
+def _with_general(special: Tables, general: Tables) -> Tables:
+    """Return all tables; where both have one, general words are added only to some."""
+    added = {name: rows for name, rows in general.items() if name in _ADDED or name not in special}
+    return merged(special, added)
 
 
 @cache
@@ -78,7 +86,8 @@ def _section(section: Section, name: str, chart: Chart) -> Iterator[Passage]:
     ideas = [idea for idea in decided if idea]
     for number, idea in enumerate(ideas, start=1):
         marked = sentence(draw(idea, patterns)[idea][0], chart)
-        yield _capitalised(compose(marked), section.capitals)
+        passage = compose(marked)
+        yield passage if section.capitals == "none" else _capitalised(passage)
         yield Passage(section.joint if number < len(ideas) else "\n")
 
 
@@ -89,9 +98,5 @@ def _decided(idea: str, rng: random.Random) -> str:
     return rng.choice(idea.removesuffix("?").split("|"))
 
 
-def _capitalised(passage: Passage, capitals: str) -> Passage:
-    if capitals == "all":
-        return replace(passage, text=passage.text.upper())
-    if capitals == "sentence":
-        return replace(passage, text=_START.sub(lambda start: start[0].upper(), passage.text))
-    return passage
+def _capitalised(passage: Passage) -> Passage:
+    return replace(passage, text=_START.sub(lambda start: start[0].upper(), passage.text))

@@ -1,5 +1,5 @@
 """Ways of writing, one file each: sentence patterns by idea, in the notation of `grammar`.
 
-Every manner knows the same ideas; `#A` is the note's main drug, `#B` another drug of its story,
-`#P` its diagnosis, `#S` its chief symptom, `#X` the patient.
+Every manner knows the same ideas. `#P` is the note's diagnosis, `#A` and `#T` the drug and the
+treatment for it, `#B` another drug of its story, `#S` the chief symptom, `#X` the patient.
 """

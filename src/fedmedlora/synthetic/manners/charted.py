@@ -59,7 +59,7 @@ causes
   [problem p: $diagnosis#P] with resulting [problem causes@p: $complication].
 treatment
   [treatment t: $treatment] done [temporal @t: $when].
-  Referred for [treatment t: $treatment] for [problem treats@t: $diagnosis#P].
+  Referred for [treatment t: $treatment#T] for [problem treats@t: $diagnosis#P].
   Continues [treatment t: $treatment].
 withheld
   [negation @d: Not] taking [drug d: $drug#B].

@@ -74,7 +74,7 @@ $diagnosis#P].
   $his#X [problem p: $diagnosis#P] has unfortunately resulted in [problem causes@p: $complication].
 treatment
   $he#X went on to have [treatment t: $treatment] [temporal @t: $when].
-  We have offered $him#X [treatment t: $treatment] for the [problem treats@t: $diagnosis#P].
+  We have offered $him#X [treatment t: $treatment#T] for the [problem treats@t: $diagnosis#P].
   $he#X tolerated [treatment t: $treatment] well.
 withheld
   We have decided [negation @t: against] [treatment t: $treatment] for the time being.

@@ -49,7 +49,7 @@ causes
   [problem p: $diagnosis#P] causing [problem causes@p: $complication]
 treatment
   [treatment t: $treatment] - [temporal @t: $when]
-  [treatment t: $treatment] for [problem treats@t: $diagnosis#P]
+  [treatment t: $treatment#T] for [problem treats@t: $diagnosis#P]
 withheld
   [drug d: $drug#B] - [negation @d: not to be given]
   [negation @t: No] [treatment t: $treatment]
@@ -61,6 +61,12 @@ order
   [drug d: $drug#d] [form @d: $form#d] [strength @d: $strength#d], [dosage @d: $dosage#d] \
 [frequency @d: $freq#d]
   [drug d: $drug#d] [strength @d: $strength#d] [frequency @d: $freq#d]
+mainstay
+  [drug d: $drug#A] [strength @d: $strength#A] [form @d: $form#A] [dosage @d: $dosage#A] [route \
+@d: $route#A] [frequency @d: $freq#A]
+  [drug d: $drug#A] [strength @d: $strength#A] [route @d: $route#A] [frequency @d: $freq#A]
+  [drug d: $drug#A] [form @d: $form#A] [strength @d: $strength#A], [frequency @d: $freq#A]
+  [drug d: $drug#A] [strength @d: $strength#A] [frequency @d: $freq#A] [duration @d: $duration]
 plan
   [test t: $test] [temporal @t: $next]
   [drug d: $drug#A]: continue [duration @d: $duration]

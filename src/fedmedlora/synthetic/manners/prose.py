@@ -2,7 +2,7 @@
 
 PATTERNS = """
 opening
-  This is a $age-year-old $patient#X.
+  $age-year-old $patient#X, known to this department.
   $age-year-old $patient#X admitted under the {first/second} medical team.
 complaint
   $he#X presented with [problem p: $symptom#S] [temporal @p: $since].
@@ -73,8 +73,8 @@ causes
   [problem causes@p: $complication] was felt to be due to [problem p: $diagnosis#P].
 treatment
   $he#X underwent [treatment t: $treatment] [temporal @t: $when].
-  [treatment t: $treatment] was performed [temporal @t: $when] for [problem treats@t: $diagnosis#P].
-  [treatment t: $treatment] was carried out without event.
+  [treatment t: $treatment#T] was arranged [temporal @t: $when] for [problem treats@t: $diagnosis#P].
+  [treatment t: $treatment] was well tolerated.
 withheld
   [treatment t: $treatment] was [negation @t: not] performed.
   $he#X was [negation @d: not] given [drug d: $drug#B].
@@ -94,7 +94,7 @@ admin
   $he#X was discharged home with $his#X family.
   The plan was discussed with the patient, who agrees.
   Follow-up has been booked with the outpatient office.
-  $he#X lives on the {2-6}th floor and walks up the stairs.
+  $he#X lives on the {second/third/fifth} floor and walks up the stairs.
   $he#X is a retired {teacher/bus driver/librarian/cook}.
   Bed {3-28}, ward {2-9}.
 """

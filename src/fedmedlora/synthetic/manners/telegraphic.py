@@ -55,7 +55,7 @@ causes
   [problem p: $diagnosis#P] c/b [problem causes@p: $complication].
 treatment
   s/p [treatment t: $treatment] [temporal @t: $when].
-  [treatment t: $treatment] for [problem treats@t: $diagnosis#P].
+  [treatment t: $treatment#T] for [problem treats@t: $diagnosis#P].
   needs [treatment t: $treatment].
 withheld
   [negation @d: not on] [drug d: $drug#B].

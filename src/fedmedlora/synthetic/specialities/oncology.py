@@ -17,7 +17,7 @@ times
 stem
   tovi; relu; bemo; axa; dori; pemi; sunva; cabi
 organ
-  lung; breast; colon; gastric; pancreatic; ovarian; bladder; prostate; thyroid; renal
+  lung; colon; gastric; pancreatic; bladder; thyroid; renal; rectal; oesophageal; nasopharyngeal
 spread
   liver; bone; adrenal; brain; pleural; omental; lung
 trigger
@@ -26,7 +26,7 @@ trigger
 symptom
   tiredness; taste disturbance; hot flush; [bodyloc @: bone] pain
   [bodyloc @: epigastric] discomfort
-  hair loss; early satiety; dysphagia; hoarseness; hemoptysis; [bodyloc @: breast] tenderness
+  hair loss; early satiety; dysphagia; hoarseness; hemoptysis; [bodyloc @: scalp] tenderness
   [bodyloc @: hip] ache
 sign
   [bodyloc @: axillary] lymphadenopathy; hepatomegaly; ascites; [bodyloc @: supraclavicular] node
@@ -35,12 +35,11 @@ sign
   dullness to percussion
 past
   type 2 diabetes; high blood pressure; osteoporosis; emphysema; gallstone disease
-  ductal carcinoma in situ; Barrett esophagus; chronic hepatitis B; ulcerative colitis
+  Barrett esophagus; chronic hepatitis B; ulcerative colitis
   Lynch syndrome; basal cell carcinoma
 operation
-  thyroidectomy; hysterectomy; lumpectomy; mastectomy; hemicolectomy; port insertion
+  thyroidectomy; gallbladder removal; hemicolectomy; port insertion
 test | value | range
-  CA-125; CA 15-3 | {22-940} U/mL | under 35 U/mL
   CEA; carcinoembryonic antigen | {3-310} ng/mL | under 5 ng/mL
   neutrophil count; absolute neutrophils | {0.3-6.8} x10^9/L | 2.0-7.5 x10^9/L
   LDH | {180-960} U/L | 120-246 U/L
@@ -50,51 +49,63 @@ imaging | shows
 lymphadenopathy; new [bodyloc @: $spread] lesion
   bone scan; MRI of the spine | [bodyloc @: sacral] deposit; cord compression; [bodyloc @: rib] \
 uptake
-  mammogram; core biopsy; [bodyloc @: breast] ultrasound | invasive ductal carcinoma; \
-microcalcification; lobular neoplasia
-  colonoscopy; endoscopy | ulcerated tumour; tubular adenoma; luminal stricture
 drug | strength | effect | form=tablet | route=$oral | dosage=$tabs | freq=$times
   dexamethasone | 4 mg; 8 mg | hyperglycemia; sleeplessness; agitation
   ondansetron; ${stem}setron | 4 mg; 8 mg | constipation; migraine-like headache
 
 == solid tumour
+imaging | shows
+  CT-guided biopsy; PET-CT | poorly differentiated carcinoma; local invasion; necrotic tumour; \
+[bodyloc @: hilar] mass
 diagnosis
-  [bodyloc @: $organ] cancer; metastatic [bodyloc @: $organ] cancer
-  [bodyloc @: $organ] adenocarcinoma; [bodyloc @: $organ] carcinoma
-  small cell [bodyloc @: lung] cancer; cholangiocarcinoma; mesothelioma
+  [bodyloc @: $organ#O] cancer; metastatic [bodyloc @: $organ#O] cancer
+  [bodyloc @: $organ#O] adenocarcinoma; [bodyloc @: $organ#O] carcinoma
+  cholangiocarcinoma; mesothelioma; carcinoma of unknown primary
 complication
   malignant [bodyloc @: pleural] effusion; obstructive jaundice; [bodyloc @: bowel] obstruction
   hypercalcemia; deep vein thrombosis
 treatment
   radiotherapy; stereotactic radiosurgery; palliative radiotherapy; hepatic resection
   biliary stenting; paracentesis
-drug | strength | effect | form=infusion | route=intravenous; IV | dosage=one cycle; 75% dose | freq=every three weeks; weekly
-  cisplatin; carboplatin; oxaliplatin | 75 mg/m2; 85 mg/m2 | tinnitus; neuropathy; neutropenia
-  docetaxel; paclitaxel; ${stem}taxel | 80 mg/m2; 175 mg/m2 | nail changes; neuropathy; febrile \
-neutropenia
-  pembrolizumab; nivolumab; ${stem}limab | 200 mg; 240 mg | colitis; pneumonitis; thyroiditis
+drug | strength | effect | form=infusion | route=intravenous; IV | dosage=one cycle; 75% dose | \
+freq=every three weeks; weekly
+  cisplatin; ${stem}platin | 60 mg/m2; 75 mg/m2 | tinnitus; kidney injury
+  carboplatin | AUC 5 | neutropenia
+  oxaliplatin | 85 mg/m2; 130 mg/m2 | cold neuropathy; neuropathy
+  docetaxel; ${stem}taxel | 60 mg/m2; 75 mg/m2 | nail changes; febrile neutropenia
+  paclitaxel | 80 mg/m2; 175 mg/m2 | neuropathy; anaphylactoid reaction
+  pembrolizumab; ${stem}limab | 200 mg; 400 mg | colitis; pneumonitis
+  nivolumab; atezolizumab | 240 mg; 840 mg | thyroiditis; hypophysitis
 drug | strength | effect | form=tablet; capsule | route=$oral | dosage=$tabs | freq=$times
   capecitabine | 500 mg; 1500 mg | hand-foot syndrome; diarrhoea
-  erlotinib; sunitinib; ${stem}tinib; ${stem}rafenib | 50 mg; 150 mg | acneiform rash; \
-stomatitis; raised blood pressure
+  erlotinib; ${stem}tinib | 100 mg; 150 mg | acneiform rash; stomatitis
+  sunitinib; ${stem}rafenib | 37.5 mg; 50 mg | raised blood pressure; yellow skin
 
-== hormone
+== breast
+patient | he | his | him
+  woman; female; lady | she | her | her
+test | value | range
+  CA-125; CA 15-3 | {22-940} U/mL | under 35 U/mL
+imaging | shows
+  mammogram; core biopsy; [bodyloc @: breast] ultrasound | invasive ductal carcinoma; \
+microcalcification; lobular neoplasia
 diagnosis
-  [bodyloc @: breast] cancer; ER-positive [bodyloc @: breast] cancer; [bodyloc @: prostate] cancer
-  castrate-resistant [bodyloc @: prostate] cancer; locoregional recurrence
+  [bodyloc @: breast] cancer; ER-positive [bodyloc @: breast] cancer; locoregional recurrence
+  lobular carcinoma; metastatic [bodyloc @: breast] cancer; inflammatory [bodyloc @: breast] cancer
 complication
-  pathological [bodyloc @: femur] fracture; [bodyloc @: spinal] cord compression
-  [bodyloc @: ureteric] obstruction; bone marrow failure
+  pathological [bodyloc @: femur] fracture; [bodyloc @: brachial] plexopathy; bone marrow failure
+  [bodyloc @: spinal] cord compression; [bodyloc @: chest wall] ulceration; lymphangitis
 treatment
-  sentinel node biopsy; breast conservation; brachytherapy; androgen ablation; ovarian suppression
-  pelvic radiotherapy
+  sentinel node biopsy; breast conservation; ovarian suppression; chest wall radiotherapy
+  skin-sparing mastectomy; breast reconstruction
 drug | strength | effect | form=tablet | route=$oral | dosage=$tabs | freq=$times
-  tamoxifen; letrozole; anastrozole | 1 mg; 2.5 mg; 20 mg | arthralgia; hot flushes; endometrial \
-thickening
-  palbociclib; ribociclib; ${stem}ciclib | 100 mg; 125 mg | neutropenia; thinning hair
-  abiraterone; enzalutamide; ${stem}lutamide | 160 mg; 1000 mg | fluid retention; seizure
-drug | strength | effect | form=injection | route=subcutaneous; intramuscular | dosage=one injection | freq=every month; 3-monthly
-  goserelin; leuprolide; fulvestrant | 3.6 mg; 10.8 mg | injection site pain; loss of libido
+  tamoxifen; exemestane | 20 mg; 25 mg | hot flushes; endometrial thickening
+  letrozole; anastrozole; ${stem}trozole | 1 mg; 2.5 mg | arthralgia; bone thinning
+  palbociclib; ${stem}ciclib | 100 mg; 125 mg | neutropenia; thinning hair
+drug | strength | effect | form=injection | route=subcutaneous; intramuscular | dosage=one \
+injection | freq=every month; 3-monthly
+  goserelin | 3.6 mg; 10.8 mg | injection site pain; loss of libido
+  fulvestrant | 500 mg | injection site pain
   denosumab | 120 mg | jaw osteonecrosis; hypocalcemia
 
 == blood
@@ -107,26 +118,32 @@ complication
 treatment
   autologous stem cell transplant; red cell transfusion; bone marrow biopsy; leukapheresis
   platelet transfusion
-drug | strength | effect | form=capsule; tablet | route=$oral | dosage=1 capsule; two capsules | freq=$times
-  lenalidomide; thalidomide; ${stem}lidomide | 10 mg; 25 mg | neuropathy; sedation; venous \
-thrombosis
-  ibrutinib; venetoclax; ${stem}brutinib | 140 mg; 400 mg | bruising; atrial fibrillation
-  allopurinol; acyclovir | 300 mg; 400 mg | maculopapular rash; kidney injury
-drug | strength | effect | form=infusion | route=intravenous; IV | dosage=one cycle | freq=on days 1 and 8; every 28 days
-  rituximab; obinutuzumab; ${stem}tuzumab | 375 mg/m2; 1000 mg | infusion reaction; rigors
-  bortezomib; cytarabine; doxorubicin | 1.3 mg/m2; 50 mg/m2 | painful neuropathy; cardiotoxicity; \
-alopecia
+drug | strength | effect | form=capsule | route=$oral | dosage=1 capsule; two capsules | freq=$times
+  lenalidomide; ${stem}lidomide | 10 mg; 25 mg | neuropathy; venous thrombosis
+  thalidomide | 50 mg; 100 mg | sedation; neuropathy
+  ibrutinib; ${stem}brutinib | 420 mg; 560 mg | bruising; atrial fibrillation
+  venetoclax | 100 mg; 400 mg | prolonged neutropenia
+drug | strength | effect | form=infusion | route=intravenous; IV | dosage=one cycle | freq=on \
+days 1 and 8; every 28 days
+  rituximab; ${stem}tuzumab | 375 mg/m2 | infusion reaction; rigors
+  obinutuzumab | 1000 mg | infusion reaction
+  bortezomib; carfilzomib | 1.3 mg/m2; 27 mg/m2 | painful neuropathy; herpes reactivation
+  cytarabine; doxorubicin | 50 mg/m2; 100 mg/m2 | cardiotoxicity; alopecia
 """
 
 _CLINIC_LETTER = (
     Section("Dear colleague,\n\n", dictated.PATTERNS, "opening complaint negated|past"),
-    Section("", dictated.PATTERNS, "treats|effect|causes imaging|lab|exam"),
+    Section("", dictated.PATTERNS, "treats|effect|treatment|causes imaging|lab|exam"),
     Section("", dictated.PATTERNS, "plan|order|course withheld|doubt? admin"),
     Section("Yours sincerely", dictated.PATTERNS, ""),
 )
 _TREATMENT_LETTER = (
     Section("Diagnoses and treatment:\n", listed.PATTERNS, "course treats|order", joint="\n"),
-    Section("\nDear doctor,\n", dictated.PATTERNS, "complaint|exam effect|treatment lab|family"),
+    Section(
+        "\nDear doctor,\n",
+        dictated.PATTERNS,
+        "complaint|exam effect|treatment|treatment lab|family",
+    ),
     Section("", dictated.PATTERNS, "imaging|doubt|negated order|plan? admin"),
 )
 HOSPITAL = Hospital("oncology", _WORDS, (_CLINIC_LETTER, _TREATMENT_LETTER))

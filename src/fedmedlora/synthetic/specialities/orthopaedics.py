@@ -16,35 +16,36 @@ stem
   arti; flexo; osto; noci; remi; boni; celo
 side
   left; right; L; R
-joint
-  knee; hip; shoulder; ankle; wrist; elbow; thumb; great toe
-bone
-  distal radius; femoral neck; tibial plateau; clavicle; scaphoid; proximal humerus
-  fifth metatarsal; patella; fibula
-ligament
-  anterior cruciate ligament; medial meniscus; rotator cuff; Achilles tendon
-  medial collateral ligament; biceps tendon
+joint | bone | ligament
+  knee | patella; tibial plateau; distal femur | anterior cruciate ligament; medial meniscus
+  hip | femoral neck; acetabulum; greater trochanter | labrum; gluteal tendon; iliopsoas tendon
+  shoulder | clavicle; proximal humerus; scapula | rotator cuff; biceps tendon; supraspinatus tendon
+  ankle | fibula; medial malleolus; talus | Achilles tendon; deltoid ligament; peroneal tendon
+  wrist | distal radius; scaphoid; ulnar styloid | scapholunate ligament; flexor tendon
+  elbow | olecranon; radial head; distal humerus | triceps tendon; ulnar collateral ligament
+  thumb | first metacarpal; trapezium | ulnar collateral ligament; extensor tendon
+  great toe | first metatarsal; proximal phalanx | plantar plate; extensor tendon
 when
   on admission; post-op day {1-4}; overnight; in theatre
 trigger
   on weight bearing; on stairs; with overhead reach; at night; after sport; on twisting
   when kneeling; in the morning
 symptom
-  [bodyloc @: $side $joint] pain; [bodyloc @: $side $joint] stiffness
-  [bodyloc @: $side $joint] instability; [bodyloc @: $joint] locking
-  [bodyloc @: low back] pain; [bodyloc @: $joint] clicking; [bodyloc @: $side $joint] weakness
+  [bodyloc @: $side#L $joint#J] pain; [bodyloc @: $side#L $joint#J] stiffness
+  [bodyloc @: $side#L $joint#J] instability; [bodyloc @: $joint#J] locking
+  [bodyloc @: low back] pain; [bodyloc @: $joint#J] clicking; [bodyloc @: $side#L $joint#J] weakness
   [bodyloc @: finger] numbness; limp
 sign
-  [bodyloc @: $joint] effusion; [bodyloc @: $joint] swelling; [bodyloc @: joint line] tenderness
+  [bodyloc @: $joint#J] effusion; [bodyloc @: $joint#J] swelling; [bodyloc @: joint line] tenderness
   [bodyloc @: quadriceps] wasting; antalgic gait
-  [bodyloc @: $side $joint] deformity; [bodyloc @: calf] tenderness; [bodyloc @: wound] redness
-  reduced [bodyloc @: $joint] range; foot drop
+  [bodyloc @: $side#L $joint#J] deformity; [bodyloc @: calf] tenderness; [bodyloc @: wound] redness
+  reduced [bodyloc @: $joint#J] range; foot drop
 past
   type 2 diabetes; HTN; AF; COPD; glaucoma
   osteoarthritis; rheumatoid arthritis; scoliosis; osteopenia; fibromyalgia
-  [bodyloc @: $bone] fracture; plantar fasciitis; spinal stenosis
+  [bodyloc @: $bone#J] fracture; plantar fasciitis; spinal stenosis
 operation
-  total hip replacement; ORIF; laminectomy; carpal tunnel release; bunion correction; hysterectomy
+  total hip replacement; ORIF; laminectomy; carpal tunnel release; bunion correction; appendicectomy
 test | value | range
   ESR | {8-94} mm/h | below 20 mm/h
   CRP; post-op CRP | {3-190} | <5
@@ -52,67 +53,78 @@ test | value | range
   T-score; DEXA | -{1.0-3.9} | above -1.0
   flexion; abduction | {40-130} degrees | 135 degrees
 imaging | shows
-  [bodyloc @: $joint] XR; [bodyloc @: $joint] radiograph; plain films | [bodyloc @: $bone] \
+  [bodyloc @: $joint#J] XR; [bodyloc @: $joint#J] radiograph; plain films | [bodyloc @: $bone#J] \
 fracture; joint space narrowing; loose hardware; malunion
-  [bodyloc @: $joint] MRI; [bodyloc @: lumbar] MRI | [bodyloc @: $ligament] tear; bone marrow \
+  [bodyloc @: $joint#J] MRI; [bodyloc @: lumbar] MRI | [bodyloc @: $ligament#J] tear; bone marrow \
 edema; [bodyloc @: L4-L5] disc herniation
   doppler; [bodyloc @: leg] doppler | [bodyloc @: popliteal] thrombus; Baker cyst; slow flow
 drug | strength | effect | form=tab; tabs | route=$oral | dosage=$tabs | freq=$times
-  tramadol; oxycodone; codeine; ${stem}dol | 5 mg; 30 mg; 50 mg | drowsiness; vomiting; \
-confusion; itch
-  pantoprazole; calcium carbonate; cholecalciferol | 40 mg; 500 mg; 1000 IU | bloating; belching
+  pantoprazole | 20 mg; 40 mg | belching
+  calcium carbonate | 500 mg | bloating
+drug | strength | effect | form=vial | route=iv | dosage=1 vial; 2 vials | freq=q8h; single dose; \
+tds
+  cefazolin; flucloxacillin | 1 g; 2 g | diarrhoea; generalized rash
+  cefuroxime | 750 mg; 1.5 g | generalized rash
+  clindamycin | 600 mg | diarrhoea
 
 == trauma
 diagnosis
-  [bodyloc @: $bone] fracture; comminuted [bodyloc @: $bone] fracture
-  open [bodyloc @: $bone] fracture; [bodyloc @: $joint] dislocation; periprosthetic fracture
-  [bodyloc @: $joint] sprain
+  [bodyloc @: $bone#J] fracture; comminuted [bodyloc @: $bone#J] fracture
+  open [bodyloc @: $bone#J] fracture; [bodyloc @: $joint#J] dislocation; periprosthetic fracture
+  [bodyloc @: $joint#J] sprain
 complication
   compartment syndrome; nonunion; [bodyloc @: wound] infection; [bodyloc @: radial nerve] palsy
   avascular necrosis; fat embolism
 treatment
   intramedullary nailing; closed reduction; plaster cast; plate fixation; external fixator
   splinting; hemiarthroplasty
+drug | strength | effect | form=tab; tabs | route=$oral | dosage=$tabs | freq=$times
+  tramadol; ${stem}dol | 50 mg; 100 mg | drowsiness; vomiting
+  oxycodone | 5 mg; 10 mg | confusion; itch
+  codeine | 15 mg; 30 mg | constipation; drowsiness
 drug | strength | effect | form=inj; syringe | route=sc; s/c | dosage=1 syringe | freq=od; evening
-  dalteparin; fondaparinux; tinzaparin; ${stem}parin | 2.5 mg; 40 mg; 5000 IU | injection \
-bruising; low platelets
-drug | strength | effect | form=vial | route=iv | dosage=1 vial; 2 vials | freq=q8h; single dose; tds
-  cefazolin; cefuroxime; clindamycin; flucloxacillin | 750 mg; 1 g; 1.5 g | diarrhoea; \
-generalized rash; wheeze
+  dalteparin; tinzaparin; ${stem}parin | 4500 IU; 5000 IU | injection bruising; low platelets
+  fondaparinux | 2.5 mg | injection bruising
 
 == arthritis
 diagnosis
-  [bodyloc @: $joint] osteoarthritis; [bodyloc @: $joint] arthritis; gouty arthritis
-  [bodyloc @: $joint] bursitis; frozen [bodyloc @: shoulder]; [bodyloc @: $ligament] tendinopathy
+  [bodyloc @: $joint#J] osteoarthritis; [bodyloc @: $joint#J] arthritis; gouty arthritis
+  [bodyloc @: $joint#J] bursitis; frozen [bodyloc @: shoulder]; [bodyloc @: $ligament#J] \
+tendinopathy
   pseudogout
 complication
-  varus deformity; flexion contracture; [bodyloc @: $joint] ankylosis; falls risk; chronic pain
+  varus deformity; flexion contracture; [bodyloc @: $joint#J] ankylosis; falls risk; chronic pain
 treatment
   physio; joint injection; knee brace; arthroscopy; total knee replacement; walking aid
   weight reduction; hydrotherapy
 drug | strength | effect | form=tab; tabs; cap | route=$oral | dosage=$tabs | freq=$times
-  diclofenac; naproxen; meloxicam; etoricoxib; ${stem}coxib; ${stem}profen | 50 mg; 75 mg; 250 \
-mg; 500 mg | heartburn; gastric ulcer; ankle oedema
-  colchicine; methotrexate; leflunomide; febuxostat | 0.5 mg; 10 mg; 80 mg | diarrhoea; mouth \
-ulcers; hair thinning
-drug | strength | effect | form=gel; patch | route=top; locally | dosage=thin strip; 1 patch | freq=bd; tds; q12h
-  ketoprofen; capsaicin; lidocaine; ${stem}caine | 2.5 %; 5 %; 0.025 % | burning skin; blisters
+  diclofenac | 50 mg; 75 mg | heartburn; gastric ulcer
+  naproxen; ${stem}profen | 250 mg; 500 mg | heartburn; wheeze
+  meloxicam | 7.5 mg; 15 mg | ankle oedema
+  etoricoxib; ${stem}coxib | 60 mg; 90 mg | ankle oedema; raised BP
+  colchicine | 0.5 mg | diarrhoea
+  prednisolone | 5 mg; 20 mg | high sugars; poor sleep
+drug | strength | effect | form=gel | route=top; locally | dosage=thin strip; 2 cm | freq=bd; \
+tds; q12h
+  ketoprofen; ${stem}fenac | 2.5 %; 5 % | burning skin; blisters
 
-== spine and bone
+== spine
 diagnosis
-  [bodyloc @: lumbar] radiculopathy; sciatica; [bodyloc @: vertebral] compression fracture
-  spondylolisthesis; cauda equina syndrome; Paget disease; [bodyloc @: tibial] osteomyelitis
+  [bodyloc @: lumbar] radiculopathy; sciatica; [bodyloc @: cervical] radiculopathy; \
+spondylolisthesis
+  [bodyloc @: lumbar] stenosis; [bodyloc @: L5-S1] disc prolapse; [bodyloc @: sacroiliac] strain; \
+lumbago
 complication
   urinary retention; [bodyloc @: leg] weakness; kyphosis; [bodyloc @: psoas] abscess
   saddle anaesthesia
 treatment
-  discectomy; decompression; kyphoplasty; nerve root block; spinal fusion; debridement; bed rest
-  corset
-drug | strength | effect | form=tab; cap | route=$oral | dosage=$tabs | freq=$times; weekly
-  gabapentin; baclofen; tizanidine; ${stem}gabalin | 2 mg; 10 mg; 300 mg | light-headedness; dry \
-mouth; somnolence
-  alendronate; risedronate; ibandronate; ${stem}dronate | 35 mg; 70 mg; 150 mg | oesophagitis; \
-jaw pain
+  discectomy; decompression; kyphoplasty; nerve root block; spinal fusion; corset
+  traction; back school
+drug | strength | effect | form=tab; cap | route=$oral | dosage=$tabs | freq=$times
+  gabapentin | 100 mg; 300 mg | light-headedness; somnolence
+  pregabalin; ${stem}gabalin | 75 mg; 150 mg | light-headedness; dry mouth
+  baclofen | 5 mg; 10 mg | somnolence
+  tizanidine | 2 mg; 4 mg | dry mouth
 """
 
 _WARD_ROUND = (

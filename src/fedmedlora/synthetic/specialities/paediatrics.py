@@ -5,7 +5,7 @@ from fedmedlora.synthetic.manners import charted, telegraphic
 
 _WORDS = """
 aged
-  {2-15}-year-old; {5-34}-month-old
+  {2-15}-year-old; {9-34}-month-old
 patient | he | his | him
   boy | he | his | him
   girl | she | her | her
@@ -17,6 +17,10 @@ times
   BID; TID; QID; q8h; q6h; once a day; before school
 stem
   pedi; cefi; lora; zymo; tami; dexi; nova
+ago
+  at birth; last year; as a baby; last winter; {2-8} months ago; in the newborn period
+since
+  since {Monday/Friday}; for {2-5} days; since last night; for a week; for {2-3} weeks; on and off
 trigger
   at night; after running; during feeds; in spring; when crying; with colds; around cats; after milk
 symptom
@@ -47,65 +51,79 @@ steeple sign; [bodyloc @: right lower lobe] opacity
 duplex collecting system
   tympanogram; hearing screen | [bodyloc @: middle ear] effusion; conductive loss; flat trace
 drug | strength | effect | form=suspension; syrup | route=$oral | dosage=$tabs | freq=$times
-  ibuprofen; acetaminophen; paracetamol | 100 mg/5 mL; 160 mg/5 mL | upset stomach; facial swelling
+  ibuprofen | 100 mg/5 mL | upset stomach; facial swelling
+  acetaminophen; paracetamol | 120 mg/5 mL; 160 mg/5 mL | blotchy rash
   cetirizine; loratadine; ${stem}dine | 5 mg/5 mL; 1 mg/mL | sleepiness; crankiness
+drug | strength | effect | form=ointment; cream | route=topically; to skin | dosage=thin layer; \
+fingertip amount | freq=TID; BID
+  mupirocin; ${stem}zole | 2 % | stinging; skin irritation
 
 == airway
 diagnosis
-  asthma exacerbation; bronchiolitis; croup; viral wheeze; whooping cough; reactive airway disease
-  laryngomalacia
+  asthma exacerbation; bronchiolitis; croup; viral wheeze; reactive airway disease; asthma
+  viral-induced bronchospasm
 complication
   respiratory distress; [bodyloc @: lobar] collapse; missed school days worry; poor weight gain
   apnea
 treatment
   nebulizer treatment; chest physiotherapy; nasal suction; humidified oxygen; spacer teaching
   allergen avoidance
-drug | strength | effect | form=inhaler; nebule | route=inhaled; via spacer | dosage=2 puffs; 4 puffs; one nebule | freq=q4h; q4h PRN; BID
-  albuterol; salbutamol; ${stem}terol | 90 mcg; 100 mcg; 2.5 mg | tremor; racing heart; \
-hyperactivity
-  fluticasone; budesonide; ${stem}sonide | 44 mcg; 0.5 mg | oral thrush; hoarse voice
-drug | strength | effect | form=chewable tablet; syrup | route=$oral | dosage=1 chew; 5 mL | freq=nightly; $times
-  montelukast; prednisolone; ${stem}lukast | 4 mg; 5 mg; 15 mg/5 mL | nightmares; mood swings; \
-stomach upset
+drug | strength | effect | form=inhaler | route=inhaled; via spacer | dosage=2 puffs; 4 puffs | \
+freq=q4h; q4h PRN; BID
+  albuterol; salbutamol; ${stem}terol | 90 mcg; 100 mcg | tremor; racing heart; hyperactivity
+  fluticasone; ${stem}sonide | 44 mcg; 50 mcg | oral thrush; hoarse voice
+drug | strength | effect | form=chewable tablet | route=$oral | dosage=1 chew; half a chew | \
+freq=nightly; $times
+  montelukast; ${stem}lukast | 4 mg; 5 mg | nightmares; mood swings
 
 == infection
 diagnosis
-  otitis media; strep throat; tonsillitis; impetigo; hand-foot-mouth disease
-  [bodyloc @: urinary tract] infection; scarlet fever; gastroenteritis
+  otitis media; strep throat; tonsillitis; impetigo; scarlet fever; sinusitis; cellulitis
+  [bodyloc @: urinary tract] infection; otitis externa; [bodyloc @: ear canal] infection
 complication
   mastoiditis; febrile convulsion; [bodyloc @: peritonsillar] abscess; dehydration from vomiting
   eardrum perforation
 treatment
   oral rehydration; tympanostomy; wound care; throat lozenges; saline drops; catheterization
-drug | strength | effect | form=suspension; syrup; chewable tablet | route=$oral | dosage=$tabs | freq=$times
-  amoxicillin; cephalexin; cefdinir; azithromycin; ${stem}mycin | 125 mg/5 mL; 250 mg/5 mL; 400 \
-mg/5 mL | diaper rash; hives; loose stools
-  amoxicillin-clavulanate; trimethoprim; ${stem}cillin | 200 mg/5 mL; 40 mg/5 mL | yeast rash; \
-vomiting after doses
-drug | strength | effect | form=ointment; cream | route=topically; to skin | dosage=thin layer; fingertip amount | freq=TID; BID
-  mupirocin; nystatin; ${stem}zole | 2 %; 100000 units/g | stinging; skin irritation
+drug | strength | effect | form=suspension; oral liquid | route=$oral | dosage=$tabs | freq=$times
+  amoxicillin; cephalexin; ${stem}mycin | 250 mg/5 mL; 400 mg/5 mL | diaper rash; hives
+  cefdinir; azithromycin | 125 mg/5 mL; 200 mg/5 mL | red stools; loose stools
+  amoxicillin-clavulanate; ${stem}cillin | 400 mg/5 mL; 600 mg/5 mL | yeast rash; vomiting after \
+doses
 
-== skin and gut
+== skin
 diagnosis
-  atopic dermatitis; diaper dermatitis; functional constipation; infantile reflux; peanut allergy
-  hives; lactose intolerance
+  atopic dermatitis; diaper dermatitis; contact dermatitis; seborrheic dermatitis; nummular eczema
+  lip licker dermatitis; scalp psoriasis
 complication
-  skin infection; anal fissure; failure to thrive; sleep disturbance; withholding behavior
-  anaphylaxis
+  skin infection; sleep disturbance; eczema herpeticum; skin thickening; school teasing
 treatment
-  wet wraps; elimination diet; bleach baths; toilet training plan; thickened feeds; formula change
-drug | strength | effect | form=cream; ointment; lotion | route=topically; to affected areas | dosage=thin layer; pea-sized amount | freq=BID; after baths; nightly
-  hydrocortisone; tacrolimus; mometasone; ${stem}limus | 0.03 %; 0.1 %; 1 % | burning; skin thinning
-drug | strength | effect | form=powder; drops; syrup | route=$oral | dosage=half capful; 1 capful; 2.5 mL | freq=daily; $times
-  polyethylene glycol; lactulose; omeprazole; ${stem}lax | 17 g; 10 g/15 mL; 2 mg/mL | bloating; \
-gassiness; cramps
+  wet wraps; bleach baths; cotton mittens; emollient baths; allergen patch testing
+drug | strength | effect | form=cream; ointment; lotion | route=topically; to affected areas | \
+dosage=thin layer; pea-sized amount | freq=BID; after baths; nightly
+  hydrocortisone; ${stem}sone | 0.5 %; 1 % | burning; skin thinning
+  tacrolimus; mometasone; ${stem}limus | 0.03 %; 0.1 % | burning; stinging on application
+
+== gut
+diagnosis
+  functional constipation; stool withholding; encopresis; fecal impaction; slow transit constipation
+complication
+  anal fissure; overflow soiling; failure to thrive; rectal prolapse; urinary retention
+treatment
+  toilet training plan; disimpaction; dietary fiber; formula change; reward chart
+drug | strength | effect | form=powder | route=$oral | dosage=half capful; 1 capful | freq=daily; \
+$times
+  polyethylene glycol; ${stem}lax | 8.5 g; 17 g | bloating; gassiness
+drug | strength | effect | form=syrup | route=$oral | dosage=$tabs | freq=$times
+  lactulose | 10 g/15 mL | cramps; gas
+  senna; docusate | 8.8 mg/5 mL; 50 mg/5 mL | cramps; sore bottom
 """
 
 _SOAP = (
     Section("S: ", charted.PATTERNS, "opening complaint negated|past|family"),
     Section("O: ", charted.PATTERNS, "exam lab|imaging?"),
     Section("A: ", charted.PATTERNS, "course|doubt|causes"),
-    Section("P: ", charted.PATTERNS, "treats|order withheld|plan|effect admin?"),
+    Section("P: ", charted.PATTERNS, "treats|order withheld|treatment|plan|effect admin?"),
 )
 _SICK_VISIT = (
     Section("Sick visit. ", telegraphic.PATTERNS, "opening complaint negated", "\n", "none"),

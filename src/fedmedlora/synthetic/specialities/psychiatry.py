@@ -31,11 +31,12 @@ sign
   distractibility; self-neglect; labile mood; [bodyloc @: forearm] scarring; $theme delusion
   disinhibition
 past
-  hypertension; endometriosis; sleep apnoea; polycystic ovaries; irritable bowel
+  hypertension; sleep apnoea; irritable bowel
   alcohol dependence; anorexia nervosa; childhood trauma; cannabis misuse; dyslexia; ADHD
   [bodyloc @: head] injury; autism
 operation
-  gastric bypass; appendicectomy; skin graft; knee arthroscopy; wisdom tooth extraction; tonsillectomy
+  gastric bypass; appendicectomy; skin graft; knee arthroscopy; wisdom tooth extraction; \
+tonsillectomy
 test | value | range
   PHQ-9; GAD-7 | {6-24} | 0-4
   lithium level | {0.3-1.4} mmol/L | 0.6-1.0 mmol/L
@@ -48,12 +49,15 @@ change; old [bodyloc @: temporal] contusion
   EEG; sleep study | [bodyloc @: temporal] slowing; fragmented sleep; generalised slowing
   urine drug screen | cannabis use; benzodiazepine use; amphetamine use
 drug | strength | effect | form=tablet | route=$oral | dosage=$tabs | freq=$times
-  zopiclone; promethazine; melatonin | 2 mg; 3.75 mg; 25 mg | daytime drowsiness; metallic taste
-  lorazepam; diazepam; ${stem}zepam | 1 mg; 5 mg | sedation; forgetfulness; falls
+  zopiclone; ${stem}clone | 3.75 mg; 7.5 mg | metallic taste; daytime drowsiness
+  promethazine; hydroxyzine | 10 mg; 25 mg | grogginess
+  melatonin | 2 mg; 3 mg | vivid dreaming
+  lorazepam; ${stem}zepam | 0.5 mg; 1 mg | sedation; forgetfulness
+  diazepam | 2 mg; 5 mg | sedation; repeated falling
 
 == mood
 diagnosis
-  depression; major depressive disorder; dysthymia; bipolar disorder; postnatal depression
+  depression; major depressive disorder; dysthymia; bipolar disorder
   recurrent depressive disorder; hypomania
 complication
   self-harm; suicidal ideation; social withdrawal; weight gain; job loss anxiety
@@ -61,12 +65,16 @@ treatment
   cognitive behavioural therapy; ECT; behavioural activation; interpersonal therapy; light therapy
   mindfulness group
 drug | strength | effect | form=tablet; capsule | route=$oral | dosage=$tabs | freq=$times
-  sertraline; citalopram; fluoxetine; paroxetine; ${stem}oxetine | 20 mg; 50 mg; 100 mg | sexual \
-dysfunction; nausea on waking; jitteriness
-  mirtazapine; trazodone; ${stem}zodone | 15 mg; 30 mg; 150 mg | weight gain; morning grogginess
-  venlafaxine; duloxetine | 37.5 mg; 60 mg; 75 mg | sweating; withdrawal dizziness
-  lithium carbonate; lamotrigine; sodium valproate | 200 mg; 400 mg | fine tremor; polyuria; hair \
-thinning
+  sertraline | 50 mg; 100 mg | nausea on waking; jitteriness
+  citalopram; fluoxetine; paroxetine; ${stem}oxetine | 10 mg; 20 mg; 40 mg | sexual dysfunction; \
+agitation
+  mirtazapine | 15 mg; 30 mg | weight gain; morning grogginess
+  trazodone; ${stem}zodone | 50 mg; 150 mg | postural faintness
+  venlafaxine | 37.5 mg; 75 mg | sweating; withdrawal dizziness
+  duloxetine | 30 mg; 60 mg | sweating; bowel upset
+  lithium carbonate | 200 mg; 400 mg | fine tremor; polyuria
+  lamotrigine | 25 mg; 100 mg | widespread rash
+  sodium valproate | 300 mg; 500 mg | hair thinning; raised ammonia
 
 == psychosis
 diagnosis
@@ -76,14 +84,17 @@ complication
   catatonia; homelessness-related self-neglect; auditory hallucination; $theme belief; polydipsia
 treatment
   family therapy; psychoeducation; supported employment; early intervention programme; art therapy
-drug | strength | effect | form=tablet; orodispersible tablet | route=$oral | dosage=$tabs | freq=$times
-  olanzapine; quetiapine; clozapine; ${stem}pine | 5 mg; 10 mg; 100 mg | weight gain; \
-hypersalivation; raised prolactin
-  risperidone; aripiprazole; ${stem}peridone; ${stem}piprazole | 2 mg; 4 mg; 10 mg | akathisia; \
-rigidity; galactorrhoea
-drug | strength | effect | form=depot; injection | route=IM; intramuscular | dosage=one depot | freq=every four weeks; fortnightly
-  haloperidol; zuclopenthixol; flupentixol; paliperidone | 50 mg; 100 mg; 200 mg | acute \
-dystonia; [bodyloc @: jaw] stiffness; slowed movement
+drug | strength | effect | form=tablet; orodispersible tablet | route=$oral | dosage=$tabs | \
+freq=$times
+  olanzapine; ${stem}pine | 5 mg; 10 mg | weight gain; sleepiness
+  quetiapine | 50 mg; 200 mg | postural faintness; weight gain
+  clozapine | 25 mg; 100 mg | hypersalivation; agranulocytosis
+  risperidone; ${stem}peridone | 1 mg; 2 mg; 4 mg | rigidity; raised prolactin
+  aripiprazole; ${stem}piprazole | 5 mg; 10 mg | akathisia; restless feet
+drug | strength | effect | form=depot | route=IM; intramuscular | dosage=one depot | freq=every \
+four weeks; fortnightly
+  haloperidol; flupentixol | 50 mg; 100 mg | acute dystonia; [bodyloc @: jaw] stiffness
+  zuclopenthixol; paliperidone | 100 mg; 200 mg | slowed movement; breast discharge
 
 == anxiety
 diagnosis
@@ -94,10 +105,11 @@ complication
 treatment
   exposure therapy; EMDR; guided self-help; counselling; relaxation training; response prevention
 drug | strength | effect | form=tablet; capsule | route=$oral | dosage=$tabs | freq=$times
-  escitalopram; clomipramine; ${stem}pram | 10 mg; 25 mg | dry eyes; yawning; bruxism
-  pregabalin; buspirone; propranolol; ${stem}spirone | 10 mg; 40 mg; 75 mg | unsteadiness; vivid \
-dreams; cold hands
-  prazosin; hydroxyzine | 1 mg; 25 mg | faintness on standing; dry mouth
+  escitalopram; ${stem}pram | 5 mg; 10 mg | dry eyes; yawning
+  clomipramine | 25 mg; 75 mg | bruxism; urinary hesitancy
+  pregabalin; ${stem}gabalin | 75 mg; 150 mg | unsteadiness; blurred thinking
+  buspirone; ${stem}spirone | 5 mg; 10 mg | light-headedness
+  propranolol | 10 mg; 40 mg | vivid dreams; cold hands
 """
 
 _INTERVIEW = (
