@@ -24,7 +24,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except FedMedLoRAError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except OSError as error:
+        sys.stderr.write(f"{_told(error)}\n")
+        return FedMedLoRAError.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("stopped; a run goes on with --resume\n")
         return INTERRUPTED
     return code
+
+
+def _told(error: OSError) -> str:
+    place = error.filename or "disk"
+    return (
+        f"{place}: found {error.strerror or type(error).__name__!r}, expected room and permission; "
+        "free the disk or name another place"
+    )

@@ -12,8 +12,8 @@ from fedmedlora.errors import TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.intervals import draws, f1_intervals
 from fedmedlora.experiment.cohorts import cohort
-from fedmedlora.experiment.rounds import site_seed
 from fedmedlora.experiment.schema import Evaluation, SiteEntry
+from fedmedlora.experiment.spool import site_seed
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import Participant
 from fedmedlora.formats.site_folder import read_site

@@ -3,17 +3,27 @@
 import argparse
 import json
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fedmedlora.clinical.notes import SiteNotes
 from fedmedlora.clinical.statistics import site_statistics
+from fedmedlora.errors import Fault, InputError
+from fedmedlora.formats.site_files import DESCRIPTION
 from fedmedlora.formats.site_folder import read_site, write_site
 from fedmedlora.synthetic.hospitals import synthesize as invent
 
 
 def check(options: argparse.Namespace) -> int:
-    """Say that a site's folder is right; every fault is an InputError of the reader."""
-    site = read_site(options.folder)
+    """Say every fault of a site's folder, or that it is right."""
+    try:
+        site = _site(options.folder)
+    except InputError as error:
+        if not options.json:
+            raise
+        _print_json({"faults": [asdict(fault) for fault in error.faults]})
+        return error.exit_code
     notes = {split: len(notes) for split, notes in site.splits.items()}
     if options.json:
         _print_json({"site": site.name, "notes": notes, "faults": []})
@@ -25,7 +35,7 @@ def check(options: argparse.Namespace) -> int:
 
 def stats(options: argparse.Namespace) -> int:
     """Print what a site has."""
-    statistics = site_statistics(read_site(options.folder))
+    statistics = site_statistics(_site(options.folder))
     if options.json:
         _print_json(statistics)
     else:
@@ -40,9 +50,28 @@ def synthesize(options: argparse.Namespace) -> int:
     return 0
 
 
+def _site(folder: Path) -> SiteNotes:
+    """Return the site of a folder; one that says it is a server's needs no training notes."""
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        description = {}
+    is_server = isinstance(description, dict) and description.get("role") == "server"
+    return read_site(folder, required=("dev",) if is_server else ("train", "dev"))
+
+
 def write_hospitals(folder: Path, *, seed: int, num_notes: int | None) -> None:
-    """Write every invented hospital under a folder."""
-    for name, (role, site) in invent(seed=seed, num_notes=num_notes).items():
+    """Write every invented hospital under a folder.
+
+    Raises:
+        InputError: There are fewer notes than sites, or the folder holds something else.
+    """
+    try:
+        sites = invent(seed=seed, num_notes=num_notes)
+    except ValueError as error:
+        expected = "a training note for each site at least"
+        raise InputError([Fault("--notes", str(num_notes), expected)]) from error
+    for name, (role, site) in sites.items():
         write_site(folder / name, site, role=role, synthetic=True, seed=seed)
 
 

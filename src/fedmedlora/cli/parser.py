@@ -25,7 +25,7 @@ def _running(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     demo = _command(commands, "demo", "running", "five invented hospitals, all arms, one report")
     demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="run folder")
 
-    check = _command(commands, "check", "running", "everything wrong with an experiment, at once")
+    check = _command(commands, "check", "reading", "everything wrong with an experiment, at once")
     check.add_argument("experiment", type=Path, metavar="EXPERIMENT.toml")
 
     run = _command(commands, "run", "running", "run an experiment")
@@ -34,7 +34,7 @@ def _running(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     run.add_argument("--resume", action="store_true", help="go on with the run in that folder")
     run.add_argument("--arms", metavar="A,B", help="only these arms of the experiment")
 
-    report = _command(commands, "report", "running", "one HTML page of one or more runs")
+    report = _command(commands, "report", "reading", "one HTML page of one or more runs")
     report.add_argument("runs", type=Path, nargs="+", metavar="RUN")
     report.add_argument("--out", type=Path, metavar="FILE.html", help="default: RUN/report.html")
 

@@ -77,7 +77,12 @@ _ORDER = (
     "adapted",
     "joined",
 )
-_PREFERRED = ("fed_medlora_plus", "fed_medlora", "fed_medlora_plus_released")
+_BEST_FIRST = ("fed_medlora_plus", "fed_medlora", "fed_medlora_plus_released")
+
+
+def preferred_arm(experiment: Experiment) -> str | None:
+    """Return the federated arm that new sites start from and the report draws, None without one."""
+    return next((arm for arm in _BEST_FIRST if arm in experiment.arms), None)
 
 
 def _alone(site: str) -> Participant:
@@ -85,7 +90,6 @@ def _alone(site: str) -> Participant:
 
 
 def _new_site_arm(experiment: Experiment, name: str, site: str, trained: Sequence[str]) -> Arm:
-    federated = next((arm for arm in _PREFERRED if arm in experiment.arms), None)
     others = tuple(_alone(other) for other in trained) if name == "joined" else ()
     return _arm(
         experiment,
@@ -94,7 +98,7 @@ def _new_site_arm(experiment: Experiment, name: str, site: str, trained: Sequenc
         (*others, _alone(site)),
         (),
         rounds=experiment.new_site_rounds,
-        start=None if name == "local_only" else federated,
+        start=None if name == "local_only" else preferred_arm(experiment),
     )
 
 

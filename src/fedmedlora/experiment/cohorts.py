@@ -1,10 +1,13 @@
 """The sites of an experiment, read, checked and cut down to what the experiment asks for."""
 
+from collections.abc import Mapping, Sequence
+
 from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import SiteNotes
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.evaluation.cohorts import Cohort, in_hash_order, limited, set_aside
 from fedmedlora.experiment.schema import Aggregation, Experiment, SiteEntry
+from fedmedlora.federation.engine import SERVER
 from fedmedlora.formats.site_folder import read_site
 
 NO_HOLDOUT = Aggregation()
@@ -16,20 +19,15 @@ def load_cohorts(experiment: Experiment) -> dict[str, Cohort]:
     Raises:
         InputError: Everything that is wrong with any site's folder, at once.
     """
-    sites: dict[str, tuple[SiteEntry, SiteNotes]] = {}
-    faults: list[Fault] = []
-    for entry in experiment.sites:
-        try:
-            site = read_site(entry.path, required=("dev",) if entry.role == "server" else _BOTH)
-        except InputError as error:
-            faults += error.faults
-            continue
-        if site.name in sites:
-            faults.append(_twice(entry, site.name))
-        sites[site.name] = entry, site
+    sites, faults = _read(experiment.sites)
     if faults:
         raise InputError(faults)
     return {name: cohort(*pair, experiment.aggregation) for name, pair in sites.items()}
+
+
+def site_faults(entries: Sequence[SiteEntry]) -> list[Fault]:
+    """Return everything that is wrong with the folders of some sites."""
+    return _read(entries)[1]
 
 
 def cohort(entry: SiteEntry, site: SiteNotes, aggregation: Aggregation = NO_HOLDOUT) -> Cohort:
@@ -55,7 +53,7 @@ def cohort(entry: SiteEntry, site: SiteNotes, aggregation: Aggregation = NO_HOLD
     )
 
 
-def annotated_types(cohorts: dict[str, Cohort]) -> tuple[str, ...]:
+def annotated_types(cohorts: Mapping[str, Cohort]) -> tuple[str, ...]:
     """Return the union of what the sites annotate that a model can be asked for, in fixed order."""
     used = {
         type_
@@ -66,6 +64,30 @@ def annotated_types(cohorts: dict[str, Cohort]) -> tuple[str, ...]:
 
 
 _BOTH = ("train", "dev")
+
+
+def _read(
+    entries: Sequence[SiteEntry],
+) -> tuple[dict[str, tuple[SiteEntry, SiteNotes]], list[Fault]]:
+    sites: dict[str, tuple[SiteEntry, SiteNotes]] = {}
+    faults: list[Fault] = []
+    for entry in entries:
+        try:
+            site = read_site(entry.path, required=("dev",) if entry.role == "server" else _BOTH)
+        except InputError as error:
+            faults += error.faults
+            continue
+        if site.name == SERVER and entry.role != "server":
+            faults.append(_reserved(entry, site.name))
+        if site.name in sites:
+            faults.append(_twice(entry, site.name))
+        sites[site.name] = entry, site
+    return sites, faults
+
+
+def _reserved(entry: SiteEntry, name: str) -> Fault:
+    expected = 'another name; this one is for role = "server"'
+    return Fault(f"{entry.path}/site.json: site", repr(name), expected)
 
 
 def _twice(entry: SiteEntry, name: str) -> Fault:

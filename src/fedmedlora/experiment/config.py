@@ -48,6 +48,7 @@ __all__ = [
     "changed_keys",
     "parse_experiment",
     "read_experiment",
+    "readable_sites",
     "settings",
 ]
 
@@ -69,6 +70,16 @@ def read_experiment(path: Path) -> Experiment:
     """
     reading = _read(_text(path), name=str(path), folder=path.parent)
     return _built(joined([reading, Reading({}, _missing_folders(reading.values, name=str(path)))]))
+
+
+def readable_sites(path: Path) -> tuple[SiteEntry, ...]:
+    """Return the sites of a TOML file whose folders are there, whatever else is wrong with it.
+
+    Raises:
+        InputError: The file cannot be read as TOML.
+    """
+    sites = _read(_text(path), name=str(path), folder=path.parent).values.get("sites", ())
+    return tuple(SiteEntry(**site) for site in sites if site["path"].is_dir())
 
 
 def parse_experiment(text: str, *, name: str, folder: Path) -> Experiment:

@@ -81,8 +81,7 @@ class Database:
             ValueError: There is such a row, the document is not plain JSON, or the run was opened
                 for reading.
         """
-        if not self._writable:
-            raise ValueError(f"{self._folder}: found a store opened for reading, expected writing")
+        self._require_writable()
         text = to_json(document)
         with store_errors(self._folder):
             try:
@@ -90,6 +89,20 @@ class Database:
             except sqlite3.IntegrityError as error:
                 message = f"{self._folder}: found a second put of {key}, expected one"
                 raise ValueError(message) from error
+
+    def remove(self, sql: str, *key: object) -> None:
+        """Take away the rows of a key, if there are any.
+
+        Raises:
+            ValueError: The run was opened for reading.
+        """
+        self._require_writable()
+        with store_errors(self._folder):
+            self._connection.execute(sql, key)
+
+    def _require_writable(self) -> None:
+        if not self._writable:
+            raise ValueError(f"{self._folder}: found a store opened for reading, expected writing")
 
 
 def has_run(folder: Path) -> bool:

@@ -2,7 +2,10 @@
 
 import os
 import platform
+import sys
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 _PACKAGES = (
     "fedmedlora",
@@ -27,8 +30,38 @@ def environment() -> dict[str, object]:
     }
 
 
+def usage(earlier: Mapping[str, Any], *, seconds: float) -> dict[str, Any]:
+    """Return what a run has used so far: what it had used before, and this process.
+
+    Args:
+        earlier: What this function returned in the process before, or nothing.
+        seconds: Wall time of the run in this process.
+    """
+    peaks = [earlier.get("peak_memory_bytes"), peak_memory_bytes()]
+    return {
+        "seconds": earlier.get("seconds", 0.0) + seconds,
+        "peak_memory_bytes": max((peak for peak in peaks if peak is not None), default=None),
+    }
+
+
 def _version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+if sys.platform == "win32":
+
+    def peak_memory_bytes() -> int | None:
+        """Return the most memory this process has held, None where the system does not say."""
+        return None
+
+else:
+    import resource
+
+    def peak_memory_bytes() -> int | None:
+        """Return the most memory this process has held, None where the system does not say."""
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        # macOS counts bytes, every other system kibibytes.
+        return peak if sys.platform == "darwin" else 1024 * peak

@@ -25,6 +25,7 @@ def results(store: RunStore) -> dict[str, Any]:
     """
     experiment = store.experiment()
     sites = store.meta("sites") or []
+    usage = store.meta("usage")
     return {
         "schema": _SCHEMA,
         "experiment": experiment.name,
@@ -33,7 +34,7 @@ def results(store: RunStore) -> dict[str, Any]:
         "arms": [_arm(store, name, sites) for name in store.arms()],
         "communication": store.meta("communication"),
         "comparisons": store.meta("comparisons") or [],
-        "environment": store.environment(),
+        "environment": store.environment() | ({"usage": usage} if usage else {}),
     }
 
 

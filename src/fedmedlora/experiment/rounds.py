@@ -1,27 +1,22 @@
-"""One arm, round after round, over a store: stopped anywhere, it goes on from what is stored.
+"""One arm, round after round, over a store: stopped anywhere, it goes on from what is stored."""
 
-A site's update is a pure function of the adapter it starts from, the site, the seed and the
-schedule. It is kept under the digest of those, so a round that was cut short asks only the sites
-that had not answered, and arms that begin alike share their first round.
-"""
-
-import hashlib
-import json
 import logging
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
-from fedmedlora.adapters.weights import AdapterWeights, add, subtract
+from fedmedlora.adapters.weights import AdapterWeights, add
+from fedmedlora.errors import QuorumError
 from fedmedlora.evaluation.fairness import summary
 from fedmedlora.experiment.arms import Arm
 from fedmedlora.experiment.schema import Experiment
+from fedmedlora.experiment.spool import collect, forget_closed, site_plans, update_keys
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.admission import admit_all
-from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.federation.engine import SERVER, Engine, Outcome, Participant
+from fedmedlora.federation.engine import SERVER, Engine
 from fedmedlora.federation.rounds import (
     ServerState,
     aggregate,
@@ -38,6 +33,24 @@ logger = logging.getLogger(__name__)
 Document = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class OpenRound:
+    """A round that is under way.
+
+    Attributes:
+        shifts: Site to its shift against the other training sites.
+        before: sha256 of the adapter it starts from.
+    """
+
+    arm: Arm
+    experiment: Experiment
+    engine: Engine
+    store: RunStore
+    shifts: Mapping[str, float]
+    round_index: int
+    before: str
+
+
 def run_rounds(
     arm: Arm,
     experiment: Experiment,
@@ -52,15 +65,17 @@ def run_rounds(
         shifts: Site to its shift against the other training sites.
 
     Raises:
-        QuorumError: A round got too few usable updates.
+        QuorumError: A round got too few usable updates, or the arm it starts from is not there.
     """
     start = store.put_adapter(_start(arm, engine, store))
     documents = store.rounds(arm.name)
     while len(documents) < arm.rounds and not _stopped(arm, documents, experiment.patience):
         before = documents[-1]["adapter"] if documents else start.sha256
-        documents.append(
-            _run_round(arm, experiment, engine, store, before, len(documents) + 1, shifts)
-        )
+        round_index = len(documents) + 1
+        opened = OpenRound(arm, experiment, engine, store, shifts, round_index, before)
+        documents.append(_run_round(opened))
+        adapters = [document["adapter"] for document in documents]
+        forget_closed(arm, experiment.seed, store, adapters)
     return {
         "kind": arm.kind,
         "start": arm.start,
@@ -88,7 +103,7 @@ def _start(arm: Arm, engine: Engine, store: RunStore) -> AdapterWeights:
         return engine.initial()
     begun = store.arm(arm.start)
     if begun is None:
-        raise ValueError(f"arm {arm.name}: found no finished arm {arm.start}, expected it first")
+        raise QuorumError(f"found no finished arm {arm.start}, expected its adapter to start from")
     return store.adapter(begun["adapter"])
 
 
@@ -101,37 +116,26 @@ def _stopped(arm: Arm, documents: Sequence[Document], patience: int) -> bool:
     return bool(arm.chosen_on) and should_stop(_scores(documents), patience=patience)
 
 
-def _run_round(
-    arm: Arm,
-    experiment: Experiment,
-    engine: Engine,
-    store: RunStore,
-    before: str,
-    round_index: int,
-    shifts: Mapping[str, float],
-) -> Document:
-    start = store.adapter(before)
-    plans = _plans(arm, experiment, round_index)
-    spooled, absences = _collect(arm, engine, store, before, plans)
+def _run_round(opened: OpenRound) -> Document:
+    arm, store = opened.arm, opened.store
+    start = store.adapter(opened.before)
+    plans = site_plans(arm, opened.experiment.seed, opened.round_index)
+    keys = update_keys(arm, plans, opened.before)
+    spooled, absences = collect(arm, opened.engine, store, start, plans, keys)
     began = time.monotonic()
-    updates = [_update(item, store, engine, before, round_index, shifts) for item in spooled]
-    admitted, refusals = admit_all(
-        updates,
-        start=start,
-        start_digest=before,
-        base=engine.base,
-        round_index=round_index,
-        sites=list(plans),
-    )
+    admitted, refusals = _admitted(opened, spooled, start)
     absences = [*absences, *refusals]
-    require_quorum(admitted, absences, min(experiment.quorum, len(arm.participants)))
-    if arm.strategy.needs_loss:
-        admitted = _measured(admitted, experiment, engine, start)
+    try:
+        require_quorum(admitted, absences, min(opened.experiment.quorum, len(arm.participants)))
+    except QuorumError:
+        # Once mended, a site must be asked again; what it sent before would be refused again.
+        store.forget_site_updates([keys[refusal.site] for refusal in refusals])
+        raise
     state, record = aggregate(
-        ServerState(round_index - 1, start), admitted, arm.strategy, absences=absences
+        ServerState(opened.round_index - 1, start), admitted, arm.strategy, absences=absences
     )
     stored = store.put_adapter(state.adapter)
-    evaluation = _evaluation(arm, experiment, engine, state.adapter)
+    evaluation = _evaluation(opened, state.adapter)
     document = {
         **record_json(record),
         "bytes_up": {item["site"]: item["bytes"] for item in spooled},
@@ -141,46 +145,53 @@ def _run_round(
         "evaluation": evaluation,
         "score": _mean_f1(evaluation),
     }
-    store.put_round(arm.name, round_index, document)
+    store.put_round(arm.name, opened.round_index, document)
     _log(arm, document)
     return document
 
 
-def _plans(arm: Arm, experiment: Experiment, round_index: int) -> dict[str, LocalPlan]:
-    return {
-        participant.name: LocalPlan(
-            site_seed(experiment.seed, participant.name, round_index), round_index, arm.rounds
-        )
-        for participant in arm.participants
-    }
+def _admitted(
+    opened: OpenRound, spooled: Sequence[Document], start: AdapterWeights
+) -> tuple[tuple[SiteUpdate, ...], tuple[Absence, ...]]:
+    """Return the updates that may enter the sum, their losses measured, and every refusal."""
+    admitted_of = partial(
+        admit_all,
+        start=start,
+        start_digest=opened.before,
+        base=opened.engine.base,
+        round_index=opened.round_index,
+        sites=[participant.name for participant in opened.arm.participants],
+    )
+    admitted, refusals = admitted_of([_update(opened, item) for item in spooled])
+    if not opened.arm.strategy.needs_loss:
+        return admitted, refusals
+    # Finite weights can still be far off; a loss that is not finite is found only here.
+    admitted, unmeasured = admitted_of(_measured(opened, admitted, start))
+    return admitted, (*refusals, *unmeasured)
 
 
-def _update(
-    item: Document,
-    store: RunStore,
-    engine: Engine,
-    before: str,
-    round_index: int,
-    shifts: Mapping[str, float],
-) -> SiteUpdate:
+def _update(opened: OpenRound, item: Document) -> SiteUpdate:
     """Return a spooled update; its validation loss is measured once it is admitted."""
-    site = item["site"]
-    report = SiteReport(site, round_index, item["num_tokens"], None, shifts.get(site))
-    return SiteUpdate(report, store.adapter(item["delta"]), engine.base, before)
+    shift = opened.shifts.get(item["site"])
+    report = SiteReport(item["site"], opened.round_index, item["num_tokens"], None, shift)
+    delta = opened.store.adapter(item["delta"])
+    return SiteUpdate(report, delta, opened.engine.base, opened.before)
 
 
 def _measured(
-    updates: Sequence[SiteUpdate], experiment: Experiment, engine: Engine, start: AdapterWeights
+    opened: OpenRound, updates: Sequence[SiteUpdate], start: AdapterWeights
 ) -> tuple[SiteUpdate, ...]:
     """Return updates with the loss of each site's adapter on the validation notes."""
     sites = [update.report.site for update in updates]
+    by_server = opened.experiment.aggregation.validation == "server"
     measured = []
     for update in updates:
         site, adapter = update.report.site, add(start, update.delta)
-        by_server = experiment.aggregation.validation == "server"
-        places = [SERVER] if by_server else [other for other in sites if other != site]
-        losses = [engine.loss(adapter, place) for place in places]
-        loss = statistics.fmean(losses) if losses else None
+        # A site without peers has the only share; any loss will do for it, so its own dev notes.
+        peers = [other for other in sites if other != site] or [site]
+        loss = statistics.fmean(
+            opened.engine.loss(adapter, place) for place in ([SERVER] if by_server else peers)
+        )
         measured.append(replace(update, report=replace(update.report, validation_loss=loss)))
     return tuple(measured)
 
@@ -202,68 +213,13 @@ def _log(arm: Arm, document: Document) -> None:
     )
 
 
-def _collect(
-    arm: Arm,
-    engine: Engine,
-    store: RunStore,
-    before: str,
-    plans: Mapping[str, LocalPlan],
-) -> tuple[list[Document], list[Absence]]:
-    """Return what each participant sent, asking only those that have not answered yet."""
-    keys = {
-        participant.name: _update_key(before, participant, plans[participant.name])
-        for participant in arm.participants
-    }
-    spooled = {name: store.site_update(key) for name, key in keys.items()}
-    missing = [p for p in arm.participants if spooled[p.name] is None]
-    absences = []
-    for outcome in engine.train(missing, store.adapter(before), plans) if missing else ():
-        name = outcome.participant.name
-        if outcome.trained is None:
-            logger.warning("%s: %s did not train: %s", arm.name, name, outcome.reason)
-            absences.append(Absence(name, outcome.reason))
-            continue
-        spooled[name] = _spool(store, keys[name], outcome, before)
-    return [document for document in spooled.values() if document is not None], absences
-
-
-def _spool(store: RunStore, key: str, outcome: Outcome, before: str) -> Document:
-    if outcome.trained is None:
-        raise ValueError("outcome: found nothing trained, expected an adapter to spool")
-    delta = store.put_adapter(subtract(outcome.trained.adapter, store.adapter(before)))
-    document = {
-        "site": outcome.participant.name,
-        "delta": delta.sha256,
-        "bytes": delta.num_bytes,
-        "num_tokens": outcome.trained.num_tokens,
-        "loss": outcome.trained.loss,
-        "seconds": outcome.seconds,
-    }
-    store.put_site_update(key, document)
-    return document
-
-
-def _evaluation(
-    arm: Arm, experiment: Experiment, engine: Engine, adapter: AdapterWeights
-) -> Document:
+def _evaluation(opened: OpenRound, adapter: AdapterWeights) -> Document:
+    limit = opened.experiment.evaluation.round_notes
     return {
         site: site_scores(
-            engine.evaluate(
-                adapter, site, "dev", parts=("ner",), limit=experiment.evaluation.round_notes
-            ),
+            opened.engine.evaluate(adapter, site, "dev", parts=("ner",), limit=limit),
             split="dev",
             parts=("ner",),
         )
-        for site in arm.chosen_on
+        for site in opened.arm.chosen_on
     }
-
-
-def _update_key(before: str, participant: Participant, plan: LocalPlan) -> str:
-    inputs = [before, participant.name, plan.seed, plan.round_index, plan.num_rounds]
-    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
-
-
-def site_seed(seed: int, site: str, round_index: int) -> int:
-    """Return the seed of one site's training in one round, from the run's seed."""
-    digest = hashlib.sha256(f"{seed}/{site}/{round_index}".encode()).digest()
-    return int.from_bytes(digest[:4])

@@ -3,16 +3,19 @@
 This is the only place that puts the parts together. Whatever is in the store is not done again.
 """
 
+import hashlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fedmedlora.adapters.weights import num_parameters
+from fedmedlora.errors import Fault, InputError, ModelError, QuorumError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.comparisons import BEST_SINGLE, MEAN_SINGLE, compare
 from fedmedlora.evaluation.intervals import draws, f1_intervals
-from fedmedlora.experiment.arms import Arm, planned_arms
+from fedmedlora.experiment.arms import Arm, planned_arms, preferred_arm
+from fedmedlora.experiment.environment import usage
 from fedmedlora.experiment.results import write_results
 from fedmedlora.experiment.rounds import run_rounds
 from fedmedlora.experiment.schema import FEDERATED_ARMS, Experiment
@@ -36,20 +39,93 @@ def run(
 ) -> None:
     """Run what is missing of an experiment and write results.json.
 
+    An arm that gets too few usable updates does not keep the others from running.
+
     Args:
         only: Arms to run, as the experiment names them; None is all.
 
     Raises:
-        QuorumError: A round got too few usable updates.
-        StoreError: The disk is full or the store cannot be written.
+        InputError: The run began with other notes, or an arm starts from one that is neither
+            finished nor to be run.
+        ModelError: The run began with another base model.
+        QuorumError: A round of some arm got too few usable updates.
+        StoreError: The disk is full, or the store cannot be written.
     """
+    missing = missing_arms(experiment, store, cohorts, only=only)
+    _require_same(engine, store, cohorts)
     store.put_meta("sites", [_site(cohort, engine, experiment) for cohort in cohorts.values()])
     store.put_meta("communication", _communication(engine))
-    for arm in _planned(experiment, cohorts):
-        if only is None or arm.name.partition(":")[0] in only:
+    earlier, began = store.meta("usage") or {}, time.monotonic()
+    failures = []
+    for arm in missing:
+        try:
             _run_arm(arm, experiment, engine, store, cohorts)
+        except QuorumError as error:
+            failures.append(f"arm {arm.name}: {error}")
+            logger.warning("%s", failures[-1])
+        store.put_meta("usage", usage(earlier, seconds=time.monotonic() - began))
+    conclude(experiment, store, cohorts)
+    if failures:
+        raise QuorumError("\n".join(failures))
+
+
+def conclude(experiment: Experiment, store: RunStore, cohorts: Mapping[str, Cohort]) -> None:
+    """Compare the finished arms, write results.json, and forget what no arm will ask for again.
+
+    Raises:
+        StoreError: The disk is full or the store cannot be written.
+    """
     store.put_meta("comparisons", _comparisons(experiment, store, cohorts))
+    if not missing_arms(experiment, store, cohorts):
+        store.forget_site_updates(store.site_update_keys())
     write_results(store)
+
+
+def missing_arms(
+    experiment: Experiment,
+    store: RunStore,
+    cohorts: Mapping[str, Cohort],
+    *,
+    only: Sequence[str] | None = None,
+) -> list[Arm]:
+    """Return the arms that are still to be run, in order.
+
+    Raises:
+        InputError: An arm starts from one that is neither finished nor to be run.
+    """
+    finished = set(store.arms())
+    missing = [
+        arm
+        for arm in _planned(experiment, cohorts)
+        if arm.name not in finished and (only is None or arm.name.partition(":")[0] in only)
+    ]
+    possible = finished | {arm.name for arm in missing} | {None}
+    if stranded := [arm for arm in missing if arm.start not in possible]:
+        raise InputError([_stranded(arm) for arm in stranded])
+    return missing
+
+
+def _require_same(engine: Engine, store: RunStore, cohorts: Mapping[str, Cohort]) -> None:
+    """Record the base model and the notes of a new run; a run that goes on must have the same."""
+    if (base := store.meta("base")) not in (None, engine.base):
+        raise ModelError(
+            f"{store.folder}: found base model {engine.base}, expected {base}, as the run began; "
+            "put that base back, or start a new run with another --out"
+        )
+    notes = {name: hashlib.sha256(repr(c).encode()).hexdigest() for name, c in cohorts.items()}
+    before = store.meta("notes") or notes
+    if changed := [name for name in notes if notes[name] != before.get(name)]:
+        expected, advice = "those the run began with", "put them back, or name another --out"
+        raise InputError(
+            [Fault(f"{store.folder}: {name}", "other notes", expected, advice) for name in changed]
+        )
+    store.put_meta("base", engine.base)
+    store.put_meta("notes", notes)
+
+
+def _stranded(arm: Arm) -> Fault:
+    found = f"{arm.name.partition(':')[0]} without {arm.start}"
+    return Fault("--arms", found, "the arm it starts from", f"run {arm.start} too, or first")
 
 
 def _planned(experiment: Experiment, cohorts: Mapping[str, Cohort]) -> list[Arm]:
@@ -66,15 +142,13 @@ def _run_arm(
     store: RunStore,
     cohorts: Mapping[str, Cohort],
 ) -> None:
-    if store.arm(arm.name) is not None:
-        return
     document = run_rounds(arm, experiment, engine, store, shifts=_shifts(arm, engine))
     began = time.monotonic()
     for cohort in _scored_on(arm, cohorts):
         if store.final(arm.name, cohort.name) is None:
             final = _final(document["adapter"], cohort, experiment, engine, store)
             store.put_final(arm.name, cohort.name, final)
-    if arm.name == _drawn_arm(experiment):
+    if arm.name == preferred_arm(experiment):
         store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, cohorts))
     store.put_arm(arm.name, {**document, "evaluation_seconds": time.monotonic() - began})
     logger.info("%s: scored on %d sites", arm.name, len(_scored_on(arm, cohorts)))
@@ -109,12 +183,6 @@ def _final(
     return {"scores": scores, "notes": [to_json(count) for count in counts]}
 
 
-def _drawn_arm(experiment: Experiment) -> str | None:
-    """Return the arm whose findings the report draws: the last federated one."""
-    named = [arm for arm in experiment.arms if arm in FEDERATED_ARMS]
-    return "fed_medlora_plus" if "fed_medlora_plus" in named else next(iter(named), None)
-
-
 def _drawn(
     adapter: str,
     experiment: Experiment,
@@ -125,7 +193,7 @@ def _drawn(
     weights = store.adapter(adapter)
     shown = [cohort.name for cohort in cohorts.values() if cohort.public and cohort.role == "train"]
     return [
-        {**note, "arm": _drawn_arm(experiment)}
+        {**note, "arm": preferred_arm(experiment)}
         for site in shown[: experiment.evaluation.drawn_notes]
         for note in engine.predictions(weights, site, "final", limit=1)
     ]

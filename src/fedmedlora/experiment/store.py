@@ -5,14 +5,15 @@
     RUN/experiment.toml                the experiment as it was given
     RUN/environment.json               versions and machine
 
-An adapter reaches the disk before the row that names it, and every put is one transaction. So a
-kill leaves at most an adapter that no row names. Documents are plain JSON; an undefined number is
+An adapter reaches the disk before the row that names it, and its row goes before the file does. So
+a kill leaves at most adapters that no row names; they are swept up when the run is opened for
+writing. Every put is one transaction. Documents are plain JSON; an undefined number is
 null, never NaN.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -83,6 +84,8 @@ class RunStore:
             database = Database(folder, mode="rw" if writable else "ro")
             resources.callback(database.close)
             database.require_version()
+            if writable:
+                _sweep(folder, database)
             return cls(folder, database, resources=resources.pop_all())
 
     def __enter__(self) -> Self:
@@ -167,6 +170,17 @@ class RunStore:
         self._require_adapters(document)
         self._database.put("INSERT INTO site_updates VALUES (?, ?)", key, document=document)
 
+    def site_update_keys(self) -> list[str]:
+        """Return the keys of all trainings that are recorded."""
+        rows = self._database.rows("SELECT key FROM site_updates ORDER BY key")
+        return [key for (key,) in rows]
+
+    def forget_site_updates(self, keys: Iterable[str]) -> None:
+        """Take away trainings that nobody will ask for again, and every adapter no row names."""
+        for key in keys:
+            self._database.remove("DELETE FROM site_updates WHERE key = ?", key)
+        _sweep(self.folder, self._database)
+
     def rounds(self, arm: str) -> list[Document]:
         """Return the rounds of an arm in order."""
         rows = self._database.rows(
@@ -248,6 +262,19 @@ class RunStore:
             sha256 = document.get(key)
             if sha256 is not None and not self._adapter_path(sha256).is_file():
                 raise ValueError(f"{key} {sha256}: found no file, expected its adapter put before")
+
+
+def _sweep(folder: Path, database: Database) -> None:
+    documents = [
+        json.loads(document)
+        for table in ("site_updates", "rounds", "arms")
+        for (document,) in database.rows(f"SELECT document FROM {table}")  # noqa: S608
+    ]
+    named = {document.get(key) for document in documents for key in _NAMES_AN_ADAPTER}
+    with store_errors(folder):
+        for path in (folder / _ADAPTERS).glob("*.safetensors"):
+            if path.stem not in named:
+                path.unlink(missing_ok=True)
 
 
 def _require_new(folder: Path, text: bytes) -> None:

@@ -1,0 +1,65 @@
+"""What is there, without any model: check, report."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from fedmedlora.errors import InputError, ModelError
+from fedmedlora.experiment.cohorts import load_cohorts, site_faults
+from fedmedlora.experiment.config import read_experiment, readable_sites
+from fedmedlora.experiment.disk import write_whole
+from fedmedlora.experiment.results import results
+from fedmedlora.experiment.schema import Experiment
+from fedmedlora.experiment.store import RunStore
+from fedmedlora.reporting.page import render_runs
+from fedmedlora.training.base_models import find_base_model
+
+
+def check(options: argparse.Namespace) -> int:
+    """Say everything that is wrong with an experiment and the notes it names, or what would run."""
+    try:
+        experiment = read_experiment(options.experiment)
+    except InputError as error:
+        notes = site_faults(readable_sites(options.experiment))
+        raise InputError([*error.faults, *notes]) from error
+    if wrong := [*map(str, site_faults(experiment.sites)), *_model_faults(experiment)]:
+        sys.stderr.writelines(f"{line}\n" for line in wrong)
+        return InputError.exit_code
+    for site in load_cohorts(experiment).values():
+        sys.stdout.write(f"{site.name}: {site.role}, {len(site.train)} training notes\n")
+    sys.stdout.write(f"{options.experiment}: fit to run\n")
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write one page of one or more runs."""
+    write_report(options.runs, options.out or options.runs[0] / "report.html")
+    return 0
+
+
+def write_report(runs: Sequence[Path], out: Path) -> None:
+    """Write one page of some runs and name it on stdout.
+
+    Raises:
+        OSError: It cannot be written; a page that was there before is kept.
+    """
+    pages = []
+    for folder in runs:
+        with RunStore.open(folder) as store:
+            drawn = [note for notes in store.drawn().values() for note in notes]
+            pages.append((results(store), drawn))
+    write_whole(out, render_runs(pages).encode())
+    sys.stdout.write(f"{out}\n")
+
+
+def _model_faults(experiment: Experiment) -> list[str]:
+    """Return what is wrong with a base model on this machine; a hub is not asked."""
+    base = experiment.model.base
+    if base != "minilm" and not Path(base).is_dir():
+        return []
+    try:
+        find_base_model(base)
+    except ModelError as error:
+        return [str(error)]
+    return []

@@ -1,0 +1,126 @@
+"""What each participant sent in a round, kept until nobody can ask for it again.
+
+A site's update is a pure function of the adapter it starts from, whose notes it reads, the seed
+and the schedule. It is kept under the digest of those, so a round that was cut short asks only the
+sites that had not answered, and arms that begin alike share their first round.
+"""
+
+import hashlib
+import json
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fedmedlora.adapters.weights import AdapterWeights, subtract
+from fedmedlora.experiment.arms import Arm
+from fedmedlora.experiment.store import RunStore
+from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.engine import Engine, Outcome, Participant
+from fedmedlora.federation.updates import Absence
+
+logger = logging.getLogger(__name__)
+
+Document = dict[str, Any]
+
+
+def site_seed(seed: int, site: str, round_index: int) -> int:
+    """Return the seed of one site's training in one round, from the run's seed."""
+    digest = hashlib.sha256(f"{seed}/{site}/{round_index}".encode()).digest()
+    return int.from_bytes(digest[:4])
+
+
+def site_plans(arm: Arm, seed: int, round_index: int) -> dict[str, LocalPlan]:
+    """Return every participant's plan for a round, by name."""
+    return {
+        participant.name: LocalPlan(
+            site_seed(seed, participant.name, round_index), round_index, arm.rounds
+        )
+        for participant in arm.participants
+    }
+
+
+def update_keys(arm: Arm, plans: Mapping[str, LocalPlan], before: str) -> dict[str, str]:
+    """Return under what each participant's update of a round is kept, by name.
+
+    Args:
+        before: sha256 of the adapter the round starts from.
+    """
+    return {
+        participant.name: _key(before, participant, plans[participant.name])
+        for participant in arm.participants
+    }
+
+
+def collect(
+    arm: Arm,
+    engine: Engine,
+    store: RunStore,
+    start: AdapterWeights,
+    plans: Mapping[str, LocalPlan],
+    keys: Mapping[str, str],
+) -> tuple[list[Document], list[Absence]]:
+    """Return what each participant sent, asking only those that have not answered yet.
+
+    Args:
+        keys: Under what each participant's update is kept.
+    """
+    spooled = {name: store.site_update(key) for name, key in keys.items()}
+    missing = [p for p in arm.participants if spooled[p.name] is None]
+    reasons = {p.name: "found no answer, expected a trained adapter" for p in missing}
+    for outcome in engine.train(missing, start, plans) if missing else ():
+        name = outcome.participant.name
+        document = _spooled(store, outcome, start)
+        if isinstance(document, str):
+            reasons[name] = document
+            continue
+        store.put_site_update(keys[name], document)
+        spooled[name] = document
+        del reasons[name]
+    for name, reason in reasons.items():
+        logger.warning("%s: %s does not take part: %s", arm.name, name, reason)
+    absences = [Absence(name, reason) for name, reason in reasons.items()]
+    return [document for document in spooled.values() if document is not None], absences
+
+
+def forget_closed(arm: Arm, seed: int, store: RunStore, adapters: Sequence[str]) -> None:
+    """Forget the updates of an arm's closed rounds, but for the first, which other arms share.
+
+    Args:
+        adapters: sha256 of the adapter after each closed round.
+    """
+    keys = set()
+    for round_index, before in enumerate(adapters[:-1], start=2):
+        keys |= set(update_keys(arm, site_plans(arm, seed, round_index), before).values())
+    store.forget_site_updates(sorted(keys & set(store.site_update_keys())))
+
+
+def _spooled(store: RunStore, outcome: Outcome, start: AdapterWeights) -> Document | str:
+    """Return the row of an update whose delta is on the disk, or why there is none."""
+    trained, site = outcome.trained, outcome.participant.name
+    if trained is None:
+        return outcome.reason
+    try:
+        delta = store.put_adapter(subtract(trained.adapter, start))
+    except ValueError as error:
+        return f"update of {site}: {error}"
+    return {
+        "site": site,
+        "delta": delta.sha256,
+        "bytes": delta.num_bytes,
+        "num_tokens": trained.num_tokens,
+        "loss": trained.loss if math.isfinite(trained.loss) else None,
+        "seconds": outcome.seconds,
+    }
+
+
+def _key(before: str, participant: Participant, plan: LocalPlan) -> str:
+    inputs = [
+        before,
+        participant.name,
+        participant.sites,
+        plan.seed,
+        plan.round_index,
+        plan.num_rounds,
+    ]
+    return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()
