@@ -67,6 +67,15 @@ def test_a_run_that_has_only_begun_has_no_arms(store: RunStore) -> None:
     }
 
 
+def test_what_the_run_used_stands_with_what_it_ran_on(store: RunStore) -> None:
+    store.put_meta("usage", {"seconds": 2.5, "peak_memory_bytes": 7})
+
+    assert results(store)["environment"] == {
+        "a": "1",
+        "usage": {"seconds": 2.5, "peak_memory_bytes": 7},
+    }
+
+
 def test_an_arm_is_told_with_rounds_final_scores_and_spread(store: RunStore) -> None:
     store.put_meta("sites", SITES)
     store.put_meta("communication", {"adapter_bytes": 3})

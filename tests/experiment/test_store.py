@@ -277,6 +277,47 @@ def test_what_a_kill_left_half_written_is_swept_up(store: RunStore) -> None:
     assert not any(part.exists() for part in parts)
 
 
+def on_disk(store: RunStore) -> set[str]:
+    return {path.stem for path in (store.folder / "adapters").iterdir()}
+
+
+def test_what_is_forgotten_goes_with_the_adapters_that_no_other_row_names(store: RunStore) -> None:
+    kept, shared, gone = (store.put_adapter(weights(value)).sha256 for value in (1, 2, 3))
+    store.put_site_update("kept", {"delta": kept})
+    store.put_site_update("shared", {"delta": shared})
+    store.put_site_update("gone", {"delta": gone})
+    store.put_round("fed", 1, {"adapter": shared})
+
+    store.forget_site_updates(["shared", "gone", "never put"])
+
+    assert store.site_update_keys() == ["kept"]
+    assert on_disk(store) == {kept, shared}
+    store.put_site_update("gone", {"delta": store.put_adapter(weights(4)).sha256})
+
+
+def test_a_reader_forgets_nothing(store: RunStore) -> None:
+    store.put_site_update("key", {})
+
+    with RunStore.open(store.folder) as reader, pytest.raises(ValueError, match="for reading"):
+        reader.forget_site_updates(["key"])
+
+    assert store.site_update_keys() == ["key"]
+
+
+def test_adapters_that_no_row_names_are_swept_up_by_the_next_writer(store: RunStore) -> None:
+    named = [store.put_adapter(weights(value)).sha256 for value in (1, 2, 3)]
+    store.put_site_update("key", {"delta": named[0]})
+    store.put_round("fed", 1, {"adapter": named[1]})
+    store.put_arm("fed", {"adapter": named[2]})
+    orphan = store.put_adapter(weights(4)).sha256
+    store.close()
+
+    RunStore.open(store.folder).close()
+    assert orphan in on_disk(store)
+    RunStore.open(store.folder, writable=True).close()
+    assert on_disk(store) == set(named)
+
+
 def changed(experiment: Experiment) -> Experiment:
     sites = (*experiment.sites, SiteEntry(path=Path("/bones")))
     training = replace(experiment.training, epochs=7)

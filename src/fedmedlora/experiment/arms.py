@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from fedmedlora.experiment.schema import FEDERATED_ARMS, Experiment
+from fedmedlora.experiment.schema import ARM_NAMES, FEDERATED_ARMS, Experiment
 from fedmedlora.federation.engine import Participant
 from fedmedlora.federation.strategies import Strategy, strategy_by_name
 
@@ -49,7 +49,7 @@ def planned_arms(
     """Return an experiment's arms in the order in which they run."""
     trained = tuple(training_sites)
     arms: list[Arm] = []
-    for name in sorted(experiment.arms, key=_ORDER.index):
+    for name in sorted(experiment.arms, key=ARM_NAMES.index):
         if name == "zero_shot":
             arms.append(_arm(experiment, name, "zero_shot", (), (), rounds=0))
         elif name == "single_site":
@@ -68,15 +68,6 @@ def planned_arms(
     return arms
 
 
-_ORDER = (
-    "zero_shot",
-    "single_site",
-    "centralised",
-    *FEDERATED_ARMS,
-    "local_only",
-    "adapted",
-    "joined",
-)
 _BEST_FIRST = ("fed_medlora_plus", "fed_medlora", "fed_medlora_plus_released")
 
 

@@ -1,0 +1,240 @@
+"""An engine of two tiny tensors whose every figure can be worked out by hand.
+
+Training adds 1 to every value of A, so that A says how many rounds an adapter has seen; it adds a
+site's own lean to B, and in every later value something that depends on the seed alone.
+
+    F1 of NER on dev or final notes   curves[site][rounds seen] / 10, the last one from there on
+    loss                              B[0, 0] + the offset of the place whose notes are read
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.experiment.config import Experiment, parse_experiment
+from fedmedlora.experiment.run import run
+from fedmedlora.experiment.store import RunStore
+from fedmedlora.federation.backbone import LocalPlan, Trained
+from fedmedlora.federation.engine import SERVER, Outcome, Participant
+from fedmedlora.sites import SiteRole
+from fedmedlora.tasks.scoring import Counts, NoteCounts, Part, PartCounts
+
+A, B = "q.lora_A.weight", "q.lora_B.weight"
+TOKENS = {"bones": 100, "heart": 300, "lungs": 600, "skin": 50, "centralised": 1000}
+LEANS = {"bones": 0.25, "heart": 0.5, "lungs": 1.0, "skin": 2.0, "centralised": 0.75}
+OFFSETS = {SERVER: 0.0, "bones": 1.0, "heart": 2.0, "lungs": 4.0, "skin": 8.0}
+WORDS = {"bones": (6, 2, 0), "heart": (4, 4, 0), "lungs": (0, 4, 4), "skin": (1, 1, 6)}
+RISING = (0, 2, 4, 6, 7, 8)
+
+EXPERIMENT = """
+[experiment]
+name = "fake"
+seed = 3
+rounds = 3
+patience = 2
+quorum = 2
+new_site_rounds = 2
+arms = ARMS
+
+[model]
+base = "minilm"
+
+[aggregation]
+validation = "server"
+
+[evaluation]
+round_notes = 2
+final_notes = 2
+replicates = 20
+drawn_notes = 1
+"""
+EVERY_ARM = (
+    "zero_shot",
+    "single_site",
+    "centralised",
+    "fed_medlora",
+    "fed_medlora_plus",
+    "local_only",
+    "adapted",
+    "joined",
+)
+SITES: tuple[tuple[str, SiteRole], ...] = (
+    ("heart", "train"),
+    ("bones", "train"),
+    ("lungs", "train"),
+    ("checks", "server"),
+    ("nerves", "external"),
+    ("skin", "new_site"),
+)
+
+Arrays = dict[str, NDArray[np.float32]]
+Spoil = Callable[[Arrays], Mapping[str, NDArray[Any]]]
+
+
+class Crash(Exception):  # noqa: N818 -- what a kill looks like from inside
+    """Thrown in the middle of an engine's work."""
+
+
+@dataclass
+class FakeEngine:
+    """See the module.
+
+    Attributes:
+        failing: (participant, round) to the reason why it does not train.
+        silent: (participant, round) that never answer.
+        spoilt: Participant to what happens to the adapter it sends in round 1.
+        crash_at: Which step of the engine throws, counted from 1; 0 for none.
+        asked: (participant, round) of every training, in order.
+        read: (site, split) of every evaluation, in order.
+    """
+
+    curves: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    failing: Mapping[tuple[str, int], str] = field(default_factory=dict)
+    silent: Sequence[tuple[str, int]] = ()
+    spoilt: Mapping[str, Spoil] = field(default_factory=dict)
+    crash_at: int = 0
+    say_steps: bool = False
+    base: str = "b" * 64
+    num_base_bytes: int = 4800
+    steps: int = 0
+    asked: list[tuple[str, int]] = field(default_factory=list)
+    read: list[tuple[str, str]] = field(default_factory=list)
+
+    def initial(self) -> AdapterWeights:
+        self._step()
+        return {A: np.zeros((2, 3), np.float32), B: np.zeros((3, 2), np.float32)}
+
+    def train(
+        self,
+        participants: Sequence[Participant],
+        start: AdapterWeights,
+        plans: Mapping[str, LocalPlan],
+    ) -> Iterator[Outcome]:
+        for participant in participants:
+            self._step()
+            asked = (participant.name, plans[participant.name].round_index)
+            if asked in self.silent:
+                continue
+            if reason := self.failing.get(asked):
+                yield Outcome(participant, None, reason, 0.5)
+                continue
+            self.asked.append(asked)
+            trained = _trained(start, participant.name, plans[participant.name])
+            spoil = self.spoilt.get(participant.name) if asked[1] == 1 else None
+            adapter: Any = spoil(trained) if spoil else trained
+            yield Outcome(participant, Trained(adapter, TOKENS[participant.name], 0.1), "", 0.5)
+
+    def loss(self, adapter: AdapterWeights, place: str) -> float:
+        self._step()
+        return float(adapter[B][0, 0]) + OFFSETS[place]
+
+    def token_counts(self, site: str) -> NDArray[np.int64]:
+        self._step()
+        return np.array(WORDS[site], dtype=np.int64)
+
+    def evaluate(
+        self, adapter: AdapterWeights, site: str, split: str, *, parts: Sequence[Part], limit: int
+    ) -> list[NoteCounts]:
+        self._step()
+        self.read.append((site, split))
+        curve = self.curves.get(site, RISING)
+        right = curve[min(round(float(adapter[A].mean())), len(curve) - 1)]
+        found = _counts(right) if right else _missed()
+        note = NoteCounts(found, found, found) if "re" in parts else NoteCounts(ner=found)
+        return [note] * limit
+
+    def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
+        del site, split
+        self._step()
+        return [NoteCounts(_counts(9), re_gold=_counts(8))] * limit
+
+    def predictions(
+        self, adapter: AdapterWeights, site: str, split: str, *, limit: int
+    ) -> list[dict[str, object]]:
+        del split, limit
+        self._step()
+        return [{"site": site, "note_id": "n1", "text": f"seen {float(adapter[A].mean())}"}]
+
+    def _step(self) -> None:
+        self.steps += 1
+        if self.say_steps:
+            print(self.steps, flush=True)  # noqa: T201 -- whoever kills us waits for it
+        if self.steps == self.crash_at:
+            raise Crash
+
+
+def _trained(start: AdapterWeights, name: str, plan: LocalPlan) -> Arrays:
+    seeded = np.random.default_rng(plan.seed).standard_normal((3, 2), np.float32) / 100
+    seeded[0, 0] = LEANS[name]
+    return {A: start[A] + np.float32(1), B: start[B] + seeded}
+
+
+def _counts(right: int) -> PartCounts:
+    # F1 = 2 right / (2 right + 2 (10 - right)) = right / 10
+    counts = Counts(right, 10 - right, 10 - right)
+    return PartCounts({"problem": counts}, counts)
+
+
+def _missed() -> PartCounts:
+    return PartCounts({"problem": Counts(0, 0, 10)}, Counts(0, 0, 10))
+
+
+def cohorts(sites: Sequence[tuple[str, SiteRole]] = SITES) -> dict[str, Cohort]:
+    labels = Labels(("problem",), ("severity",))
+    return {
+        name: Cohort(
+            name=name,
+            role=role,
+            labels=labels,
+            public=name == "heart",
+            train=(Note("t1", name, "Pain.", (), ()),),
+            held_out=(),
+            dev=(Note("d1", name, "Pain.", (), ()),),
+            final=(Note("f1", name, "Pain.", (), ()),),
+            final_split="test",
+        )
+        for name, role in sites
+    }
+
+
+def toml(
+    arms: Sequence[str] = EVERY_ARM,
+    sites: Sequence[tuple[str, SiteRole]] = SITES,
+    /,
+    **settings: int | str,
+) -> str:
+    text = EXPERIMENT.replace("ARMS", json.dumps(arms))
+    for key, value in settings.items():
+        text = re.sub(f"^{key} = .*$", f"{key} = {json.dumps(value)}", text, flags=re.MULTILINE)
+    return text + "".join(f'[[sites]]\npath = "{n}"\nrole = "{role}"\n' for n, role in sites)
+
+
+def experiment(text: str) -> Experiment:
+    return parse_experiment(text, name="fake.toml", folder=Path("/fake"))
+
+
+def new_store(folder: Path, text: str) -> RunStore:
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "fake.toml"
+    file.write_text(text, encoding="utf-8")
+    return RunStore.create(folder / "run", experiment_path=file, environment={})
+
+
+def main(folder: Path) -> None:
+    """Go on with the run in a folder, saying every step."""
+    with RunStore.open(folder, writable=True) as store:
+        run(store.experiment(), FakeEngine(say_steps=True), store, cohorts())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

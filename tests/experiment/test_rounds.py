@@ -1,0 +1,338 @@
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.experiment.fakes import (
+    OFFSETS,
+    SITES,
+    TOKENS,
+    A,
+    Arrays,
+    B,
+    FakeEngine,
+    Spoil,
+    experiment,
+    new_store,
+    toml,
+)
+
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.errors import QuorumError
+from fedmedlora.experiment.arms import Arm, planned_arms
+from fedmedlora.experiment.config import Experiment
+from fedmedlora.experiment.rounds import best_of, run_rounds
+from fedmedlora.experiment.store import RunStore
+from fedmedlora.federation.engine import SERVER
+
+TRAINED = ("bones", "heart", "lungs")
+SHIFTS = {"bones": 0.5, "heart": 0.25, "lungs": 0.125}
+Json = dict[str, Any]
+
+
+def arm_of(settings: Experiment, name: str) -> Arm:
+    arms = planned_arms(settings, training_sites=TRAINED, new_sites=("skin",))
+    (arm,) = [arm for arm in arms if arm.name == name]
+    return arm
+
+
+def rounds_of(
+    tmp_path: Path,
+    engine: FakeEngine,
+    name: str = "fed_medlora",
+    **settings: int | str,
+) -> tuple[Json, list[Json]]:
+    text = toml((name.partition(":")[0],), **settings)
+    with new_store(tmp_path, text) as store:
+        document = run_rounds(
+            arm_of(experiment(text), name), experiment(text), engine, store, shifts=SHIFTS
+        )
+        return document, store.rounds(name)
+
+
+def absences(round_: Json) -> dict[str, str]:
+    return {absence["site"]: absence["reason"] for absence in round_["absences"]}
+
+
+def test_a_round_records_shares_reports_bytes_and_the_adapter(tmp_path: Path) -> None:
+    _, (first, *_) = rounds_of(tmp_path, FakeEngine())
+
+    assert first["round"] == 1
+    # 100, 300 and 600 label tokens of 1000.
+    assert first["shares"] == pytest.approx({"bones": 0.1, "heart": 0.3, "lungs": 0.6})
+    assert first["reports"]["lungs"] == {
+        "num_tokens": 600,
+        "validation_loss": None,
+        "shift": 0.125,
+    }
+    sizes = {path.stem: path.stat().st_size for path in tmp_path.rglob("*.safetensors")}
+    # What travels up is an adapter of the same tensors as what travels down.
+    size = sizes[first["adapter"]]
+    assert first["bytes_up"] == first["bytes_down"] == dict.fromkeys(TRAINED, size)
+    assert set(first["evaluation"]) == set(TRAINED)
+    assert first["evaluation"]["heart"]["split"] == "dev"
+    assert first["evaluation"]["heart"]["notes"] == 2
+    assert (first["evaluation"]["heart"]["re"], first["absences"]) == (None, [])
+
+
+def test_the_global_adapter_is_the_start_and_the_weighted_deltas(tmp_path: Path) -> None:
+    text = toml(("fed_medlora",), rounds=1)
+
+    with new_store(tmp_path, text) as store:
+        document = run_rounds(
+            arm_of(experiment(text), "fed_medlora"),
+            experiment(text),
+            FakeEngine(),
+            store,
+            shifts={},
+        )
+        adapter = store.adapter(document["adapter"])
+
+        np.testing.assert_allclose(adapter[A], 1.0)
+        # 0.1 x 0.25 + 0.3 x 0.5 + 0.6 x 1 = 0.775
+        assert adapter[B][0, 0] == pytest.approx(0.775)
+
+
+def test_seconds_are_those_of_training_and_what_follows(tmp_path: Path) -> None:
+    document, rounds = rounds_of(tmp_path, FakeEngine())
+
+    # Three sites of 0.5 s each; what follows takes no time worth mentioning, but some.
+    assert all(1.5 < one["seconds"] < 30 for one in rounds)
+    assert document["seconds"] == pytest.approx(sum(one["seconds"] for one in rounds))
+
+
+def test_a_loss_is_measured_by_the_server_on_each_adapter(tmp_path: Path) -> None:
+    _, (first, *_) = rounds_of(tmp_path, FakeEngine(), "fed_medlora_plus")
+
+    losses = {site: report["validation_loss"] for site, report in first["reports"].items()}
+    assert OFFSETS[SERVER] == 0
+    assert losses == {"bones": 0.25, "heart": 0.5, "lungs": 1.0}
+    assert set(first["factors"]["bones"]) == {"size", "loss", "shift"}
+
+
+def test_peers_score_each_adapter_on_their_own_dev_notes(tmp_path: Path) -> None:
+    _, (first, *_) = rounds_of(tmp_path, FakeEngine(), "fed_medlora_plus", validation="peers")
+
+    losses = {site: report["validation_loss"] for site, report in first["reports"].items()}
+    # The lean and the mean offset of the two others: bones 1, heart 2, lungs 4.
+    assert losses == {
+        "bones": 0.25 + (2 + 4) / 2,
+        "heart": 0.5 + (1 + 4) / 2,
+        "lungs": 1.0 + (1 + 2) / 2,
+    }
+
+
+def test_a_site_without_peers_has_the_whole_share(tmp_path: Path) -> None:
+    engine = FakeEngine(failing={(site, 1): "down" for site in ("bones", "heart")})
+
+    _, (first, *_) = rounds_of(
+        tmp_path, engine, "fed_medlora_plus", validation="peers", quorum=1, rounds=1
+    )
+
+    assert first["shares"] == {"lungs": 1.0}
+
+
+def test_an_arm_without_rounds_is_its_start(tmp_path: Path) -> None:
+    document, rounds = rounds_of(tmp_path, FakeEngine(), "zero_shot")
+
+    assert (document["best_round"], document["seconds"], rounds) == (None, 0, [])
+
+
+def stopped_after(tmp_path: Path, curve: Sequence[int], *, patience: int = 2) -> tuple[int, int]:
+    engine = FakeEngine(curves=dict.fromkeys(TRAINED, curve))
+    document, rounds = rounds_of(tmp_path, engine, rounds=8, patience=patience)
+    return document["best_round"], len(rounds)
+
+
+def test_an_arm_stops_when_patience_is_used_up_and_the_earliest_best_wins(tmp_path: Path) -> None:
+    # Seen 0 to 8 rounds: the best, 0.4, after rounds 2 and 3; rounds 3 and 4 bring nothing new.
+    assert stopped_after(tmp_path / "two", [0, 2, 4, 4, 3, 9, 9, 9, 9]) == (2, 4)
+    assert stopped_after(tmp_path / "one", [0, 2, 4, 4, 3, 9, 9, 9, 9], patience=1) == (2, 3)
+    assert stopped_after(tmp_path / "three", [0, 2, 4, 4, 3, 9, 9, 9, 9], patience=3) == (5, 8)
+
+
+def test_rounds_before_anything_is_found_do_not_use_up_patience(tmp_path: Path) -> None:
+    assert stopped_after(tmp_path, [0, 0, 0, 0, 0, 3, 4, 4, 4]) == (6, 8)
+
+
+def test_where_nothing_is_ever_found_the_last_round_stands(tmp_path: Path) -> None:
+    assert stopped_after(tmp_path, [0]) == (8, 8)
+
+
+def test_the_plain_mean_over_sites_chooses(tmp_path: Path) -> None:
+    curves = {"bones": [0, 9, 2], "heart": [0, 1, 2], "lungs": [0, 1, 8]}
+
+    document, rounds = rounds_of(tmp_path, FakeEngine(curves=curves), rounds=2)
+
+    # (0.9 + 0.1 + 0.1) / 3 and (0.2 + 0.2 + 0.8) / 3, whatever the shares are.
+    assert [one["score"] for one in rounds] == pytest.approx([1.1 / 3, 1.2 / 3])
+    assert document["best_round"] == 2
+
+
+def test_only_sites_that_train_are_read_to_choose(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    rounds_of(tmp_path / "federated", engine)
+    assert set(engine.read) == {(site, "dev") for site in TRAINED}
+
+    engine = FakeEngine()
+    rounds_of(tmp_path / "single", engine, "single_site:heart")
+    assert set(engine.read) == {("heart", "dev")}
+
+
+def test_a_new_site_reads_no_notes_to_choose_and_takes_the_last_round(tmp_path: Path) -> None:
+    engine = FakeEngine(curves={"skin": [0, 9, 1]})
+
+    document, rounds = rounds_of(tmp_path, engine, "local_only:skin")
+
+    assert (engine.read, document["best_round"], len(rounds)) == ([], 2, 2)
+    assert document["adapter"] == rounds[-1]["adapter"]
+
+
+def test_the_adapter_of_an_arm_is_that_of_its_best_round(tmp_path: Path) -> None:
+    engine = FakeEngine(curves=dict.fromkeys(TRAINED, (0, 5, 3, 3)))
+
+    document, rounds = rounds_of(tmp_path, engine)
+
+    assert document["best_round"] == 1
+    assert document["adapter"] == rounds[0]["adapter"] != rounds[-1]["adapter"]
+
+
+def test_a_site_that_fails_or_is_silent_is_recorded_and_the_others_go_on(tmp_path: Path) -> None:
+    engine = FakeEngine(failing={("bones", 1): "loss is not finite"}, silent=[("heart", 2)])
+
+    _, (first, second, third) = rounds_of(tmp_path, engine)
+
+    assert absences(first) == {"bones": "loss is not finite"}
+    # 300 and 600 of 900.
+    assert first["shares"] == pytest.approx({"heart": 1 / 3, "lungs": 2 / 3})
+    assert set(first["bytes_up"]) == {"heart", "lungs"}
+    assert absences(second) == {"heart": "found no answer, expected a trained adapter"}
+    assert absences(third) == {}
+
+
+def with_nan(trained: Arrays) -> Arrays:
+    return {**trained, A: np.full_like(trained[A], np.nan)}
+
+
+def with_other_rank(trained: Arrays) -> Arrays:
+    return {**trained, A: np.zeros((4, 3), np.float32)}
+
+
+def without_a_tensor(trained: Arrays) -> Arrays:
+    return {A: trained[A]}
+
+
+def in_float64(trained: Arrays) -> dict[str, Any]:
+    return {name: tensor.astype(np.float64) for name, tensor in trained.items()}
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (with_nan, r"'q.lora_A.weight': found 6 of 6 values NaN or infinite"),
+        (with_other_rank, r"'q.lora_A.weight': found (4, 3), expected (2, 3)"),
+        (without_a_tensor, r"found 1 with 1 missing ('q.lora_B.weight')"),
+        (in_float64, r"'q.lora_A.weight': found float64, expected float32"),
+    ],
+)
+def test_an_update_that_cannot_be_used_is_refused_with_its_reason(
+    tmp_path: Path, spoil: Spoil, reason: str
+) -> None:
+    _, (first, second, _) = rounds_of(tmp_path, FakeEngine(spoilt={"lungs": spoil}))
+
+    assert list(absences(first)) == ["lungs"]
+    assert absences(first)["lungs"].startswith("update of lungs: ")
+    assert reason in absences(first)["lungs"]
+    # 100 and 300 of 400.
+    assert first["shares"] == pytest.approx({"bones": 0.25, "heart": 0.75})
+    assert set(second["shares"]) == set(TRAINED)
+
+
+def test_a_loss_that_is_not_finite_keeps_a_site_out_of_the_round(tmp_path: Path) -> None:
+    class Blown(FakeEngine):
+        def loss(self, adapter: AdapterWeights, place: str) -> float:
+            found = super().loss(adapter, place)
+            return float("inf") if found == 0.5 else found
+
+    _, (first, *_) = rounds_of(tmp_path, Blown(), "fed_medlora_plus", rounds=1)
+
+    assert list(absences(first)) == ["heart"]
+    assert "validation_loss: found inf" in absences(first)["heart"]
+    assert set(first["shares"]) == {"bones", "lungs"}
+
+
+def test_a_round_below_the_quorum_stops_the_arm_and_is_not_recorded(tmp_path: Path) -> None:
+    engine = FakeEngine(failing={("bones", 2): "down"}, silent=[("heart", 2)])
+    text = toml(("fed_medlora",), quorum=2)
+
+    with new_store(tmp_path, text) as store:
+        with pytest.raises(QuorumError, match=r"(?s)found 1 usable .* at least 2.*bones: down"):
+            run_rounds(
+                arm_of(experiment(text), "fed_medlora"),
+                experiment(text),
+                engine,
+                store,
+                shifts={},
+            )
+
+        assert len(store.rounds("fed_medlora")) == 1
+
+
+def go_on(store: RunStore, engine: FakeEngine, text: str) -> None:
+    arm = arm_of(experiment(text), "fed_medlora")
+    run_rounds(arm, experiment(text), engine, store, shifts={})
+
+
+def test_after_too_few_answers_only_those_that_were_missing_are_asked_again(
+    tmp_path: Path,
+) -> None:
+    text = toml(("fed_medlora",), rounds=1, quorum=3)
+    broken = FakeEngine(failing={("bones", 1): "down"}, spoilt={"heart": with_nan})
+    mended = FakeEngine()
+
+    with new_store(tmp_path, text) as store:
+        with pytest.raises(QuorumError):
+            go_on(store, broken, text)
+        go_on(store, mended, text)
+
+        assert sorted(mended.asked) == [("bones", 1), ("heart", 1)]
+        assert store.rounds("fed_medlora")[0]["absences"] == []
+
+
+def test_one_participant_is_quorum_enough_where_there_is_no_other(tmp_path: Path) -> None:
+    _, rounds = rounds_of(tmp_path, FakeEngine(), "single_site:heart", quorum=3)
+
+    assert [one["shares"] for one in rounds] == [{"heart": 1.0}] * 3
+
+
+def test_updates_of_closed_rounds_are_forgotten_but_for_the_first(tmp_path: Path) -> None:
+    text = toml(("fed_medlora",))
+
+    with new_store(tmp_path, text) as store:
+        go_on(store, FakeEngine(), text)
+
+        kept = [store.site_update(key) for key in store.site_update_keys()]
+        adapters = {one["adapter"] for one in store.rounds("fed_medlora")}
+    assert sorted(document["site"] for document in kept if document) == list(TRAINED)
+    deltas = {document["delta"] for document in kept if document}
+    # Three rounds and three deltas of the first; the common start is not named by any row.
+    on_disk = {path.stem for path in tmp_path.rglob("*.safetensors")}
+    assert on_disk == adapters | deltas
+    assert len(on_disk) == 6
+
+
+def test_the_last_round_stands_where_nothing_chooses() -> None:
+    arm = replace(arm_of(experiment(toml()), "fed_medlora"), chosen_on=())
+    documents: list[Json] = [{"score": 0.5}, {"score": 0.25}]
+
+    assert best_of(arm, documents) == 2
+    assert best_of(arm, []) is None
+
+
+def test_the_sites_of_the_fakes_are_those_of_the_experiment() -> None:
+    trained = [name for name, role in SITES if role == "train"]
+
+    assert sorted(trained) == sorted(TRAINED)
+    assert sum(TOKENS[site] for site in TRAINED) == 1000
