@@ -87,6 +87,13 @@ def _lines(value: Any, indent: str) -> list[str]:  # noqa: ANN401 -- any JSON va
         if isinstance(item, dict):
             lines += [f"{indent}{key}", *_lines(item, f"{indent}  ")]
         else:
-            shown = f"{item:.3f}" if isinstance(item, float) else item
-            lines.append(f"{indent}{key}: {shown}")
+            lines.append(f"{indent}{key}: {_shown(item)}")
     return lines
+
+
+def _shown(item: object) -> object:
+    if isinstance(item, bool):
+        return "yes" if item else "no"
+    if isinstance(item, list):
+        return ", ".join(map(str, item)) or "none"
+    return f"{item:.3f}" if isinstance(item, float) else item

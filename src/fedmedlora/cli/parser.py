@@ -3,9 +3,18 @@
 import argparse
 import importlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-_Run = Callable[[argparse.Namespace], int]
+_Command = Callable[[argparse.Namespace], int]
+
+_DEMO = Path("runs/demo")
+_EXPERIMENT = "one experiment"
+_SITE = "a site folder: site.json, train.jsonl, dev.jsonl"
+_SOURCE = "a run folder, or a folder that export wrote"
+_NEW = "a new folder for the adapter"
+_SPLITS = ("train", "dev", "test")
+_SPLIT = "notes to score; dev stands in for test where a site has none"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -23,41 +32,41 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _running(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     demo = _command(commands, "demo", "running", "five invented hospitals, all arms, one report")
-    demo.add_argument("--out", type=Path, default=Path("runs/demo"), help="run folder")
+    demo.add_argument("--out", type=Path, default=_DEMO, metavar="DIR", help="run folder")
 
     check = _command(commands, "check", "reading", "everything wrong with an experiment, at once")
-    check.add_argument("experiment", type=Path, metavar="EXPERIMENT.toml")
+    check.add_argument("experiment", type=Path, metavar="EXPERIMENT.toml", help=_EXPERIMENT)
 
     run = _command(commands, "run", "running", "run an experiment")
-    run.add_argument("experiment", type=Path, metavar="EXPERIMENT.toml")
-    run.add_argument("--out", type=Path, help="run folder (default: runs/NAME)")
+    run.add_argument("experiment", type=Path, metavar="EXPERIMENT.toml", help=_EXPERIMENT)
+    run.add_argument("--out", type=Path, metavar="DIR", help="run folder; runs/NAME without it")
     run.add_argument("--resume", action="store_true", help="go on with the run in that folder")
     run.add_argument("--arms", metavar="A,B", help="only these arms of the experiment")
 
     report = _command(commands, "report", "reading", "one HTML page of one or more runs")
-    report.add_argument("runs", type=Path, nargs="+", metavar="RUN")
-    report.add_argument("--out", type=Path, metavar="FILE.html", help="default: RUN/report.html")
+    report.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders")
+    report.add_argument("--out", type=Path, metavar="FILE.html", help="RUN/report.html without it")
 
 
 def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     evaluate = _command(commands, "evaluate", "adapters", "score an adapter on a site's notes")
     _source(evaluate)
-    evaluate.add_argument("--data", type=Path, required=True, metavar="SITE_DIR")
-    evaluate.add_argument("--split", choices=("train", "dev", "test"), default="test")
+    evaluate.add_argument("--data", type=Path, required=True, metavar="SITE_DIR", help=_SITE)
+    evaluate.add_argument("--split", choices=_SPLITS, default="test", help=_SPLIT)
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
 
     adapt = _command(commands, "adapt", "adapters", "a new site trains on from an adapter")
     _source(adapt)
-    adapt.add_argument("--data", type=Path, required=True, metavar="SITE_DIR")
+    adapt.add_argument("--data", type=Path, required=True, metavar="SITE_DIR", help=_SITE)
     adapt.add_argument("--max-notes", type=_positive, metavar="N", help="training notes at most")
-    adapt.add_argument("--rounds", type=_positive, default=2, metavar="N")
-    adapt.add_argument("--out", type=Path, default=Path("adapted"), help="adapter folder")
+    adapt.add_argument("--rounds", type=_positive, default=2, metavar="N", help="rounds")
+    adapt.add_argument("--out", type=Path, default=Path("adapted"), metavar="DIR", help=_NEW)
     adapt.add_argument("--json", action="store_true", help="print one JSON object")
 
     export = _command(commands, "export", "adapters", "an adapter as a folder that peft loads")
     _source(export)
-    export.add_argument("--to", choices=("peft",), required=True)
-    export.add_argument("--out", type=Path, required=True, help="adapter folder")
+    export.add_argument("--to", choices=("peft",), required=True, help="format")
+    export.add_argument("--out", type=Path, required=True, metavar="DIR", help=_NEW)
 
 
 def _notes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -65,19 +74,26 @@ def _notes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     verbs = group.add_subparsers(metavar="VERB", required=True)
     for verb, text in (("check", "every fault of a site's folder"), ("stats", "what a site has")):
         command = _command(verbs, verb, "notes", text)
-        command.add_argument("folder", type=Path, metavar="DIR")
+        command.add_argument("folder", type=Path, metavar="DIR", help=_SITE)
         command.add_argument("--json", action="store_true", help="print one JSON object")
     synthesize = _command(verbs, "synthesize", "notes", "write hospitals that do not exist")
-    synthesize.add_argument("--out", type=Path, required=True, help="a folder for the sites")
-    synthesize.add_argument("--seed", type=_not_negative, default=0)
+    synthesize.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="where the sites go"
+    )
+    synthesize.add_argument("--seed", type=_not_negative, default=0, metavar="N", help="seed")
     synthesize.add_argument(
         "--notes", type=_positive, metavar="N", help="training notes of the five sites together"
     )
 
 
 def _source(command: argparse.ArgumentParser) -> None:
-    command.add_argument("source", type=Path, metavar="RUN|ADAPTER")
-    command.add_argument("--arm", metavar="NAME", help="of a run; default: the federated one")
+    command.add_argument(
+        "source",
+        type=Path,
+        metavar="RUN|ADAPTER",
+        help=_SOURCE,
+    )
+    command.add_argument("--arm", metavar="NAME", help="of a run; the federated one without it")
 
 
 def _command(
@@ -87,18 +103,14 @@ def _command(
     text: str,
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-    command.set_defaults(run=_lazily(module, name))
+    command.set_defaults(run=partial(_run, module, name))
     return command
 
 
-def _lazily(module: str, name: str) -> _Run:
-    """Return what imports a command's module when it runs: `--help` must not wait for torch."""
-
-    def run(options: argparse.Namespace) -> int:
-        command: _Run = getattr(importlib.import_module(f"fedmedlora.cli.{module}"), name)
-        return command(options)
-
-    return run
+def _run(module: str, name: str, options: argparse.Namespace) -> int:
+    """Import a command's module only when it runs: `--help` must not wait for torch."""
+    command: _Command = getattr(importlib.import_module(f"fedmedlora.cli.{module}"), name)
+    return command(options)
 
 
 def _positive(text: str) -> int:

@@ -52,13 +52,14 @@ def _run(
     experiment: Experiment, file: Path, out: Path, *, resume: bool, arms: Sequence[str] | None
 ) -> None:
     cohorts = load_cohorts(experiment)
-    try:
-        with _store(experiment, file, out, resume=resume) as store:
+    with _store(experiment, file, out, resume=resume) as store:
+        try:
             _go_on(experiment, store, cohorts, arms)
-    except QuorumError:
+        except QuorumError:
+            # What could be run is worth a look while the others are mended.
+            write_report([out], out / "report.html")
+            raise
         write_report([out], out / "report.html")
-        raise
-    write_report([out], out / "report.html")
 
 
 def _go_on(
