@@ -70,6 +70,7 @@ def covered_tokens(reading: Reading, span: Span) -> tuple[int, int] | None:
 
 def is_aligned(tokens: Tokens, span: Span) -> bool:
     """Return whether a span begins where a token begins and ends where a token ends."""
-    starts = {start for start, _ in tokens.offsets}
-    ends = {end for _, end in tokens.offsets}
+    # A token of white space alone has no characters, so nothing begins or ends with it.
+    starts = {start for start, end in tokens.offsets if start < end}
+    ends = {end for start, end in tokens.offsets if start < end}
     return span.start in starts and span.end in ends

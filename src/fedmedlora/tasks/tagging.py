@@ -6,7 +6,8 @@
 
 A head is marked in the input by its type and brackets, `[drug beta block]`: tokens every
 pretrained vocabulary knows. Types that a site does not annotate are left out of the loss. Of two
-nested spans of one type the longer stays; spans of different types may nest freely.
+nested spans of one type the longer stays; spans of different types may nest freely. A span that
+lies in the window only in part is left out of the target, and its tokens out of the loss.
 
 Source: BIO tagging, Ramshaw and Marcus, Text Chunking using Transformation-Based Learning (1995);
 an I that follows no B opens a span, as in the CoNLL-2000 evaluation.
@@ -18,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fedmedlora.clinical.labels import MAIN_TYPES
 from fedmedlora.tasks.findings import Span
 from fedmedlora.tasks.reading import Reading, covered_tokens
 from fedmedlora.tasks.task import IGNORED, Example, Tokenizer
@@ -45,7 +47,10 @@ class Tagging:
         asked = [self.types.index(type_) for type_ in reading.types]
         targets[np.ix_(positions, asked)] = OUTSIDE
         for type_, channel in zip(reading.types, asked, strict=True):
-            for first, last in _kept([span for span in gold if span.type == type_], reading):
+            own = [span for span in gold if span.type == type_]
+            for first, last in _cut(own, reading):
+                targets[positions[first:last], channel] = IGNORED
+            for first, last in _kept(own, reading):
                 targets[positions[first:last], channel] = INSIDE
                 targets[positions[first], channel] = BEGIN
         return Example(tuple(input_ids), targets)
@@ -58,22 +63,35 @@ class Tagging:
         for type_ in reading.types:
             tags = output[positions, self.types.index(type_)]
             for first, last in _runs(tags):
-                start, end = offsets[first][0], offsets[last - 1][1]
-                if start < end:
-                    found.append(Span(start, end, type_))
+                # Tokens of white space alone have no characters: they neither begin nor end a span.
+                inked = [(start, end) for start, end in offsets[first:last] if start < end]
+                if inked:
+                    found.append(Span(inked[0][0], inked[-1][1], type_))
         return sorted(found)
+
+    @property
+    def num_marks(self) -> int:
+        """Return the most tokens an input holds beside those of its window."""
+        marks = [self._marks(type_) for type_ in MAIN_TYPES]
+        around = len(self.tokenizer.prefix) + len(self.tokenizer.suffix)
+        return around + max(len(before) + len(after) for before, after in marks)
+
+    def _marks(self, type_: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the ids that stand before and after a head of a type."""
+        return self.tokenizer.tokenize(f"[{type_}").ids, self.tokenizer.tokenize("]").ids
 
     def _layout(self, reading: Reading) -> tuple[list[int], list[int]]:
         """Return the input ids and, for each token of the window, its place among them."""
         ids, positions = list(self.tokenizer.prefix), []
         head = covered_tokens(reading, reading.head) if reading.head else None
+        before, after = self._marks(reading.head.type) if reading.head else ((), ())
         for index in range(reading.first, reading.last):
-            if reading.head and head and index == head[0]:
-                ids += self.tokenizer.tokenize(f"[{reading.head.type}").ids
+            if head and index == head[0]:
+                ids += before
             positions.append(len(ids))
             ids.append(reading.tokens.ids[index])
             if head and index + 1 == head[1]:
-                ids += self.tokenizer.tokenize("]").ids
+                ids += after
         return ids + list(self.tokenizer.suffix), positions
 
 
@@ -81,15 +99,29 @@ def _kept(spans: Sequence[Span], reading: Reading) -> list[tuple[int, int]]:
     """Return window token ranges of one channel's spans: the longer first, the nested left out."""
     free = np.ones(reading.last - reading.first, dtype=bool)
     kept = []
-    for span in sorted(spans, key=lambda span: (span.start - span.end, span.start)):
-        covered = covered_tokens(reading, span)
-        if covered is None:
-            continue
-        first, last = covered[0] - reading.first, covered[1] - reading.first
-        if free[first:last].all():
-            free[first:last] = False
-            kept.append((first, last))
+    whole = [span for span in spans if not _is_cut(span, reading)]
+    for span in sorted(whole, key=lambda span: (span.start - span.end, span.start)):
+        for first, last in _ranges([span], reading):
+            if free[first:last].all():
+                free[first:last] = False
+                kept.append((first, last))
     return kept
+
+
+def _cut(spans: Sequence[Span], reading: Reading) -> list[tuple[int, int]]:
+    """Return window token ranges of the spans that go on beyond the window."""
+    return _ranges([span for span in spans if _is_cut(span, reading)], reading)
+
+
+def _is_cut(span: Span, reading: Reading) -> bool:
+    offsets = reading.tokens.offsets
+    return span.start < offsets[reading.first][0] or span.end > offsets[reading.last - 1][1]
+
+
+def _ranges(spans: Sequence[Span], reading: Reading) -> list[tuple[int, int]]:
+    """Return the tokens each span touches, counted from the window's first."""
+    covered = [covered_tokens(reading, span) for span in spans]
+    return [(c[0] - reading.first, c[1] - reading.first) for c in covered if c is not None]
 
 
 def _runs(tags: NDArray[np.int64]) -> list[tuple[int, int]]:
