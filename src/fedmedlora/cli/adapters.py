@@ -3,12 +3,13 @@
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.sources import Source, export_peft, open_source
-from fedmedlora.errors import TrainingError
+from fedmedlora.errors import Fault, InputError, TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.intervals import draws, f1_intervals
 from fedmedlora.experiment.cohorts import cohort
@@ -32,13 +33,14 @@ def evaluate(options: argparse.Namespace) -> int:
 
 def adapt(options: argparse.Namespace) -> int:
     """Train on at a new site, alone, from an adapter; print scores before and after."""
+    _require_free(options.out)
     source = open_source(options.source, arm=options.arm)
     entry = SiteEntry(path=options.data, role="new_site", max_notes=options.max_notes)
     site = cohort(entry, read_site(options.data))
     engine = source.engine({site.name: site})
+    before = _scores(engine, source.adapter, site, "final")
     adapter = _adapted(engine, source, site.name, options.rounds)
     export_peft(source, options.out, adapter=adapter)
-    before = _scores(engine, source.adapter, site, "final")
     after = _scores(engine, adapter, site, "final")
     if options.json:
         _print({"before": before, "after": after, "adapter": str(options.out)}, as_json=True)
@@ -56,6 +58,13 @@ def export(options: argparse.Namespace) -> int:
     export_peft(open_source(options.source, arm=options.arm), options.out)
     sys.stdout.write(f"{options.out}\n")
     return 0
+
+
+def _require_free(folder: Path) -> None:
+    """Refuse a folder that could not take the adapter before anything is trained."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        advice = "name another --out"
+        raise InputError([Fault(str(folder), "a folder in use", "a new or empty one", advice)])
 
 
 def _adapted(engine: LocalEngine, source: Source, site: str, rounds: int) -> AdapterWeights:
