@@ -130,6 +130,19 @@ def test_the_interval_is_over_the_same_draws_for_both() -> None:
     assert one["ci95"] == pytest.approx((0.1, 0.1))
 
 
+def test_the_notes_as_they_are_are_none_of_the_draws() -> None:
+    finals = {
+        "fed": {"skin": notes(at(9), at(8), at(1), at(5))},
+        "zero_shot": {"skin": notes(at(1), at(7), at(8), at(5))},
+    }
+
+    (one, _) = compared(finals, ("fed", "zero_shot"), training=["skin"], replicates=1)
+
+    # As it is 2.3 / 4 - 2.1 / 4; the one draw, notes 1, 3, 3 and 4, has 1.6 / 4 - 2.2 / 4.
+    assert one["difference"] == pytest.approx(0.05)
+    assert one["ci95"] == pytest.approx((-0.15, -0.15))
+
+
 def test_problem_alone_looks_at_no_other_type() -> None:
     def of(problem: Row, drug: Row) -> list[NoteCounts]:
         counts = {"problem": Counts(*problem), "drug": Counts(*drug)}

@@ -51,6 +51,7 @@ base = "minilm"
 
 [aggregation]
 validation = "server"
+max_share = 1.0
 
 [evaluation]
 round_notes = 2
@@ -102,6 +103,7 @@ class FakeEngine:
     failing: Mapping[tuple[str, int], str] = field(default_factory=dict)
     silent: Sequence[tuple[str, int]] = ()
     spoilt: Mapping[str, Spoil] = field(default_factory=dict)
+    training_loss: float = 0.1
     crash_at: int = 0
     say_steps: bool = False
     base: str = "b" * 64
@@ -132,7 +134,8 @@ class FakeEngine:
             trained = _trained(start, participant.name, plans[participant.name])
             spoil = self.spoilt.get(participant.name) if asked[1] == 1 else None
             adapter: Any = spoil(trained) if spoil else trained
-            yield Outcome(participant, Trained(adapter, TOKENS[participant.name], 0.1), "", 0.5)
+            num_tokens = TOKENS[participant.name]
+            yield Outcome(participant, Trained(adapter, num_tokens, self.training_loss), "", 0.5)
 
     def loss(self, adapter: AdapterWeights, place: str) -> float:
         self._step()
@@ -211,7 +214,7 @@ def toml(
     arms: Sequence[str] = EVERY_ARM,
     sites: Sequence[tuple[str, SiteRole]] = SITES,
     /,
-    **settings: int | str,
+    **settings: float | str,
 ) -> str:
     text = EXPERIMENT.replace("ARMS", json.dumps(arms))
     for key, value in settings.items():

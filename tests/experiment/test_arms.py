@@ -3,6 +3,7 @@ from tests.experiment.fakes import EVERY_ARM, experiment, toml
 
 from fedmedlora.experiment.arms import Arm, planned_arms, preferred_arm
 from fedmedlora.federation.engine import Participant
+from fedmedlora.federation.updates import SiteReport
 
 TRAINED = ("heart", "bones")
 HEART, BONES = Participant("heart", ("heart",)), Participant("bones", ("bones",))
@@ -68,6 +69,18 @@ def test_one_participant_needs_no_loss_no_shift_and_no_limit() -> None:
         alone = len(arm.participants) == 1
 
         assert arm.strategy.needs_loss == arm.strategy.needs_shift == (not alone)
+
+
+def test_a_limit_on_shares_does_not_bind_who_trains_alone() -> None:
+    settings = experiment(toml(("single_site", "fed_medlora"), max_share=0.5))
+    alone, _, together = planned_arms(settings, training_sites=TRAINED, new_sites=())
+    reports = [
+        SiteReport(site, 1, tokens, None, None)
+        for site, tokens in zip(TRAINED, (9, 1), strict=True)
+    ]
+
+    assert alone.strategy.weigh(reports[:1]).shares == {"heart": 1.0}
+    assert together.strategy.weigh(reports).shares == {"heart": 0.5, "bones": 0.5}
 
 
 def test_a_new_site_starts_alone_adapted_or_joined_and_chooses_nothing() -> None:

@@ -1,0 +1,89 @@
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.experiment.fakes import FakeEngine, experiment, new_store, toml
+
+from fedmedlora.experiment.arms import Arm, planned_arms
+from fedmedlora.experiment.spool import collect, forget_closed, site_plans, site_seed, update_keys
+from fedmedlora.federation.engine import Participant
+
+BEFORE, LATER = "0" * 64, "1" * 64
+
+
+def arm_of(name: str) -> Arm:
+    settings = experiment(toml((name,)))
+    (arm,) = planned_arms(settings, training_sites=("heart",), new_sites=("skin",))
+    return arm
+
+
+HEART = arm_of("fed_medlora")
+
+
+def key(arm: Arm = HEART, *, seed: int = 3, round_index: int = 1, before: str = BEFORE) -> str:
+    (found,) = update_keys(arm, site_plans(arm, seed, round_index), before).values()
+    return found
+
+
+def test_what_trains_alike_is_kept_under_one_key_whatever_the_arm() -> None:
+    assert key() == key(arm_of("single_site")) == key(arm_of("fed_medlora_plus"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        key(seed=4),
+        key(round_index=2),
+        key(before=LATER),
+        key(replace(HEART, rounds=4)),
+        key(replace(HEART, participants=(Participant("bones", ("bones",)),))),
+        key(replace(HEART, participants=(Participant("heart", ("heart", "bones")),))),
+        # A site of this name would be another one than the stand-in for all sites.
+        key(arm_of("centralised")),
+    ],
+)
+def test_what_trains_otherwise_has_another_key(other: str) -> None:
+    assert other != key()
+
+
+def test_a_plan_says_where_a_training_stands_in_the_run() -> None:
+    plan = site_plans(HEART, 3, 2)["heart"]
+
+    assert (plan.round_index, plan.num_rounds, plan.seed) == (2, 3, site_seed(3, "heart", 2))
+
+
+def test_every_site_and_round_has_a_seed_of_its_own() -> None:
+    seeds = [
+        site_seed(seed, site, index) for seed in (0, 1) for site in "ab" for index in (1, 2, 11)
+    ]
+
+    assert len(set(seeds)) == 12
+    assert all(0 <= seed < 2**32 for seed in seeds)
+
+
+def test_a_training_loss_that_is_undefined_is_kept_as_nothing(tmp_path: Path) -> None:
+    engine = FakeEngine(training_loss=float("nan"))
+    plans = site_plans(HEART, 3, 1)
+
+    with new_store(tmp_path, toml()) as store:
+        keys = update_keys(HEART, plans, BEFORE)
+        (document,), absences = collect(HEART, engine, store, engine.initial(), plans, keys)
+
+        assert store.site_update(keys["heart"]) == document
+    assert (document["loss"], document["num_tokens"], absences) == (None, 300, [])
+
+
+def test_only_the_updates_of_closed_later_rounds_are_forgotten(tmp_path: Path) -> None:
+    first, second, third = (
+        key(round_index=index, before=before)
+        for index, before in enumerate((BEFORE, LATER, "2" * 64), start=1)
+    )
+
+    with new_store(tmp_path, toml()) as store:
+        for one in (first, second, third, "of another arm"):
+            store.put_site_update(one, {})
+
+        # Two rounds are closed; the third is open, and what it got so far must stay.
+        forget_closed(HEART, 3, store, [LATER, "2" * 64])
+
+        assert set(store.site_update_keys()) == {first, third, "of another arm"}
