@@ -1,5 +1,6 @@
 """One loaded base model that answers for every adapter handed to it."""
 
+import copy
 from collections.abc import Sequence
 
 import numpy as np
@@ -35,20 +36,23 @@ class TaggingBackbone:
     ) -> None:
         torch.set_num_threads(training.num_threads)
         torch.use_deterministic_algorithms(mode=True)
-        precision = "bf16" if dtype == "bfloat16" else "no"
-        self._accelerator = Accelerator(
-            mixed_precision=precision, cpu=not torch.cuda.is_available()
-        )
-        self._tagger = load_tagging_model(base, tokenizer, types, lora=lora, seed=seed)
+        # A process has one precision in accelerate; the model's own lets two differ.
+        self._accelerator = Accelerator(mixed_precision="no", cpu=not torch.cuda.is_available())
+        self._tagger = load_tagging_model(base, tokenizer, types, lora=lora, dtype=dtype, seed=seed)
         self._tagger.model.to(self._accelerator.device)
         self._training = training
         self._initial = self._tagger.slots.read()
+        self._name = base.name
         self.digest = base.digest
         self.num_bytes = base.num_bytes
+        self.num_positions = self._tagger.num_positions
 
     def peft_config(self) -> PeftConfig:
         """Return what peft needs to load an adapter of this model."""
-        return self._tagger.model.peft_config["default"]
+        config = copy.copy(self._tagger.model.peft_config["default"])
+        # Peft would write where the base lies on this machine.
+        config.base_model_name_or_path = self._name
+        return config
 
     def initial(self) -> AdapterWeights:
         """Return the adapter every site starts from."""
@@ -78,10 +82,9 @@ class TaggingBackbone:
         """Return each example's likeliest tags, (length, channels)."""
         self._tagger.slots.write(adapter)
         self._tagger.model.eval()
-        with self._accelerator.autocast():
-            return tag(
-                self._tagger.logits,
-                examples,
-                pad_id=self._tagger.pad_id,
-                device=self._accelerator.device,
-            )
+        return tag(
+            self._tagger.logits,
+            examples,
+            pad_id=self._tagger.pad_id,
+            device=self._accelerator.device,
+        )

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 from fedmedlora.engines.backbone import TaggingBackbone
 from fedmedlora.engines.local import LocalEngine
+from fedmedlora.errors import ModelError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.federation.shift import most_frequent
@@ -30,10 +31,13 @@ def open_local(
         types: The channels of the tagging head.
 
     Raises:
-        ModelError: The base model is missing or is not what it must be.
+        ModelError: The base model is missing or is not what it must be, or a window is longer than
+            it can read.
     """
     backbone, tokenizer = open_backbone(model, training, types, seed=seed)
-    task = Extraction(Tagging(types, tokenizer), tokenizer, model.window_tokens)
+    tagging = Tagging(types, tokenizer)
+    _require_positions(backbone, model, num_marks=tagging.num_marks)
+    task = Extraction(tagging, tokenizer, model.window_tokens)
     vocabulary = _vocabulary(tokenizer)
     return LocalEngine(backbone, task, cohorts, tokenizer=tokenizer, vocabulary=vocabulary)
 
@@ -54,6 +58,16 @@ def open_backbone(
         seed=seed,
     )
     return backbone, tokenizer
+
+
+def _require_positions(backbone: TaggingBackbone, model: Model, *, num_marks: int) -> None:
+    most = backbone.num_positions
+    if most is not None and model.window_tokens + num_marks > most:
+        raise ModelError(
+            f"model.window_tokens: found {model.window_tokens}, expected at most "
+            f"{most - num_marks}; {model.base!r} reads {most} tokens, of which {num_marks} may be "
+            "marks"
+        )
 
 
 def _vocabulary(tokenizer: HuggingFaceTokenizer) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from peft import PeftModel, get_peft_model_state_dict
 
 from fedmedlora.adapters.weights import AdapterWeights
@@ -39,12 +40,17 @@ class AdapterSlots:
                 f"adapter: found {len(adapter)} tensors, expected {len(self.parameters)}; "
                 f"differing: {', '.join(odd[:3])}; use the base and target modules it was made for"
             )
+        # All is looked at before anything is written: a refused adapter leaves no trace.
+        arrays = {name: self._fitting(name, adapter[name]) for name in self.parameters}
         with torch.no_grad():
             for name, parameter in self.parameters.items():
-                values = np.ascontiguousarray(adapter[name])
-                if values.shape != tuple(parameter.shape):
-                    raise ModelError(
-                        f"adapter parameter {name!r}: found {values.shape}, expected "
-                        f"{tuple(parameter.shape)}; use the base, rank and types it was made for"
-                    )
-                parameter.copy_(torch.from_numpy(values))
+                parameter.copy_(torch.from_numpy(arrays[name]))
+
+    def _fitting(self, name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        expected = tuple(self.parameters[name].shape)
+        if values.shape != expected:
+            raise ModelError(
+                f"adapter parameter {name!r}: found {values.shape}, expected {expected}; "
+                "use the base, rank and types it was made for"
+            )
+        return np.ascontiguousarray(values)

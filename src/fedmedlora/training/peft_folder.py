@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from peft import PeftConfig
 
 from fedmedlora.adapters.files import encode, open_adapter
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.errors import Fault, InputError, StoreError
+from fedmedlora.errors import Fault, InputError, ModelError, StoreError
 
 _CONFIG = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
@@ -41,8 +42,8 @@ def write_peft_folder(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _WEIGHTS).write_bytes(encode(adapter))
-        config.save_pretrained(str(folder))
-        (folder / _FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+        (folder / _CONFIG).write_text(_as_json(config.to_dict()), encoding="utf-8")
+        (folder / _FACTS).write_text(_as_json(facts), encoding="utf-8")
     except OSError as error:
         raise StoreError(
             f"{folder}: found {error.strerror!r} on writing, expected room and permission; "
@@ -50,12 +51,17 @@ def write_peft_folder(
         ) from error
 
 
+def _as_json(values: Mapping[str, Any]) -> str:
+    # Peft keeps names in sets, whose order changes from process to process.
+    return json.dumps(values, indent=2, sort_keys=True, default=sorted) + "\n"
+
+
 def read_peft_folder(folder: Path) -> tuple[AdapterWeights, dict[str, Any]]:
     """Return an adapter and its facts.
 
     Raises:
         InputError: The facts are missing or cannot be read.
-        ModelError: The weights are missing or not safetensors.
+        ModelError: The weights are missing, not safetensors, or not finite.
     """
     path = folder / _FACTS
     try:
@@ -65,4 +71,11 @@ def read_peft_folder(folder: Path) -> tuple[AdapterWeights, dict[str, Any]]:
         raise InputError(
             [Fault(str(path), "no readable JSON", "what export wrote", advice)]
         ) from error
-    return open_adapter(folder / _WEIGHTS), facts
+    adapter = open_adapter(folder / _WEIGHTS)
+    for name in sorted(adapter):
+        if not np.isfinite(adapter[name]).all():
+            raise ModelError(
+                f"{folder / _WEIGHTS}: found a value that is not finite in {name!r}, expected "
+                "finite weights; export the adapter again"
+            )
+    return adapter, facts

@@ -7,13 +7,14 @@ from transformers import AutoTokenizer
 
 from fedmedlora.errors import ModelError
 from fedmedlora.tasks.task import Tokens
+from fedmedlora.training.loading import quietly
 
 
 class HuggingFaceTokenizer:
     """Cuts text with a base model's own fast tokenizer; `pad_id` fills up batches."""
 
     def __init__(self, folder: Path) -> None:
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self._tokenizer = _tokenizer(folder)
         if not self._tokenizer.is_fast:
             raise ModelError(
                 f"tokenizer in {folder}: found one without offsets, expected a fast tokenizer; "
@@ -21,7 +22,7 @@ class HuggingFaceTokenizer:
             )
         bare = tuple(self._tokenizer("a", add_special_tokens=False).input_ids)
         framed = tuple(self._tokenizer("a").input_ids)
-        first = next(i for i in range(len(framed)) if framed[i : i + len(bare)] == bare or not bare)
+        first = next(i for i in range(len(framed) + 1) if framed[i : i + len(bare)] == bare)
         self.prefix: tuple[int, ...] = framed[:first]
         self.suffix: tuple[int, ...] = framed[first + len(bare) :]
         self.pad_id: int = self._tokenizer.pad_token_id or 0
@@ -33,6 +34,22 @@ class HuggingFaceTokenizer:
         )
         offsets = tuple(_trimmed(text, start, end) for start, end in encoded.offset_mapping)
         return Tokens(tuple(encoded.input_ids), offsets)
+
+
+def _tokenizer(folder: Path) -> Any:  # noqa: ANN401 -- the class depends on the files
+    missing = ModelError(
+        f"tokenizer in {folder}: found none that can be read, expected the base model's own; "
+        "put its tokenizer.json beside config.json"
+    )
+    try:
+        with quietly():
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise missing from error
+    # Where the files are missing, transformers makes a tokenizer that knows no word.
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        raise missing
+    return tokenizer
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

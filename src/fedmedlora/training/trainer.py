@@ -46,13 +46,13 @@ def train(
         Mean loss in nats per label token over the last epoch.
 
     Raises:
-        TrainingError: No examples, or a loss or weight that is not finite.
+        TrainingError: No label token, or a loss or weight that is not finite.
     """
-    if not examples:
-        raise TrainingError("training: found no example, expected at least one labelled note")
+    if not any(example.num_label_tokens for example in examples):
+        raise TrainingError("training: found no label token, expected at least one labelled note")
     torch.manual_seed(plan.seed)
     rng = np.random.default_rng(plan.seed)
-    optimizer = accelerator.prepare(_optimizer(tagger, settings))
+    optimizer = _optimizer(tagger, settings)
     peaks = [group["lr"] for group in optimizer.param_groups]
     num_steps = settings.epochs * math.ceil(len(examples) / settings.batch_size)
     step = (plan.round_index - 1) * num_steps
@@ -70,8 +70,7 @@ def train(
             nats = _step(tagger, batch, optimizer, settings, accelerator)
             epoch_nats, epoch_tokens = epoch_nats + nats, epoch_tokens + batch.num_label_tokens
             step += 1
-        loss = epoch_nats / max(epoch_tokens, 1)
-    accelerator.free_memory()
+        loss = epoch_nats / epoch_tokens
     _require_finite_weights(tagger)
     return loss
 
@@ -84,7 +83,7 @@ def mean_loss(tagger: TaggingModel, examples: Sequence[Example], accelerator: Ac
     """
     nats, tokens = 0.0, 0
     tagger.model.eval()
-    with torch.inference_mode(), accelerator.autocast():
+    with torch.inference_mode():
         for _, drawn in sorted_batches(examples, max_tokens=_LOSS_BATCH_TOKENS):
             batch = padded(drawn, pad_id=tagger.pad_id)
             nats += float(_batch_nats(tagger, batch, accelerator.device))
@@ -102,9 +101,8 @@ def _step(
     accelerator: Accelerator,
 ) -> float:
     """Take one step; return the batch's loss in nats, summed."""
-    with accelerator.autocast():
-        nats = _batch_nats(tagger, batch, accelerator.device)
-    value = float(nats)
+    nats = _batch_nats(tagger, batch, accelerator.device)
+    value = float(nats.detach())
     if not math.isfinite(value):
         raise TrainingError(
             f"training: found a loss of {value}, expected a finite number; "
@@ -123,7 +121,7 @@ def _batch_nats(tagger: TaggingModel, batch: Batch, device: torch.device) -> tor
         torch.from_numpy(batch.input_ids).to(device), torch.from_numpy(batch.attention).to(device)
     )
     return torch.nn.functional.cross_entropy(
-        logits.float().flatten(0, 2),
+        logits.flatten(0, 2),
         torch.from_numpy(batch.targets).to(device).flatten(),
         ignore_index=IGNORED,
         reduction="sum",

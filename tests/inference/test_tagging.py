@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+import torch
+
+from fedmedlora.inference.tagging import tag
+from fedmedlora.tasks.task import Example
+
+CPU = torch.device("cpu")
+PAD = 0
+
+
+def example(*ids: int) -> Example:
+    return Example(ids, np.zeros((len(ids), 2), dtype=np.int64))
+
+
+def by_id(input_ids: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
+    """A model whose first channel is the id modulo 3 and whose second counts its tokens."""
+    first = torch.nn.functional.one_hot(input_ids % 3, 3)
+    tokens = attention.sum(dim=1, keepdim=True).expand_as(input_ids)
+    second = torch.nn.functional.one_hot(tokens % 3, 3)
+    return torch.stack([first, second], dim=2).float()
+
+
+def test_each_example_gets_its_own_tags_in_the_order_of_the_examples() -> None:
+    given = [example(7, 8, 9, 10), example(5), example(3, 4)]
+
+    tags = tag(by_id, given, pad_id=PAD, device=CPU)
+
+    assert [t[:, 0].tolist() for t in tags] == [[1, 2, 0, 1], [2], [0, 1]]
+    # 4, 1 and 2 tokens, modulo 3: padding is not attended to.
+    assert [t[:, 1].tolist() for t in tags] == [[1, 1, 1, 1], [1], [2, 2]]
+
+
+def test_tags_are_shaped_like_the_targets() -> None:
+    given = [example(*range(1, length)) for length in (9, 3, 6)]
+
+    for one, tags in zip(given, tag(by_id, given, pad_id=PAD, device=CPU), strict=True):
+        assert tags.shape == one.targets.shape
+        assert tags.dtype == np.int64
+
+
+def test_nothing_asked_is_nothing_answered() -> None:
+    assert tag(by_id, [], pad_id=PAD, device=CPU) == []
+
+
+@pytest.mark.parametrize("number", [1, 300])
+def test_any_number_of_examples_is_answered(number: int) -> None:
+    given = [example(*[place % 50 + 1] * (1 + place % 20)) for place in range(number)]
+
+    tags = tag(by_id, given, pad_id=PAD, device=CPU)
+
+    assert [t[0, 0] for t in tags] == [(place % 50 + 1) % 3 for place in range(number)]

@@ -1,0 +1,149 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tests.training.tiny_models import LORA, NUM_POSITIONS, TYPES
+
+from fedmedlora.errors import ModelError
+from fedmedlora.training.base_models import BaseModel, find_base_model
+from fedmedlora.training.settings import Dtype, LoraSettings
+from fedmedlora.training.tagging_model import TaggingModel, load_tagging_model
+from fedmedlora.training.tokenizers import HuggingFaceTokenizer
+
+IDS = torch.tensor([[2, 8, 10, 3]])
+ONES = torch.ones_like(IDS)
+
+
+def load(
+    base: BaseModel,
+    *,
+    types: tuple[str, ...] = TYPES,
+    lora: LoraSettings = LORA,
+    dtype: Dtype = "float32",
+    seed: int = 0,
+) -> TaggingModel:
+    tokenizer = HuggingFaceTokenizer(base.folder)
+    return load_tagging_model(base, tokenizer, types, lora=lora, dtype=dtype, seed=seed)
+
+
+def copied(base: BaseModel, folder: Path) -> Path:
+    return shutil.copytree(base.folder, folder / "copy")
+
+
+@pytest.mark.parametrize("kind", ["bert", "llama"])
+def test_any_base_gives_logits_by_channel_and_tag(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    model = load(request.getfixturevalue(kind))
+
+    assert model.logits(IDS, ONES).shape == (1, 4, 2, 3)
+
+
+@pytest.mark.parametrize("kind", ["bert", "llama"])
+def test_a_fresh_adapter_changes_nothing_in_the_base(
+    kind: str, request: pytest.FixtureRequest
+) -> None:
+    tagger = load(request.getfixturevalue(kind))
+    tagger.model.eval()
+
+    with torch.inference_mode():
+        adapted = tagger.logits(IDS, ONES)
+        for name, parameter in tagger.slots.parameters.items():
+            parameter.mul_(0 if ".lora_" in name else 1)
+        bare = tagger.logits(IDS, ONES)
+
+    assert torch.equal(adapted, bare)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(bert: BaseModel) -> None:
+    one, same, other = (load(bert, seed=seed).slots.read() for seed in (5, 5, 6))
+
+    assert all(np.array_equal(one[name], same[name]) for name in one)
+    assert not np.array_equal(
+        one["base_model.model.classifier.weight"], other["base_model.model.classifier.weight"]
+    )
+
+
+def test_a_fresh_head_takes_every_token_for_outside(bert: BaseModel) -> None:
+    bias = load(bert).slots.read()["base_model.model.classifier.bias"]
+
+    assert bias.reshape(2, 3).tolist() == [[4.0, 0.0, 0.0], [4.0, 0.0, 0.0]]
+
+
+def test_loading_is_silent(bert: BaseModel, capfd: pytest.CaptureFixture[str]) -> None:
+    load(bert)
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_target_modules_limit_what_is_adapted(bert: BaseModel) -> None:
+    adapter = load(bert, lora=replace(LORA, target_modules=("query",))).slots.read()
+
+    factors = [name for name in adapter if ".lora_" in name]
+    assert len(factors) == 2 * 2  # A and B in each of 2 layers
+    assert all(".query." in name for name in factors)
+
+
+def test_unknown_target_modules_are_refused(bert: BaseModel) -> None:
+    with pytest.raises(
+        ModelError, match=r"found no linear layers for target_modules \('no_such',\)"
+    ):
+        load(bert, lora=replace(LORA, target_modules=("no_such",)))
+
+
+def test_weights_that_are_missing_in_the_base_are_refused(bert: BaseModel, tmp_path: Path) -> None:
+    folder = copied(bert, tmp_path)
+    weights = load_file(folder / "model.safetensors")
+    del weights["encoder.layer.1.output.dense.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+    with pytest.raises(
+        ModelError,
+        match=r"found 1 weights missing, as 'bert\.encoder\.layer\.1\.output\.dense\.weight'",
+    ):
+        load(find_base_model(str(folder)))
+
+
+def test_a_base_that_cannot_tag_is_refused(bert: BaseModel, tmp_path: Path) -> None:
+    folder = copied(bert, tmp_path)
+    settings = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").write_text(json.dumps({**settings, "model_type": "vit"}), "utf-8")
+
+    with pytest.raises(ModelError, match="found no architecture that can tag tokens"):
+        load(BaseModel("eyes", folder, "", 0))
+
+
+def test_a_base_says_how_many_tokens_it_reads(bert: BaseModel, llama: BaseModel) -> None:
+    assert load(bert).num_positions == NUM_POSITIONS
+    assert load(llama).num_positions == NUM_POSITIONS
+
+
+def test_positions_that_stand_for_padding_cannot_be_read(bert: BaseModel, tmp_path: Path) -> None:
+    folder = copied(bert, tmp_path)
+    settings = json.loads((folder / "config.json").read_text("utf-8"))
+    changed = {**settings, "model_type": "roberta", "pad_token_id": 1}
+    (folder / "config.json").write_text(json.dumps(changed), "utf-8")
+    weights = load_file(folder / "model.safetensors")
+    renamed = {f"roberta.{name}": tensor for name, tensor in weights.items()}
+    save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
+
+    # RoBERTa numbers positions from 2 on, behind its padding index 1.
+    assert load(find_base_model(str(folder))).num_positions == NUM_POSITIONS - 2
+
+
+def test_narrow_products_differ_and_come_back_wide(bert: BaseModel) -> None:
+    wide, narrow = load(bert), load(bert, dtype="bfloat16")
+    wide.model.eval()
+    narrow.model.eval()
+
+    with torch.inference_mode():
+        exact, rounded = wide.logits(IDS, ONES), narrow.logits(IDS, ONES)
+
+    assert rounded.dtype == exact.dtype == torch.float32
+    assert not torch.equal(exact, rounded)
+    assert torch.allclose(exact, rounded, atol=0.05)  # bfloat16 keeps 8 bits: 4 / 256 and a little

@@ -1,0 +1,329 @@
+import gc
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.training.tiny_models import LORA, TRAINING, TYPES, examples
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.errors import TrainingError
+from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.tasks.task import IGNORED, Example
+from fedmedlora.training.base_models import BaseModel
+from fedmedlora.training.settings import TrainingSettings
+from fedmedlora.training.tagging_model import TaggingModel, load_tagging_model
+from fedmedlora.training.tokenizers import HuggingFaceTokenizer
+from fedmedlora.training.trainer import mean_loss, rate_factor, train
+
+HEAD_WEIGHT = "base_model.model.classifier.weight"
+HEAD_BIAS = "base_model.model.classifier.bias"
+PLAN = LocalPlan(seed=7, round_index=1, num_rounds=1)
+LN_3 = math.log(3)
+
+
+@pytest.fixture(autouse=True)
+def same_bytes() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(mode=True)
+    yield
+    torch.use_deterministic_algorithms(mode=False)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def rates() -> Iterator[list[list[float]]]:
+    """The learning rates of every step taken in a test, by parameter group."""
+    seen: list[list[float]] = []
+
+    def look(optimizer: torch.optim.Optimizer, *_: object) -> None:
+        seen.append([group["lr"] for group in optimizer.param_groups])
+
+    hook = register_optimizer_step_pre_hook(look)
+    yield seen
+    hook.remove()
+
+
+def digest(adapter: AdapterWeights) -> str:
+    content = b"".join(adapter[name].tobytes() for name in sorted(adapter))
+    return hashlib.sha256(content).hexdigest()
+
+
+def trained(
+    tagger: TaggingModel,
+    accelerator: Accelerator,
+    given: Sequence[Example],
+    *,
+    plan: LocalPlan = PLAN,
+    settings: TrainingSettings = TRAINING,
+) -> AdapterWeights:
+    train(tagger, given, plan, settings=settings, accelerator=accelerator)
+    return tagger.slots.read()
+
+
+def with_head(adapter: AdapterWeights, *, bias: Sequence[float]) -> AdapterWeights:
+    """The adapter with a head that says the same of every token."""
+    return {
+        **adapter,
+        HEAD_WEIGHT: np.zeros_like(adapter[HEAD_WEIGHT]),
+        HEAD_BIAS: np.array(bias, dtype=np.float32),
+    }
+
+
+class TestRateFactor:
+    @pytest.mark.parametrize(
+        ("progress", "warmup", "expected"),
+        [
+            (0.0, 0.2, 0.0),
+            (0.05, 0.2, 0.25),  # 0.05 / 0.2
+            (0.2, 0.2, 1.0),
+            (0.6, 0.2, 0.5),  # half of the rest: (1 + cos(pi / 2)) / 2
+            (1.0, 0.2, 0.0),
+            (0.0, 0.0, 1.0),
+            (1 / 3, 0.0, 0.75),  # (1 + cos(pi / 3)) / 2 = (1 + 0.5) / 2
+            (2 / 3, 0.0, 0.25),
+        ],
+    )
+    def test_rises_and_falls_as_the_formula_says(
+        self, progress: float, warmup: float, expected: float
+    ) -> None:
+        assert rate_factor(progress, warmup=warmup) == pytest.approx(expected, abs=1e-15)
+
+    @given(st.floats(0, 1), st.floats(0, 0.99))
+    def test_lies_between_nothing_and_the_peak(self, progress: float, warmup: float) -> None:
+        assert 0 <= rate_factor(progress, warmup=warmup) <= 1
+
+
+class TestSchedule:
+    def test_two_rounds_follow_one_curve(
+        self, tagger: TaggingModel, accelerator: Accelerator, rates: list[list[float]]
+    ) -> None:
+        given = examples(8)  # 2 steps of 4 a round, 4 in all
+        settings = replace(TRAINING, warmup=0.25, learning_rate=0.01)
+
+        for round_index in (1, 2):
+            plan = LocalPlan(seed=round_index, round_index=round_index, num_rounds=2)
+            trained(tagger, accelerator, given, plan=plan, settings=settings)
+
+        # progress 1/8, 3/8, 5/8, 7/8; from 1/4 on (1 + cos(pi (p - 1/4) / (3/4))) / 2
+        angles = [math.pi / 6, math.pi / 2, 5 * math.pi / 6]
+        expected = [0.5] + [(1 + math.cos(angle)) / 2 for angle in angles]
+        assert [step[0] for step in rates] == pytest.approx([0.01 * e for e in expected], rel=1e-12)
+
+    def test_one_round_of_two_epochs_follows_the_curve_of_two_rounds_of_one(
+        self, tagger: TaggingModel, accelerator: Accelerator, rates: list[list[float]]
+    ) -> None:
+        given = examples(10)  # 3 steps an epoch, the last of 2 examples
+
+        trained(tagger, accelerator, given, settings=replace(TRAINING, epochs=2))
+        for round_index in (1, 2):
+            plan = LocalPlan(seed=0, round_index=round_index, num_rounds=2)
+            trained(tagger, accelerator, given, plan=plan)
+
+        assert len(rates) == 12
+        assert rates[:6] == rates[6:]
+
+    def test_the_head_may_have_its_own_peak(
+        self, tagger: TaggingModel, accelerator: Accelerator, rates: list[list[float]]
+    ) -> None:
+        settings = replace(TRAINING, learning_rate=0.01, head_learning_rate=0.03)
+
+        trained(tagger, accelerator, examples(4), settings=settings)
+
+        # One step, at progress 1/2, so half of each peak.
+        assert rates == [pytest.approx([0.005, 0.015], rel=1e-12)]
+
+
+class TestSameBytes:
+    @pytest.mark.parametrize("kind", ["bert", "llama"])
+    def test_the_same_seed_trains_the_same_bytes(
+        self, kind: str, request: pytest.FixtureRequest, accelerator: Accelerator
+    ) -> None:
+        base: BaseModel = request.getfixturevalue(kind)
+        tokenizer = HuggingFaceTokenizer(base.folder)
+
+        adapters = [
+            trained(
+                load_tagging_model(base, tokenizer, TYPES, lora=LORA, dtype="float32", seed=0),
+                accelerator,
+                examples(12),
+            )
+            for _ in range(2)
+        ]
+
+        assert digest(adapters[0]) == digest(adapters[1])
+
+    def test_another_seed_trains_other_bytes(
+        self, tagger: TaggingModel, accelerator: Accelerator
+    ) -> None:
+        start = tagger.slots.read()
+        one = trained(tagger, accelerator, examples(12))
+        tagger.slots.write(start)
+
+        other = trained(tagger, accelerator, examples(12), plan=replace(PLAN, seed=8))
+
+        assert digest(one) != digest(other)
+
+    def test_a_training_before_leaves_no_trace(
+        self, tagger: TaggingModel, accelerator: Accelerator
+    ) -> None:
+        start = tagger.slots.read()
+        first = trained(tagger, accelerator, examples(12))
+        trained(tagger, accelerator, examples(20, seed=1))
+        tagger.slots.write(start)
+
+        again = trained(tagger, accelerator, examples(12))
+
+        assert digest(again) == digest(first)
+
+
+class TestLoss:
+    def test_of_an_even_guess_is_ln_3_a_channel(
+        self, tagger: TaggingModel, accelerator: Accelerator
+    ) -> None:
+        tagger.slots.write(with_head(tagger.slots.read(), bias=[0.0] * 6))
+
+        loss = mean_loss(tagger, examples(9), accelerator)
+
+        # Every label token has two known channels.
+        assert loss == pytest.approx(2 * LN_3, rel=1e-6)
+
+    def test_is_the_sum_over_all_tokens_by_the_number_of_label_tokens(
+        self, tagger: TaggingModel, accelerator: Accelerator
+    ) -> None:
+        # Logits 0, ln 2, ln 5: probabilities 1/8, 2/8, 5/8; the second channel is even.
+        bias = [0.0, math.log(2), math.log(5), 0.0, 0.0, 0.0]
+        tagger.slots.write(with_head(tagger.slots.read(), bias=bias))
+        x = IGNORED
+        given = [
+            Example((2, 8, 9, 3), np.array([[x, x], [0, x], [2, 1], [x, x]])),
+            Example(
+                (2, 8, 9, 10, 8, 3), np.array([[x, x], [x, x], [1, x], [x, 0], [x, x], [x, x]])
+            ),
+        ]
+
+        loss = mean_loss(tagger, given, accelerator)
+
+        # First channel: ln 8 + ln 8/5 + ln 4; second: ln 3 twice; on 4 label tokens.
+        expected = (math.log(8) + math.log(8 / 5) + math.log(4) + 2 * LN_3) / 4
+        assert loss == pytest.approx(expected, rel=1e-6)
+
+    def test_padding_does_not_change_it(
+        self, tagger: TaggingModel, accelerator: Accelerator
+    ) -> None:
+        given = examples(6)
+
+        together = mean_loss(tagger, given, accelerator)
+
+        apart = [mean_loss(tagger, [example], accelerator) for example in given]
+        tokens = [example.num_label_tokens for example in given]
+        expected = sum(n * loss for n, loss in zip(tokens, apart, strict=True)) / sum(tokens)
+        assert together == pytest.approx(expected, rel=1e-6)
+
+    def test_of_nothing_is_refused(self, tagger: TaggingModel, accelerator: Accelerator) -> None:
+        blank = Example((2, 8, 3), np.full((3, 2), IGNORED))
+
+        with pytest.raises(TrainingError, match="found no label token, expected annotated notes"):
+            mean_loss(tagger, [blank], accelerator)
+
+    def test_that_training_returns_is_that_of_the_last_epoch(
+        self, tagger: TaggingModel, accelerator: Accelerator
+    ) -> None:
+        """With a learning rate of next to nothing every epoch has the loss of the start."""
+        tagger.slots.write(with_head(tagger.slots.read(), bias=[0.0] * 6))
+        settings = replace(TRAINING, epochs=2, learning_rate=1e-12)
+
+        loss = train(tagger, examples(10), PLAN, settings=settings, accelerator=accelerator)
+
+        assert loss == pytest.approx(2 * LN_3, rel=1e-6)
+
+    def test_falls(self, tagger: TaggingModel, accelerator: Accelerator) -> None:
+        given = examples(8)
+        before = mean_loss(tagger, given, accelerator)
+
+        trained(tagger, accelerator, given, settings=replace(TRAINING, epochs=10))
+
+        assert mean_loss(tagger, given, accelerator) < before / 2
+
+
+class TestUnknownTypes:
+    def test_move_nothing_in_their_rows_of_the_head(
+        self, tagger: TaggingModel, accelerator: Accelerator
+    ) -> None:
+        given = examples(8)
+        for example in given:
+            example.targets[:, 1] = IGNORED
+        before = tagger.slots.read()
+
+        after = trained(tagger, accelerator, given)
+
+        for name in (HEAD_WEIGHT, HEAD_BIAS):
+            # Rows 0 to 2 are the tags of the first type, 3 to 5 those of the second.
+            assert not np.array_equal(after[name][:3], before[name][:3])
+            assert np.array_equal(after[name][3:], before[name][3:])
+
+
+class TestTrouble:
+    @pytest.mark.parametrize(
+        "given", [[], [Example((2, 8, 3), np.full((3, 2), IGNORED))]], ids=["none", "unlabelled"]
+    )
+    def test_nothing_to_train_on(
+        self, tagger: TaggingModel, accelerator: Accelerator, given: list[Example]
+    ) -> None:
+        with pytest.raises(TrainingError, match="found no label token, expected at least one"):
+            trained(tagger, accelerator, given)
+
+    def test_a_loss_that_is_not_finite(
+        self, tagger: TaggingModel, accelerator: Accelerator
+    ) -> None:
+        settings = replace(TRAINING, learning_rate=1e30)
+
+        with pytest.raises(TrainingError, match=r"found a loss of (nan|inf), expected a finite"):
+            trained(tagger, accelerator, examples(12), settings=settings)
+
+    def test_a_weight_that_is_not_finite_after_the_last_step(
+        self, tagger: TaggingModel, accelerator: Accelerator
+    ) -> None:
+        # One step, so that no later loss can tell: 1 - rate * decay overflows times 4, a bias.
+        settings = replace(TRAINING, learning_rate=1e30, weight_decay=1e9)
+
+        with pytest.raises(TrainingError, match=r"not finite in '.*', expected finite weights"):
+            trained(tagger, accelerator, examples(3), settings=settings)
+
+    def test_of_one_training_does_not_reach_the_next(
+        self, tagger: TaggingModel, accelerator: Accelerator
+    ) -> None:
+        start = tagger.slots.read()
+        expected = digest(trained(tagger, accelerator, examples(12)))
+        tagger.slots.write(start)
+        with pytest.raises(TrainingError):
+            trained(
+                tagger, accelerator, examples(12), settings=replace(TRAINING, learning_rate=1e30)
+            )
+        tagger.slots.write(start)
+
+        assert digest(trained(tagger, accelerator, examples(12))) == expected
+
+
+def test_memory_does_not_grow_from_training_to_training(
+    tagger: TaggingModel, accelerator: Accelerator
+) -> None:
+    def num_tensors() -> int:
+        gc.collect()
+        return sum(issubclass(type(thing), torch.Tensor) for thing in gc.get_objects())
+
+    trained(tagger, accelerator, examples(8))
+    before = num_tensors()
+
+    for seed in range(20):
+        trained(tagger, accelerator, examples(8), plan=replace(PLAN, seed=seed))
+
+    assert num_tensors() <= before

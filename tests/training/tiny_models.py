@@ -1,0 +1,107 @@
+"""Random base models of a few thousand weights, written to a folder as real ones are."""
+
+# ruff: noqa: S106 -- tokens of a vocabulary are no passwords
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+from transformers import (
+    BertConfig,
+    BertModel,
+    LlamaConfig,
+    LlamaModel,
+    PreTrainedTokenizerFast,
+)
+
+from fedmedlora.tasks.task import IGNORED, Example
+from fedmedlora.training.base_models import BaseModel, find_base_model
+from fedmedlora.training.settings import LoraSettings, TrainingSettings
+
+TYPES = ("problem", "drug")
+NUM_POSITIONS = 64
+
+LORA = LoraSettings(rank=4, alpha=8, dropout=0.0, target_modules="all-linear")
+TRAINING = TrainingSettings(
+    epochs=1,
+    batch_size=4,
+    learning_rate=1e-2,
+    head_learning_rate=None,
+    warmup=0.0,
+    weight_decay=0.0,
+    max_gradient_norm=1.0,
+    num_threads=1,
+)
+
+_FastTokenizer: Any = PreTrainedTokenizerFast
+
+_WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[", "]", "problem", "drug", "severe", "chest"]
+_WORDS += ["pain", "aspirin", "no", "fever", "fe", "##ver", "mg", ".", ","]
+
+
+def tiny_bert(folder: Path) -> BaseModel:
+    tokenizer = Tokenizer(
+        models.WordPiece({word: i for i, word in enumerate(_WORDS)}, unk_token="[UNK]")
+    )
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    _FastTokenizer(
+        tokenizer_object=tokenizer,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    settings = BertConfig(
+        vocab_size=len(_WORDS),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        max_position_embeddings=NUM_POSITIONS,
+    )
+    BertModel(settings).save_pretrained(folder)
+    return find_base_model(str(folder))
+
+
+def tiny_llama(folder: Path) -> BaseModel:
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocabulary = {"<s>": 0, **{letter: i for i, letter in enumerate(letters, start=1)}}
+    tokenizer = Tokenizer(models.BPE(vocabulary, [], unk_token=None))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", 0)]
+    )
+    tokenizer.decoder = decoders.ByteLevel()
+    _FastTokenizer(
+        tokenizer_object=tokenizer,
+        bos_token="<s>",
+    ).save_pretrained(folder)
+    torch.manual_seed(0)
+    settings = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        intermediate_size=64,
+        max_position_embeddings=NUM_POSITIONS,
+        pad_token_id=None,
+        bos_token_id=0,
+        eos_token_id=0,
+    )
+    LlamaModel(settings).save_pretrained(folder)
+    return find_base_model(str(folder))
+
+
+def examples(number: int, *, seed: int = 0, types: int = len(TYPES)) -> list[Example]:
+    """Random examples of 3 to 9 tokens whose first and last have no target."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for length in rng.integers(3, 10, number):
+        targets = rng.integers(0, 3, (length, types))
+        targets[[0, -1]] = IGNORED
+        made.append(Example(tuple(rng.integers(4, len(_WORDS), length).tolist()), targets))
+    return made
