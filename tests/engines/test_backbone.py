@@ -1,0 +1,171 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tests.training.tiny_models import LORA, TRAINING, TYPES, examples
+
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.clinical.labels import MAIN_TYPES
+from fedmedlora.engines.backbone import TaggingBackbone
+from fedmedlora.errors import ModelError, TrainingError
+from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.tasks.reading import Reading
+from fedmedlora.tasks.tagging import Tagging
+from fedmedlora.training.base_models import MINILM_SHA256, BaseModel, find_base_model
+from fedmedlora.training.settings import Dtype, LoraSettings
+from fedmedlora.training.tokenizers import HuggingFaceTokenizer
+
+PLAN = LocalPlan(seed=7, round_index=1, num_rounds=1)
+
+
+def fresh(base: BaseModel, *, dtype: Dtype = "float32") -> TaggingBackbone:
+    tokenizer = HuggingFaceTokenizer(base.folder)
+    return TaggingBackbone(
+        base, tokenizer, TYPES, lora=LORA, training=TRAINING, dtype=dtype, seed=0
+    )
+
+
+def same(left: AdapterWeights, right: AdapterWeights) -> bool:
+    return all(np.array_equal(left[name], right[name]) for name in left)
+
+
+def noise(like: AdapterWeights, seed: int) -> AdapterWeights:
+    rng = np.random.default_rng(seed)
+    return {name: rng.normal(size=like[name].shape).astype(np.float32) for name in like}
+
+
+def as_lists(tags: Sequence[NDArray[np.int64]]) -> list[list[list[int]]]:
+    return [one.tolist() for one in tags]
+
+
+def test_every_backbone_of_one_seed_starts_from_one_adapter(
+    backbone: TaggingBackbone, bert: BaseModel
+) -> None:
+    assert same(backbone.initial(), fresh(bert).initial())
+
+
+def test_the_start_stays_what_it_was_after_training(backbone: TaggingBackbone) -> None:
+    before = {name: array.copy() for name, array in backbone.initial().items()}
+
+    trained = backbone.train(backbone.initial(), examples(8), PLAN)
+
+    assert same(backbone.initial(), before)
+    assert not same(trained.adapter, before)
+
+
+def test_training_reports_its_label_tokens_and_loss(backbone: TaggingBackbone) -> None:
+    given = examples(8)
+
+    trained = backbone.train(backbone.initial(), given, PLAN)
+
+    # All but the first and last position of each example.
+    assert trained.num_tokens == sum(len(example.input_ids) - 2 for example in given)
+    # Between the loss of the start, whose head says O with 4, and nothing.
+    assert 0 < trained.loss < 2 * backbone.loss(backbone.initial(), given)
+
+
+def test_an_adapter_answers_as_in_a_fresh_model_whatever_was_there_before(
+    backbone: TaggingBackbone, bert: BaseModel
+) -> None:
+    given = examples(10)
+    adapter = noise(backbone.initial(), 1)
+    expected = fresh(bert)
+
+    backbone.answer(noise(adapter, 2), given)
+    backbone.train(noise(adapter, 3), given, PLAN)
+    backbone.loss(noise(adapter, 4), given)
+
+    assert as_lists(backbone.answer(adapter, given)) == as_lists(expected.answer(adapter, given))
+    assert backbone.loss(adapter, given) == expected.loss(adapter, given)
+    mine, other = backbone.train(adapter, given, PLAN), expected.train(adapter, given, PLAN)
+    assert same(mine.adapter, other.adapter)
+    assert mine.loss == other.loss
+
+
+def test_other_adapters_answer_otherwise(backbone: TaggingBackbone) -> None:
+    given = examples(10)
+    one, other = (noise(backbone.initial(), seed) for seed in (1, 2))
+
+    assert as_lists(backbone.answer(one, given)) != as_lists(backbone.answer(other, given))
+
+
+def test_an_adapter_of_another_rank_is_refused(backbone: TaggingBackbone, bert: BaseModel) -> None:
+    tokenizer = HuggingFaceTokenizer(bert.folder)
+    wide = TaggingBackbone(
+        bert,
+        tokenizer,
+        TYPES,
+        lora=replace(LORA, rank=8),
+        training=TRAINING,
+        dtype="float32",
+        seed=0,
+    )
+
+    with pytest.raises(ModelError, match=r"lora_A\.weight': found \(8, 32\), expected \(4, 32\)"):
+        backbone.answer(wide.initial(), examples(1))
+
+
+def test_nan_in_an_adapter_stops_its_training_alone(backbone: TaggingBackbone) -> None:
+    spoilt = noise(backbone.initial(), 1)
+    spoilt["base_model.model.classifier.bias"][0] = np.nan
+
+    with pytest.raises(TrainingError, match="found a loss of nan"):
+        backbone.train(spoilt, examples(8), PLAN)
+
+    assert backbone.train(backbone.initial(), examples(8), PLAN).loss > 0
+
+
+def test_two_precisions_live_in_one_process(bert: BaseModel) -> None:
+    given = examples(8)
+
+    losses = [
+        fresh(bert, dtype=dtype).loss(noise(fresh(bert).initial(), 1), given)
+        for dtype in ("float32", "bfloat16", "float32")
+    ]
+
+    assert losses[0] == losses[2] != losses[1]
+
+
+def test_narrow_training_gives_wide_adapters(bert: BaseModel) -> None:
+    backbone = fresh(bert, dtype="bfloat16")
+
+    adapter = backbone.train(backbone.initial(), examples(8), PLAN).adapter
+
+    assert {array.dtype for array in adapter.values()} == {np.dtype(np.float32)}
+
+
+def test_what_peft_is_told_holds_no_path_of_this_machine() -> None:
+    base = find_base_model("minilm")
+    tokenizer = HuggingFaceTokenizer(base.folder)
+    backbone = TaggingBackbone(
+        base, tokenizer, ("drug",), lora=LORA, training=TRAINING, dtype="float32", seed=0
+    )
+
+    told = str(backbone.peft_config().to_dict())
+
+    assert backbone.peft_config().base_model_name_or_path == "minilm"
+    assert str(base.folder.parent) not in told
+
+
+def test_minilm_learns_in_one_step() -> None:
+    base = find_base_model("minilm")
+    tokenizer = HuggingFaceTokenizer(base.folder)
+    lora = LoraSettings(rank=16, alpha=64, dropout=0.0, target_modules="all-linear")
+    training = replace(TRAINING, learning_rate=1e-3)
+    backbone = TaggingBackbone(
+        base, tokenizer, MAIN_TYPES, lora=lora, training=training, dtype="float32", seed=0
+    )
+    tokens = tokenizer.tokenize("Severe chest pain after aspirin.")
+    example = Tagging(MAIN_TYPES, tokenizer).example(
+        Reading(tokens, 0, len(tokens.ids), MAIN_TYPES), []
+    )
+    before = backbone.loss(backbone.initial(), [example])
+
+    trained = backbone.train(backbone.initial(), [example] * 4, PLAN)
+
+    assert backbone.digest == MINILM_SHA256
+    assert backbone.num_positions == 512
+    assert trained.num_tokens == 4 * len(tokens.ids)
+    assert backbone.loss(trained.adapter, [example]) < before

@@ -1,0 +1,251 @@
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+from tests.training.tiny_models import TYPES
+
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.clinical.notes import Entity, Labels, Note, Relation
+from fedmedlora.engines.backbone import TaggingBackbone
+from fedmedlora.engines.local import LocalEngine
+from fedmedlora.errors import TrainingError
+from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.federation.backbone import LocalPlan, Trained
+from fedmedlora.federation.engine import SERVER, Outcome, Participant
+from fedmedlora.tasks.extraction import Extraction
+from fedmedlora.tasks.scoring import Counts
+from fedmedlora.tasks.tagging import Tagging
+from fedmedlora.tasks.task import Example
+from fedmedlora.training.tokenizers import HuggingFaceTokenizer
+
+LABELS = Labels(("problem", "drug"), ("causes",))
+CHANNELS = (*TYPES, "causes")
+START: AdapterWeights = {"w": np.zeros(1, dtype=np.float32)}
+PLAN = LocalPlan(seed=1, round_index=1, num_rounds=1)
+
+TEXT = "severe pain . no aspirin"
+#       0      7    12 14 17
+
+
+def note(name: str) -> Note:
+    """A note of 5 tokens and one window; its head pain is tied to aspirin."""
+    entities = (Entity("T1", "problem", 7, 11), Entity("T2", "drug", 17, 24))
+    return Note(name, "a", TEXT, entities, (Relation("causes", "T2", "T1"),))
+
+
+def cohort(name: str, *, train: int = 2, dev: int = 1) -> Cohort:
+    return Cohort(
+        name=name,
+        role="train",
+        labels=LABELS,
+        public=True,
+        train=tuple(note(f"train{i}") for i in range(train)),
+        held_out=(),
+        dev=tuple(note(f"dev{i}") for i in range(dev)),
+        final=tuple(note(f"final{i}") for i in range(3)),
+        final_split="test",
+    )
+
+
+class Counting:
+    """A backbone that adds the number of its examples to the adapter and finds everything."""
+
+    digest = "0" * 64
+    num_bytes = 12
+
+    def initial(self) -> AdapterWeights:
+        return START
+
+    def train(
+        self,
+        start: AdapterWeights,
+        examples: Sequence[Example],
+        plan: LocalPlan,  # noqa: ARG002 -- the protocol's
+    ) -> Trained:
+        if not examples:
+            raise TrainingError("training: found no example")
+        return Trained({"w": start["w"] + len(examples)}, 5 * len(examples), 0.5)
+
+    def loss(self, adapter: AdapterWeights, examples: Sequence[Example]) -> float:
+        return float(adapter["w"][0]) + len(examples)
+
+    def answer(
+        self,
+        adapter: AdapterWeights,  # noqa: ARG002 -- the protocol's
+        examples: Sequence[Example],
+    ) -> list[NDArray[np.int64]]:
+        return [np.maximum(example.targets, 0) for example in examples]
+
+
+def engine_over(
+    tokenizer: HuggingFaceTokenizer, *cohorts: Cohort, vocabulary: Sequence[int] = ()
+) -> LocalEngine:
+    task = Extraction(Tagging(CHANNELS, tokenizer), tokenizer, 40)
+    named = {one.name: one for one in cohorts}
+    return LocalEngine(Counting(), task, named, tokenizer=tokenizer, vocabulary=vocabulary)
+
+
+def alone(name: str) -> Participant:
+    return Participant(name, (name,))
+
+
+def outcomes(engine: LocalEngine, *participants: Participant) -> list[Outcome]:
+    plans = {participant.name: PLAN for participant in participants}
+    return list(engine.train(participants, START, plans))
+
+
+def learnt(outcome: Outcome) -> float | None:
+    return None if outcome.trained is None else float(outcome.trained.adapter["w"][0])
+
+
+class TestTrain:
+    def test_each_site_trains_from_the_start_on_its_own_notes(
+        self, tokenizer: HuggingFaceTokenizer
+    ) -> None:
+        engine = engine_over(tokenizer, cohort("a", train=2), cohort("b", train=3))
+
+        found = outcomes(engine, alone("a"), alone("b"))
+
+        # A note is one window and two heads.
+        assert [learnt(outcome) for outcome in found] == [6.0, 9.0]
+        assert [outcome.participant.name for outcome in found] == ["a", "b"]
+        assert all(outcome.seconds >= 0 for outcome in found)
+
+    def test_a_stand_in_trains_on_the_notes_of_all_it_stands_for(
+        self, tokenizer: HuggingFaceTokenizer
+    ) -> None:
+        engine = engine_over(tokenizer, cohort("a", train=2), cohort("b", train=3))
+
+        (found,) = outcomes(engine, Participant("centralised", ("a", "b")))
+
+        assert learnt(found) == 15.0
+
+    def test_heads_may_be_limited(self, tokenizer: HuggingFaceTokenizer) -> None:
+        engine = engine_over(tokenizer, replace(cohort("a", train=2), max_heads=1))
+
+        assert learnt(outcomes(engine, alone("a"))[0]) == 3.0  # two windows and a head
+
+    def test_a_site_that_fails_gives_its_reason_and_the_others_go_on(
+        self, tokenizer: HuggingFaceTokenizer
+    ) -> None:
+        engine = engine_over(tokenizer, cohort("a"), cohort("b", train=0), cohort("c"))
+
+        found = outcomes(engine, alone("a"), alone("b"), alone("c"))
+
+        assert [learnt(outcome) for outcome in found] == [6.0, None, 6.0]
+        assert [outcome.reason for outcome in found] == ["", "training: found no example", ""]
+
+    def test_a_site_whose_numbers_explode_gives_its_reason_and_the_others_go_on(
+        self, backbone: TaggingBackbone, tokenizer: HuggingFaceTokenizer
+    ) -> None:
+        """The real model: what a NaN in the start does at one site stays there."""
+        task = Extraction(Tagging(TYPES, tokenizer), tokenizer, 40)
+        cohorts = {"a": cohort("a"), "b": cohort("b")}
+        engine = LocalEngine(backbone, task, cohorts, tokenizer=tokenizer, vocabulary=())
+        start = engine.initial()
+        spoilt = {name: array + np.float32(np.nan) for name, array in start.items()}
+        plans = {"a": PLAN, "b": PLAN}
+
+        (failed,) = engine.train([alone("a")], spoilt, plans)
+        (fine,) = engine.train([alone("b")], start, plans)
+
+        assert failed.trained is None
+        assert failed.reason.startswith("training: found a loss of nan, expected a finite number;")
+        assert fine.trained is not None
+        # Two notes of a window of 5 tokens; "causes" has no channel in this model.
+        assert fine.trained.num_tokens == 10
+
+    def test_outcomes_come_one_by_one(self, tokenizer: HuggingFaceTokenizer) -> None:
+        engine = engine_over(tokenizer, cohort("a"))
+
+        # Only the first participant's plan is there: the second is not yet looked at.
+        arriving = engine.train([alone("a"), alone("b")], START, {"a": PLAN})
+
+        assert learnt(next(arriving)) == 6.0
+
+
+class TestLoss:
+    def test_of_a_site_is_on_its_dev_notes(self, tokenizer: HuggingFaceTokenizer) -> None:
+        engine = engine_over(tokenizer, cohort("a", dev=2), cohort("b", dev=4))
+
+        assert engine.loss({"w": np.array([100.0], dtype=np.float32)}, "a") == 106.0
+
+    def test_of_the_server_is_on_its_own_notes_and_those_set_aside_for_it(
+        self, tokenizer: HuggingFaceTokenizer
+    ) -> None:
+        server = replace(cohort(SERVER, dev=4), role="server")
+        aside = replace(cohort("a"), held_out=(note("h1"), note("h2")))
+        external = replace(cohort("x", dev=9), role="external")
+
+        engine = engine_over(tokenizer, server, aside, external)
+
+        assert engine.loss(START, SERVER) == 3 * (4 + 2)
+
+    def test_heads_of_each_folder_may_be_limited(self, tokenizer: HuggingFaceTokenizer) -> None:
+        limited = replace(cohort("a", dev=4), validation_heads=3)
+
+        assert engine_over(tokenizer, limited).loss(START, "a") == 4 + 3
+
+
+class TestTokenCounts:
+    def test_are_of_training_notes_over_the_vocabulary_and_the_rest(
+        self, tokenizer: HuggingFaceTokenizer
+    ) -> None:
+        (pain,), (fever,) = tokenizer.tokenize("pain").ids, tokenizer.tokenize("fever").ids
+        engine = engine_over(tokenizer, cohort("a", train=3, dev=7), vocabulary=(fever, pain))
+
+        # Three notes of five tokens, one of them pain.
+        assert engine.token_counts("a").tolist() == [0, 3, 12]
+
+
+class TestEvaluate:
+    def test_scores_the_first_notes_of_a_split(self, tokenizer: HuggingFaceTokenizer) -> None:
+        engine = engine_over(tokenizer, cohort("a", dev=4))
+
+        counts = engine.evaluate(START, "a", "dev", parts=("ner", "re", "re_gold"), limit=3)
+
+        # The fake answers with the target: two entities and a relation a note.
+        assert [one.ner.matched("strict") for one in counts] == [Counts(2)] * 3
+        assert [one.re.matched("strict") for one in counts] == [Counts(1)] * 3
+        assert [one.re_gold.matched("strict") for one in counts] == [Counts(1)] * 3
+
+    def test_leaves_out_parts_that_are_not_asked_for(self, tokenizer: HuggingFaceTokenizer) -> None:
+        engine = engine_over(tokenizer, cohort("a"))
+
+        (counts,) = engine.evaluate(START, "a", "dev", parts=("ner",), limit=1)
+
+        assert counts.ner.matched("strict") == Counts(2)
+        assert counts.re.matched("strict") == Counts(fn=1)
+
+    def test_ceiling_needs_no_adapter(self, tokenizer: HuggingFaceTokenizer) -> None:
+        counts = engine_over(tokenizer, cohort("a")).ceiling("a", "final", limit=9)
+
+        assert [one.re.matched("strict") for one in counts] == [Counts(1)] * 3
+
+
+class TestPredictions:
+    def test_of_a_public_site_show_text_gold_and_findings(
+        self, tokenizer: HuggingFaceTokenizer
+    ) -> None:
+        (drawn,) = engine_over(tokenizer, cohort("a")).predictions(START, "a", "final", limit=1)
+
+        pain = {"start": 7, "end": 11, "type": "problem"}
+        aspirin = {"start": 17, "end": 24, "type": "drug"}
+        assert (drawn["site"], drawn["note_id"], drawn["text"]) == ("a", "final0", TEXT)
+        assert drawn["gold"] == drawn["predicted"]
+        assert drawn["gold"] == {
+            "entities": [pain, aspirin],
+            "links": [{"head": aspirin, "tail": {**pain, "type": "causes"}}],
+        }
+
+    def test_of_any_other_site_show_nothing(self, tokenizer: HuggingFaceTokenizer) -> None:
+        engine = engine_over(tokenizer, replace(cohort("a"), public=False))
+
+        assert engine.predictions(START, "a", "final", limit=3) == []
+
+
+def test_an_engine_speaks_for_its_base(tokenizer: HuggingFaceTokenizer) -> None:
+    engine = engine_over(tokenizer, cohort("a"))
+
+    assert (engine.base, engine.num_base_bytes, engine.initial()) == ("0" * 64, 12, START)

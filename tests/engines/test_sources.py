@@ -1,0 +1,123 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+from tests.training.tiny_models import TYPES, tiny_bert
+
+from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.engines.opening import open_local
+from fedmedlora.engines.sources import Source, export_peft, open_source
+from fedmedlora.errors import InputError, ModelError
+from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.experiment.schema import Lora, Model, Training
+from fedmedlora.training.base_models import BaseModel, find_base_model
+
+NOTE = Note("n1", "a", "severe chest pain , no fever . aspirin 5 mg", (), ())
+COHORT = Cohort("a", "external", Labels(TYPES, ()), False, (), (), (), (NOTE,), "test")
+
+
+@pytest.fixture
+def source(bert: BaseModel) -> Source:
+    model = Model(
+        base=str(bert.folder),
+        window_tokens=40,
+        lora=Lora(rank=4, target_modules=("query", "value")),
+    )
+    training = Training(num_threads=1)
+    engine = open_local(model, training, {}, TYPES, seed=3)
+    rng = np.random.default_rng(0)
+    adapter = {
+        name: rng.normal(size=array.shape).astype(np.float32)
+        for name, array in engine.initial().items()
+    }
+    return Source(adapter, engine.base, model, training, TYPES, 3)
+
+
+def test_an_exported_adapter_comes_back_as_it_was(source: Source, tmp_path: Path) -> None:
+    export_peft(source, tmp_path / "adapter")
+
+    found = open_source(tmp_path / "adapter", arm=None)
+
+    assert (found.base_digest, found.types, found.seed) == (source.base_digest, TYPES, 3)
+    assert (found.model, found.training) == (source.model, source.training)
+    assert all(np.array_equal(found.adapter[name], source.adapter[name]) for name in source.adapter)
+
+
+def test_an_adapter_that_came_back_finds_the_same(source: Source, tmp_path: Path) -> None:
+    export_peft(source, tmp_path / "adapter")
+    found = open_source(tmp_path / "adapter", arm=None)
+
+    counts = [
+        one.engine({"a": COHORT}).evaluate(one.adapter, "a", "final", parts=("ner",), limit=1)
+        for one in (source, found)
+    ]
+
+    assert counts[0] == counts[1]
+    assert counts[0][0].ner.matched("strict").fp > 0  # a random adapter finds something
+
+
+def test_an_adapter_trained_on_may_take_the_place_of_the_source_s(
+    source: Source, tmp_path: Path
+) -> None:
+    further = {name: array + 1 for name, array in source.adapter.items()}
+
+    export_peft(source, tmp_path / "adapter", adapter=further)
+
+    weights = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
+    assert all(np.array_equal(weights[name], further[name]) for name in further)
+
+
+def test_another_base_is_refused(source: Source, tmp_path: Path) -> None:
+    export_peft(source, tmp_path / "adapter")
+    base = tiny_bert(tmp_path / "base")
+    weights = load_file(base.folder / "model.safetensors")
+    weights["embeddings.LayerNorm.bias"] += 1
+    save_file(weights, base.folder / "model.safetensors", metadata={"format": "pt"})
+    facts = json.loads((tmp_path / "adapter" / "fedmedlora.json").read_text("utf-8"))
+    facts["model"]["base"] = str(base.folder)
+    (tmp_path / "adapter" / "fedmedlora.json").write_text(json.dumps(facts), "utf-8")
+    found = find_base_model(str(base.folder)).digest
+
+    with pytest.raises(ModelError, match=f"found sha256 {found}, expected {source.base_digest}"):
+        open_source(tmp_path / "adapter", arm=None).engine({})
+
+
+def test_the_base_may_lie_elsewhere_as_long_as_it_is_the_same(
+    source: Source, bert: BaseModel, tmp_path: Path
+) -> None:
+    export_peft(source, tmp_path / "adapter")
+    shutil.copytree(bert.folder, tmp_path / "moved")
+    facts = json.loads((tmp_path / "adapter" / "fedmedlora.json").read_text("utf-8"))
+    facts["model"]["base"] = str(tmp_path / "moved")
+    (tmp_path / "adapter" / "fedmedlora.json").write_text(json.dumps(facts), "utf-8")
+
+    engine = open_source(tmp_path / "adapter", arm=None).engine({})
+
+    assert engine.base == source.base_digest
+
+
+@pytest.mark.parametrize(
+    ("facts", "found"),
+    [
+        ("{}", r"no usable 'model'"),
+        ('{"model": {"lora": {"target_modules": "all-linear"}}}', r"no usable 'base_sha256'"),
+        ("not json", "no readable JSON"),
+        ("[]", "no usable"),
+    ],
+)
+def test_facts_that_say_too_little_are_refused(
+    source: Source, tmp_path: Path, facts: str, found: str
+) -> None:
+    export_peft(source, tmp_path / "adapter")
+    (tmp_path / "adapter" / "fedmedlora.json").write_text(facts, "utf-8")
+
+    with pytest.raises(InputError, match=rf"fedmedlora\.json: found {found}"):
+        open_source(tmp_path / "adapter", arm=None)
+
+
+def test_a_folder_that_is_neither_a_run_nor_an_adapter_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="found no run, expected the folder of a run"):
+        open_source(tmp_path, arm=None)
