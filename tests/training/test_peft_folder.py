@@ -67,7 +67,8 @@ def test_plain_peft_loads_it_and_gives_the_same_logits(
         tagger.model.eval()
         ours = tagger.logits(ids, torch.ones_like(ids))
         theirs = loaded(input_ids=ids).logits
-    assert torch.equal(theirs.view(1, 5, 2, 3), ours)
+    # Plain transformers picks fused attention, which rounds otherwise.
+    assert torch.allclose(theirs.view(1, 5, 2, 3), ours, rtol=0, atol=1e-6)
 
 
 def test_a_folder_in_use_is_not_written_to(

@@ -36,6 +36,8 @@ class TaggingBackbone:
     ) -> None:
         torch.set_num_threads(training.num_threads)
         torch.use_deterministic_algorithms(mode=True)
+        # Nothing here reads what it has not written; filling every new tensor costs a tenth.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         # A process has one precision in accelerate; the model's own lets two differ.
         self._accelerator = Accelerator(mixed_precision="no", cpu=not torch.cuda.is_available())
         self._tagger = load_tagging_model(base, tokenizer, types, lora=lora, dtype=dtype, seed=seed)

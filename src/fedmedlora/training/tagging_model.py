@@ -32,7 +32,7 @@ class TaggingModel:
     Attributes:
         types: The head's channels.
         num_positions: The most tokens the base can read at once; None where it sets no limit.
-        dtype: What products are computed in; weights are float32 always.
+        dtype: Of the frozen base and of products; adapter and head are float32 always.
     """
 
     model: PeftModel
@@ -71,6 +71,8 @@ def load_tagging_model(
     with torch.no_grad():
         getattr(plain, head).bias.view(len(types), NUM_TAGS)[:, 0] = _OUTSIDE_BIAS
     num_positions = _num_positions(plain)
+    # Frozen weights are narrowed once; autocast would narrow them anew in every step.
+    plain.base_model.to(torch.bfloat16 if dtype == "bfloat16" else torch.float32)
     model = _with_lora(plain, head, base, lora)
     return TaggingModel(model, AdapterSlots(model), tokenizer.pad_id, types, num_positions, dtype)
 
@@ -119,16 +121,26 @@ def _token_classifier(base: BaseModel, num_labels: int) -> PreTrainedModel:
 
 def _loaded(folder: Path, num_labels: int) -> tuple[PreTrainedModel, dict[str, Any]]:
     settings = AutoConfig.from_pretrained(folder, num_labels=num_labels, local_files_only=True)
+    for name in settings.to_dict():
+        # The frozen base cannot overfit; LoRA has a dropout of its own.
+        if "dropout" in name and isinstance(getattr(settings, name), float):
+            setattr(settings, name, 0.0)
     loaded: tuple[PreTrainedModel, dict[str, Any]] = (
         AutoModelForTokenClassification.from_pretrained(
             folder,
             config=settings,
             dtype=torch.float32,
+            attn_implementation=_attention(),
             local_files_only=True,
             output_loading_info=True,
         )
     )
     return loaded
+
+
+def _attention() -> str:
+    # Fused attention on a CPU takes longer than the plain one on sentences, ten times in bfloat16.
+    return "sdpa" if torch.cuda.is_available() else "eager"
 
 
 def _num_positions(model: PreTrainedModel) -> int | None:
