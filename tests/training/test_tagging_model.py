@@ -75,6 +75,22 @@ def test_a_fresh_head_takes_every_token_for_outside(bert: BaseModel) -> None:
     assert bias.reshape(2, 3).tolist() == [[4.0, 0.0, 0.0], [4.0, 0.0, 0.0]]
 
 
+@pytest.mark.parametrize(("dropout", "is_steady"), [(0.0, True), (0.5, False)])
+def test_nothing_drops_out_in_training_but_by_the_adapter_s_own_setting(
+    bert: BaseModel, dropout: float, *, is_steady: bool
+) -> None:
+    tagger = load(bert, lora=replace(LORA, dropout=dropout))
+    # A fresh adapter adds nothing to the base, so nothing of it could drop out.
+    noise = {name: np.ones_like(array) for name, array in tagger.slots.read().items()}
+    tagger.slots.write(noise)
+    tagger.model.train()
+
+    with torch.inference_mode():
+        once, again = tagger.logits(IDS, ONES), tagger.logits(IDS, ONES)
+
+    assert torch.equal(once, again) is is_steady
+
+
 def test_loading_is_silent(bert: BaseModel, capfd: pytest.CaptureFixture[str]) -> None:
     load(bert)
 

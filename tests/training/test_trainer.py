@@ -161,6 +161,22 @@ class TestSameBytes:
 
         assert digest(adapters[0]) == digest(adapters[1])
 
+    def test_dropout_of_the_adapter_follows_the_seed(
+        self, bert: BaseModel, accelerator: Accelerator
+    ) -> None:
+        """A batch of all examples: their order is the seed's too, but does not matter here."""
+        tokenizer = HuggingFaceTokenizer(bert.folder)
+        lora, settings = replace(LORA, dropout=0.5), replace(TRAINING, batch_size=4, epochs=3)
+        given = [examples(1)[0]] * 4
+
+        digests = []
+        for seed in (7, 7, 8):
+            model = load_tagging_model(bert, tokenizer, TYPES, lora=lora, dtype="float32", seed=0)
+            plan = replace(PLAN, seed=seed)
+            digests.append(digest(trained(model, accelerator, given, plan=plan, settings=settings)))
+
+        assert digests[0] == digests[1] != digests[2]
+
     def test_another_seed_trains_other_bytes(
         self, tagger: TaggingModel, accelerator: Accelerator
     ) -> None:
