@@ -57,7 +57,7 @@ max_share = 1.0
 round_notes = 2
 final_notes = 2
 replicates = 20
-drawn_notes = 1
+drawn_notes = 3
 """
 EVERY_ARM = (
     "zero_shot",
@@ -199,7 +199,7 @@ def cohorts(sites: Sequence[tuple[str, SiteRole]] = SITES) -> dict[str, Cohort]:
             name=name,
             role=role,
             labels=labels,
-            public=name == "heart",
+            public=name in ("heart", "nerves"),
             train=(Note("t1", name, "Pain.", (), ()),),
             held_out=(),
             dev=(Note("d1", name, "Pain.", (), ()),),
