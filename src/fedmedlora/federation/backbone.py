@@ -54,9 +54,7 @@ class Backbone(Protocol):
         """Return the adapter every site starts from: no change to the base, a seeded head."""
         ...
 
-    def train(
-        self, start: AdapterWeights, examples: Sequence[Example], plan: LocalPlan
-    ) -> Trained:
+    def train(self, start: AdapterWeights, examples: Sequence[Example], plan: LocalPlan) -> Trained:
         """Return what training on the examples makes of an adapter.
 
         Raises:
