@@ -85,6 +85,8 @@ def test_a_new_site_trains_on_and_sees_what_it_gained(
     assert set(told) == {"before", "after", "adapter"}
     assert set(told["after"]["ner"]["strict"]) == FIGURES
     assert told["adapter"] == str(out)
+    weights = "adapter_model.safetensors"
+    assert (out / weights).read_bytes() != (exported / weights).read_bytes()
     after = shell("evaluate", out, "--data", site, "--json")
     assert json.loads(after.out) == told["after"]
 
@@ -101,12 +103,13 @@ def test_a_new_sites_gain_can_be_read(
 
 
 def test_a_folder_in_use_is_refused_before_anything_trains(
-    shell: Shell, exported: Path, sites: Path, tmp_path: Path
+    shell: Shell, exported: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "mine.txt").write_text("mine", encoding="utf-8")
 
     said = [
-        shell("adapt", exported, "--data", sites / "gastroenterology", "--out", tmp_path),
+        # It is looked at before the notes, and so before any training.
+        shell("adapt", exported, "--data", tmp_path / "gone", "--out", tmp_path),
         shell("export", exported, "--to", "peft", "--out", tmp_path),
     ]
 
