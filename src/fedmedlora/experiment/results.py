@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fedmedlora.evaluation.fairness import summary
+from fedmedlora.experiment.config import settings
 from fedmedlora.experiment.disk import store_errors, write_whole
 from fedmedlora.experiment.store import RunStore
 
@@ -26,6 +27,9 @@ def results(store: RunStore) -> dict[str, Any]:
     experiment = store.experiment()
     sites = store.meta("sites") or []
     usage = store.meta("usage")
+    told = {
+        key: value for key, value in settings(experiment).items() if not key.startswith("sites")
+    }
     return {
         "schema": _SCHEMA,
         "experiment": experiment.name,
@@ -34,7 +38,11 @@ def results(store: RunStore) -> dict[str, Any]:
         "arms": [_arm(store, name, sites) for name in store.arms()],
         "communication": store.meta("communication"),
         "comparisons": store.meta("comparisons") or [],
-        "environment": store.environment() | ({"usage": usage} if usage else {}),
+        "environment": {
+            **store.environment(),
+            **({"usage": usage} if usage else {}),
+            "settings": told,
+        },
     }
 
 
