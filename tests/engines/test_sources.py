@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +84,15 @@ def test_another_base_is_refused(source: Source, tmp_path: Path) -> None:
 
     with pytest.raises(ModelError, match=f"found sha256 {found}, expected {source.base_digest}"):
         open_source(tmp_path / "adapter", arm=None).engine({})
+
+
+def test_nothing_is_exported_for_another_base(source: Source, tmp_path: Path) -> None:
+    other = replace(source, base_digest="0" * 64)
+
+    with pytest.raises(ModelError, match=f"expected {'0' * 64}; install the base model this"):
+        export_peft(other, tmp_path / "adapter")
+
+    assert not (tmp_path / "adapter").exists()
 
 
 def test_the_base_may_lie_elsewhere_as_long_as_it_is_the_same(

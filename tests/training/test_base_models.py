@@ -79,12 +79,12 @@ class TestFolder:
     def test_several_files_are_known_by_all_of_theirs_in_the_order_of_names(
         self, tmp_path: Path
     ) -> None:
-        (tmp_path / "b.safetensors").write_bytes(b"two")
-        (tmp_path / "a.safetensors").write_bytes(b"one")
+        for name in "dbfaec":
+            (tmp_path / f"{name}.safetensors").write_bytes(name.encode())
 
         base = find_base_model(str(tmp_path))
 
-        assert base.digest == sha256((sha256(b"one") + sha256(b"two")).encode())
+        assert base.digest == sha256("".join(sha256(name.encode()) for name in "abcdef").encode())
         assert base.num_bytes == 6
 
     def test_pickled_weights_are_refused(self, tmp_path: Path) -> None:

@@ -142,6 +142,41 @@ class TestSchedule:
         assert rates == [pytest.approx([0.005, 0.015], rel=1e-12)]
 
 
+class TestGradients:
+    def test_are_of_the_mean_over_label_tokens(
+        self, tagger: TaggingModel, accelerator: Accelerator
+    ) -> None:
+        """Examples that are all alike have the gradient of one, however many a batch has."""
+        start, given = tagger.slots.read(), examples(1)
+        norms: list[float] = []
+
+        def look(optimizer: torch.optim.Optimizer, *_: object) -> None:
+            (bias,) = (p for p in optimizer.param_groups[1]["params"] if p.ndim == 1)
+            norms.append(float(bias.grad.norm()))
+
+        hook = register_optimizer_step_pre_hook(look)
+        for number in (1, 4):
+            tagger.slots.write(start)
+            settings = replace(TRAINING, max_gradient_norm=1e6)
+            trained(tagger, accelerator, given * number, settings=settings)
+        hook.remove()
+
+        assert norms[1] == pytest.approx(norms[0], rel=1e-5)
+
+    def test_are_cut_to_their_largest_norm(
+        self, tagger: TaggingModel, accelerator: Accelerator
+    ) -> None:
+        before = tagger.slots.read()
+        settings = replace(TRAINING, max_gradient_norm=1e-12)
+
+        after = trained(tagger, accelerator, examples(4), settings=settings)
+
+        # AdamW's step is rate * g / (|g| + 1e-8), so at most 0.01 * 1e-12 / 1e-8 here, not 0.01.
+        # The bias of 4 cannot show a change so small: float32 has 7 digits.
+        moved = max(np.abs(after[name] - before[name]).max() for name in before)
+        assert 0 < moved <= 1.01e-6
+
+
 class TestSameBytes:
     @pytest.mark.parametrize("kind", ["bert", "llama"])
     def test_the_same_seed_trains_the_same_bytes(
