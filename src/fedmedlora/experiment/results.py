@@ -28,7 +28,9 @@ def results(store: RunStore) -> dict[str, Any]:
     sites = store.meta("sites") or []
     usage = store.meta("usage")
     told = {
-        key: value for key, value in settings(experiment).items() if not key.startswith("sites")
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in settings(experiment).items()
+        if not key.startswith("sites")
     }
     return {
         "schema": _SCHEMA,
