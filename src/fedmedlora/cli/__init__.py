@@ -5,6 +5,7 @@ Results go to stdout, talk to stderr. Exit 0: done; 1: a verification failed; 2:
 """
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -17,6 +18,9 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = build_parser().parse_args(arguments)
+    # Read when torch is first imported. Threads that wait in a busy loop hold up one another where
+    # anything else uses the cores: a step was seen to take twenty times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("fedmedlora").setLevel(logging.INFO)
     try:
