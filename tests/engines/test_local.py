@@ -53,6 +53,7 @@ class Counting:
 
     digest = "0" * 64
     num_bytes = 12
+    dtype = "float32"
 
     def initial(self) -> AdapterWeights:
         return START

@@ -108,6 +108,7 @@ class FakeEngine:
     say_steps: bool = False
     base: str = "b" * 64
     num_base_bytes: int = 4800
+    dtype: str = "float32"
     steps: int = 0
     asked: list[tuple[str, int]] = field(default_factory=list)
     read: list[tuple[str, str]] = field(default_factory=list)

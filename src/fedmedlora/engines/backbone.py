@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from fedmedlora.federation.backbone import LocalPlan, Trained
 from fedmedlora.inference.tagging import tag
 from fedmedlora.tasks.task import Example
 from fedmedlora.training.base_models import BaseModel
+from fedmedlora.training.precision import resolved
 from fedmedlora.training.settings import Dtype, LoraSettings, TrainingSettings
 from fedmedlora.training.tagging_model import load_tagging_model
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
@@ -31,7 +33,7 @@ class TaggingBackbone:
         *,
         lora: LoraSettings,
         training: TrainingSettings,
-        dtype: Dtype,
+        dtype: Literal["auto"] | Dtype,
         seed: int,
     ) -> None:
         torch.set_num_threads(training.num_threads)
@@ -40,7 +42,11 @@ class TaggingBackbone:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
         # A process has one precision in accelerate; the model's own lets two differ.
         self._accelerator = Accelerator(mixed_precision="no", cpu=not torch.cuda.is_available())
-        self._tagger = load_tagging_model(base, tokenizer, types, lora=lora, dtype=dtype, seed=seed)
+        chosen = resolved(dtype)
+        self.dtype: str = chosen
+        self._tagger = load_tagging_model(
+            base, tokenizer, types, lora=lora, dtype=chosen, seed=seed
+        )
         self._tagger.model.to(self._accelerator.device)
         self._training = training
         self._initial = self._tagger.slots.read()

@@ -34,6 +34,7 @@ class LocalEngine:
     ) -> None:
         self.base = backbone.digest
         self.num_base_bytes = backbone.num_bytes
+        self.dtype = backbone.dtype
         self._backbone = backbone
         self._task = task
         self._cohorts = cohorts

@@ -43,6 +43,7 @@ def results(store: RunStore) -> dict[str, Any]:
         "environment": {
             **store.environment(),
             **({"usage": usage} if usage else {}),
+            "dtype": store.meta("dtype"),
             "settings": told,
         },
     }

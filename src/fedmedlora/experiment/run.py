@@ -55,6 +55,7 @@ def run(
     _require_same(engine, store, cohorts)
     store.put_meta("sites", [_site(cohort, engine, experiment) for cohort in cohorts.values()])
     store.put_meta("communication", _communication(engine))
+    store.put_meta("dtype", engine.dtype)
     earlier, began = store.meta("usage") or {}, time.monotonic()
     failures = []
     for arm in missing:

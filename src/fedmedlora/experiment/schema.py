@@ -55,12 +55,14 @@ class Model:
     Attributes:
         base: "minilm", a hub name, or a folder; a folder begins with "." or "/", and one that
             begins with "." is looked for beside the experiment's file.
+        dtype: Of the frozen base and of products; "auto" is bfloat16 where the machine has it in
+            hardware, so that runs on unlike machines may differ in more than the last bits.
         window_tokens: Longest stretch of a note the model reads at once.
     """
 
     base: str
     formulation: Annotated[str, _TAGGING] = "tagging"
-    dtype: Literal["float32", "bfloat16"] = "float32"
+    dtype: Literal["auto", "float32", "bfloat16"] = "float32"
     window_tokens: Annotated[int, at_least(8)] = 128
     lora: Lora = field(default_factory=Lora)
 

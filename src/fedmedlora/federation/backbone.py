@@ -49,6 +49,7 @@ class Backbone(Protocol):
 
     digest: str
     num_bytes: int
+    dtype: str
 
     def initial(self) -> AdapterWeights:
         """Return the adapter every site starts from: no change to the base, a seeded head."""

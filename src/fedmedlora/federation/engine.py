@@ -51,6 +51,7 @@ class Engine(Protocol):
 
     base: str
     num_base_bytes: int
+    dtype: str
 
     def initial(self) -> AdapterWeights:
         """Return the adapter every arm starts from."""
