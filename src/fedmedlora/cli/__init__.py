@@ -18,9 +18,10 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = build_parser().parse_args(arguments)
-    # Read when torch is first imported. Threads that wait in a busy loop hold up one another where
-    # anything else uses the cores: a step was seen to take twenty times as long.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Read when torch is first imported. Threads that wait long in a busy loop hold up one another
+    # where anything else uses the cores (a step was seen to take twenty times as long); threads
+    # that sleep at once make a step twice as long where nothing does.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("fedmedlora").setLevel(logging.INFO)
     try:
