@@ -158,3 +158,11 @@ def test_sites_can_be_read_from_a_file_that_is_wrong_elsewhere(tmp_path: Path) -
 
     assert [entry.path.name for entry in readable_sites(file)] == ["f0"]
     assert json.loads((tmp_path / "f0" / "site.json").read_text("utf-8"))["site"] == "heart"
+
+
+def test_of_a_server_folder_as_many_whole_notes_are_scored_as_fit() -> None:
+    # Two sentences a note: five sentences hold two whole notes.
+    limits = Aggregation(validation_sentences=5)
+
+    assert len(cohort(entry(role="server"), site(train=0, dev=4), limits).dev) == 2
+    assert len(cohort(entry(), site(train=1, dev=4), limits).dev) == 4

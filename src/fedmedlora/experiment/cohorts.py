@@ -37,6 +37,8 @@ def cohort(entry: SiteEntry, site: SiteNotes, aggregation: Aggregation = NO_HOLD
     train = limited(train, max_notes=entry.max_notes, max_sentences=entry.max_sentences)
     held_out = limited(held_out, max_sentences=aggregation.validation_sentences)
     dev = in_hash_order(site.splits["dev"])
+    if entry.role == "server":
+        dev = limited(dev, max_sentences=aggregation.validation_sentences)
     test = in_hash_order(site.splits.get("test", ()))
     return Cohort(
         name=site.name,

@@ -94,8 +94,8 @@ class Aggregation:
     Attributes:
         validation: Who scores the sites' adapters: the server on its own notes, or the others.
         validation_holdout: Share of each training site's notes set aside for the server.
-        validation_sentences: At most so many of each site's notes set aside are scored, in
-            sentences of whole notes; the others stay unused.
+        validation_sentences: Of the server's folder, or of each site's notes set aside, so many
+            sentences are scored at most, in whole notes; the others stay unused.
         validation_heads: At most so many heads are scored a folder or site.
         max_share: No site gets more than this part of the sum.
     """
