@@ -153,6 +153,16 @@ def test_an_arm_stops_when_patience_is_used_up_and_the_earliest_best_wins(tmp_pa
     assert stopped_after(tmp_path / "three", [0, 2, 4, 4, 3, 9, 9, 9, 9], patience=3) == (5, 8)
 
 
+def test_only_a_federation_stops_early_what_it_is_measured_against_makes_all_its_rounds(
+    tmp_path: Path,
+) -> None:
+    engine = FakeEngine(curves=dict.fromkeys(TRAINED, [0, 4, 3, 3, 3, 3, 3, 3, 3]))
+
+    for name in ("single_site:heart", "centralised"):
+        document, rounds = rounds_of(tmp_path / name[:6], engine, name, rounds=8, patience=2)
+        assert (document["best_round"], len(rounds)) == (1, 8)
+
+
 def test_rounds_before_anything_is_found_do_not_use_up_patience(tmp_path: Path) -> None:
     assert stopped_after(tmp_path, [0, 0, 0, 0, 0, 3, 4, 4, 4]) == (6, 8)
 

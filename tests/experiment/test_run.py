@@ -328,6 +328,13 @@ def test_a_run_does_not_go_on_with_another_base_model(tmp_path: Path) -> None:
         reopened(tmp_path, FakeEngine(base="c" * 64))
 
 
+def test_a_run_does_not_go_on_in_another_number_format(tmp_path: Path) -> None:
+    finished(tmp_path, "zero_shot")
+
+    with pytest.raises(ModelError, match="found bfloat16 on this machine, expected float32"):
+        reopened(tmp_path, FakeEngine(dtype="bfloat16"))
+
+
 def test_a_run_does_not_go_on_with_other_notes(tmp_path: Path) -> None:
     finished(tmp_path, "zero_shot")
     changed = cohorts()

@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # where anything else uses the cores (a step was seen to take twenty times as long); threads
     # that sleep at once make a step twice as long where nothing does.
     os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    # Without it CUDA's matrix products are not the same twice, and torch refuses them.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("fedmedlora").setLevel(logging.INFO)
     try:

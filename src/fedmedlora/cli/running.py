@@ -73,7 +73,8 @@ def _go_on(
         return
     types = annotated_types(cohorts)
     engine = open_local(experiment.model, experiment.training, cohorts, types, seed=experiment.seed)
-    store.put_meta("types", types)
+    if store.meta("types") is None:
+        store.put_meta("types", types)
     run_experiment(experiment, engine, store, cohorts, only=arms)
 
 

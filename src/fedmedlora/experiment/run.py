@@ -10,7 +10,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fedmedlora.adapters.weights import num_parameters
-from fedmedlora.errors import Fault, InputError, ModelError, QuorumError
+from fedmedlora.errors import (
+    AggregationError,
+    Fault,
+    InputError,
+    ModelError,
+    QuorumError,
+    TrainingError,
+)
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.comparisons import BEST_SINGLE, MEAN_SINGLE, compare
 from fedmedlora.evaluation.intervals import draws, f1_intervals
@@ -39,7 +46,7 @@ def run(
 ) -> None:
     """Run what is missing of an experiment and write results.json.
 
-    An arm that gets too few usable updates does not keep the others from running.
+    An arm that cannot go on does not keep the others from running.
 
     Args:
         only: Arms to run, as the experiment names them; None is all.
@@ -48,20 +55,19 @@ def run(
         InputError: The run began with other notes, or an arm starts from one that is neither
             finished nor to be run.
         ModelError: The run began with another base model.
-        QuorumError: A round of some arm got too few usable updates.
+        QuorumError: Some arm could not go on: too few usable updates, or none that can be weighed.
         StoreError: The disk is full, or the store cannot be written.
     """
     missing = missing_arms(experiment, store, cohorts, only=only)
     _require_same(engine, store, cohorts)
     store.put_meta("sites", [_site(cohort, engine, experiment) for cohort in cohorts.values()])
     store.put_meta("communication", _communication(engine))
-    store.put_meta("dtype", engine.dtype)
     earlier, began = store.meta("usage") or {}, time.monotonic()
     failures = []
     for arm in missing:
         try:
             _run_arm(arm, experiment, engine, store, cohorts)
-        except QuorumError as error:
+        except (QuorumError, AggregationError, TrainingError) as error:
             failures.append(f"arm {arm.name}: {error}")
             logger.warning("%s", failures[-1])
         store.put_meta("usage", usage(earlier, seconds=time.monotonic() - began))
@@ -113,6 +119,11 @@ def _require_same(engine: Engine, store: RunStore, cohorts: Mapping[str, Cohort]
             f"{store.folder}: found base model {engine.base}, expected {base}, as the run began; "
             "put that base back, or start a new run with another --out"
         )
+    if (dtype := store.meta("dtype")) not in (None, engine.dtype):
+        raise ModelError(
+            f"{store.folder}: found {engine.dtype} on this machine, expected {dtype}, as the run "
+            "began; go on where it began, or start a new run with another --out"
+        )
     notes = {name: hashlib.sha256(repr(c).encode()).hexdigest() for name, c in cohorts.items()}
     before = store.meta("notes") or notes
     if changed := [name for name in notes if notes[name] != before.get(name)]:
@@ -121,6 +132,7 @@ def _require_same(engine: Engine, store: RunStore, cohorts: Mapping[str, Cohort]
             [Fault(f"{store.folder}: {name}", "other notes", expected, advice) for name in changed]
         )
     store.put_meta("base", engine.base)
+    store.put_meta("dtype", engine.dtype)
     store.put_meta("notes", notes)
 
 
