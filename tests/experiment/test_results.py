@@ -62,6 +62,7 @@ def test_a_run_that_has_only_begun_has_no_arms(store: RunStore) -> None:
         "schema": 1,
         "experiment": "demo",
         "seed": 7,
+        "preferred": "fed_medlora",
         "sites": [],
         "arms": [],
         "communication": None,

@@ -61,3 +61,13 @@ def test_key_figures_are_signed_points(results: Json) -> None:
     assert "<dd>+29.8</dd>" in said
     assert "<dd>−1.8</dd>" in said
     assert "<dd>97.5 %</dd>" in said
+
+
+def test_the_arm_a_run_prefers_is_told_even_where_another_scored_higher(results: Json) -> None:
+    federated = [arm for arm in results["arms"] if arm["kind"] == "federated"]
+    lowest = min(federated, key=lambda arm: arm["summary"]["ner_strict_f1"]["mean"])
+
+    said = headline({**results, "preferred": lowest["name"]})
+
+    assert f"strict F1 of {lowest['summary']['ner_strict_f1']['mean']:.3f}" in said
+    assert "the higher of" not in said

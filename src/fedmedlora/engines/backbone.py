@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from peft import PeftConfig
 
 from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.errors import TrainingError
 from fedmedlora.federation.backbone import LocalPlan, Trained
 from fedmedlora.inference.tagging import tag
 from fedmedlora.tasks.task import Example
@@ -69,13 +70,20 @@ class TaggingBackbone:
     def train(self, start: AdapterWeights, examples: Sequence[Example], plan: LocalPlan) -> Trained:
         """Return what training on the examples makes of an adapter."""
         self._tagger.slots.write(start)
-        loss = train(
-            self._tagger,
-            examples,
-            plan,
-            settings=self._training,
-            accelerator=self._accelerator,
-        )
+        try:
+            loss = train(
+                self._tagger,
+                examples,
+                plan,
+                settings=self._training,
+                accelerator=self._accelerator,
+            )
+        except RuntimeError as error:
+            # Memory that runs out is the common one; another site may do with less.
+            raise TrainingError(
+                f"training: found {type(error).__name__} in torch, expected a finished pass; "
+                "lower training.batch_size or training.learning_rate"
+            ) from error
         num_tokens = sum(example.num_label_tokens for example in examples)
         return Trained(self._tagger.slots.read(), num_tokens, loss)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fedmedlora.evaluation.fairness import summary
+from fedmedlora.experiment.arms import preferred_arm
 from fedmedlora.experiment.config import settings
 from fedmedlora.experiment.disk import store_errors, write_whole
 from fedmedlora.experiment.store import RunStore
@@ -36,6 +37,7 @@ def results(store: RunStore) -> dict[str, Any]:
         "schema": _SCHEMA,
         "experiment": experiment.name,
         "seed": experiment.seed,
+        "preferred": preferred_arm(experiment),
         "sites": sites,
         "arms": [_arm(store, name, sites) for name in store.arms()],
         "communication": store.meta("communication"),

@@ -125,6 +125,8 @@ def _run_round(opened: OpenRound) -> Document:
     spooled, absences = collect(arm, opened.engine, store, start, plans, keys)
     began = time.monotonic()
     admitted, refusals = _admitted(opened, spooled, start)
+    for refusal in refusals:
+        logger.warning("%s: %s", arm.name, refusal.reason)
     absences = [*absences, *refusals]
     try:
         require_quorum(admitted, absences, min(opened.experiment.quorum, len(arm.participants)))

@@ -116,6 +116,13 @@ def best(arms: Iterable[Json], metric: str = "ner_strict_f1") -> Json | None:
     return max(known, key=lambda pair: pair[0])[1] if known else None
 
 
+def lead(results: Json) -> Json | None:
+    """Return the federated arm that the run was set up to prefer, else the one that did best."""
+    federated = arms_of(results, "federated")
+    named = [arm for arm in federated if arm["name"] == results.get("preferred")]
+    return named[0] if named else best(federated)
+
+
 def mean(values: Iterable[float | None]) -> float | None:
     """Return the plain mean of the defined values."""
     known = [value for value in values if value is not None]

@@ -11,15 +11,14 @@ _NUMBERS = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight"
 
 
 def headline(results: Json) -> Html:
-    """Return what the run showed, best federated arm first, with the figures it rests on."""
+    """Return what the run showed with its preferred federated arm, and what that rests on."""
     sites = arms.sites_of(results, "train")
-    federated = arms.arms_of(results, "federated")
-    lead = arms.best(federated)
+    lead = arms.lead(results)
     if lead is None:
         return words("p", "This run holds no scored federated arm.", class_="headline")
     said = [
         f"{_number(len(sites))} sites trained one model together without sharing training notes.",
-        _reached(lead, federated),
+        _reached(results, lead),
         _against(results, lead),
         *_outside(results, lead),
     ]
@@ -30,8 +29,10 @@ def _number(value: int) -> str:
     return _NUMBERS[value] if value < len(_NUMBERS) else str(value)
 
 
-def _reached(lead: Json, federated: Sequence[Json]) -> str:
-    chosen = f", the higher of {len(federated)} weightings," if len(federated) > 1 else ""
+def _reached(results: Json, lead: Json) -> str:
+    rivals = len(arms.arms_of(results, "federated"))
+    picked = rivals > 1 and lead["name"] != results.get("preferred")
+    chosen = f", the higher of {rivals} weightings," if picked else ""
     mean, lowest = arms.summary(lead), arms.summary(lead, statistic="min")
     return (
         f"With {arms.title(lead['name'])}{chosen} it finds entities with a strict F1 of "
@@ -96,7 +97,7 @@ def _outside(results: Json, lead: Json) -> list[str]:
 
 def key_figures(results: Json) -> Html:
     """Return the handful of figures to remember, as a list of terms."""
-    lead = arms.best(arms.arms_of(results, "federated"))
+    lead = arms.lead(results)
     mean = arms.summary(lead) if lead else None
     best = arms.best(arms.arms_of(results, "single_site"))
     central = arms.best(arms.arms_of(results, "centralised"))
