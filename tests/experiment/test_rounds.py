@@ -156,7 +156,7 @@ def test_an_arm_stops_when_patience_is_used_up_and_the_earliest_best_wins(tmp_pa
 def test_only_a_federation_stops_early_what_it_is_measured_against_makes_all_its_rounds(
     tmp_path: Path,
 ) -> None:
-    engine = FakeEngine(curves=dict.fromkeys(TRAINED, [0, 4, 3, 3, 3, 3, 3, 3, 3]))
+    engine = FakeEngine(curves=dict.fromkeys(TRAINED, (0, 4, 3, 3, 3, 3, 3, 3, 3)))
 
     for name in ("single_site:heart", "centralised"):
         document, rounds = rounds_of(tmp_path / name[:6], engine, name, rounds=8, patience=2)
