@@ -99,6 +99,11 @@ def test_a_number_is_a_list_mark_only_at_the_beginning() -> None:
     ]
 
 
+@pytest.mark.parametrize("end", [" ", "\t", "\xa0", " \x1f "])
+def test_white_space_at_the_end_of_a_text_is_in_no_sentence(end: str) -> None:
+    assert sentence_spans(f"Pain{end}") == [(0, 4)]
+
+
 @given(NOTE_TEXT)
 def test_sentences_cover_all_but_white_space_once_and_in_order(text: str) -> None:
     spans = sentence_spans(text)

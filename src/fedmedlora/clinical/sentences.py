@@ -45,7 +45,11 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
         before, after = gap.span()
         if before == start:
             start = after
-        elif _LINE_BREAK.search(gap[0]) or _ends_sentence(text, start, before, after):
+        elif (
+            after == len(text)
+            or _LINE_BREAK.search(gap[0])
+            or _ends_sentence(text, start, before, after)
+        ):
             spans.append((start, before))
             start = after
     if start < len(text):
