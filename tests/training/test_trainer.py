@@ -131,6 +131,23 @@ class TestSchedule:
         assert len(rates) == 12
         assert rates[:6] == rates[6:]
 
+    def test_a_small_site_takes_smaller_batches(
+        self, tagger: TaggingModel, accelerator: Accelerator, rates: list[list[float]]
+    ) -> None:
+        # 8 examples make 2 batches of 4; to reach 3 steps a batch may have 8 // 3 = 2 of them.
+        for min_steps in (2, 3):
+            settings = replace(TRAINING, min_steps=min_steps)
+            trained(tagger, accelerator, examples(8), settings=settings)
+
+        assert len(rates) == 2 + 4
+
+    def test_a_step_has_one_example_at_least(
+        self, tagger: TaggingModel, accelerator: Accelerator, rates: list[list[float]]
+    ) -> None:
+        trained(tagger, accelerator, examples(3), settings=replace(TRAINING, min_steps=5))
+
+        assert len(rates) == 3
+
     def test_the_head_may_have_its_own_peak(
         self, tagger: TaggingModel, accelerator: Accelerator, rates: list[list[float]]
     ) -> None:

@@ -32,6 +32,7 @@ TRAINING = TrainingSettings(
     warmup=0.0,
     weight_decay=0.0,
     max_gradient_norm=1.0,
+    min_steps=1,
     num_threads=1,
 )
 

@@ -73,12 +73,15 @@ class Training:
 
     Attributes:
         epochs: Passes over the site's notes in one round.
+        batch_size: Examples a step.
+        min_steps: Steps of a pass at least: a site with few notes takes smaller batches.
         head_learning_rate: Of the tagging head; None is the same as `learning_rate`.
         warmup: Share of all steps in which the learning rate rises.
     """
 
     epochs: _Count = 1
     batch_size: _Count = 16
+    min_steps: _Count = 1
     learning_rate: Annotated[float, above(0)] = 1e-3
     head_learning_rate: Annotated[float, above(0)] | None = None
     warmup: Annotated[float, at_least(0), below(1)] = 0.05

@@ -26,7 +26,9 @@ class TrainingSettings:
 
     Attributes:
         epochs: Passes over the site's examples in one round.
-        batch_size: Examples a step.
+        batch_size: Examples a step, at most.
+        min_steps: Steps of a pass, at least. A small site that took few steps would barely move
+            away from the global adapter, and its notes would count for less than its share.
         learning_rate: Peak, for the LoRA factors.
         head_learning_rate: Peak, for a tagging head; None means the same.
         warmup: Share of all steps of the run in which the rate rises.
@@ -37,12 +39,17 @@ class TrainingSettings:
 
     epochs: int
     batch_size: int
+    min_steps: int
     learning_rate: float
     head_learning_rate: float | None
     warmup: float
     weight_decay: float
     max_gradient_norm: float
     num_threads: int
+
+    def batch_size_for(self, num_examples: int) -> int:
+        """Return the batch size of a site: smaller where its pass would have too few steps."""
+        return max(1, min(self.batch_size, num_examples // self.min_steps))
 
 
 Dtype = Literal["float32", "bfloat16"]

@@ -54,13 +54,14 @@ def train(
     rng = np.random.default_rng(plan.seed)
     optimizer = _optimizer(tagger, settings)
     peaks = [group["lr"] for group in optimizer.param_groups]
-    num_steps = settings.epochs * math.ceil(len(examples) / settings.batch_size)
+    batch_size = settings.batch_size_for(len(examples))
+    num_steps = settings.epochs * math.ceil(len(examples) / batch_size)
     step = (plan.round_index - 1) * num_steps
     tagger.model.train()
     loss = 0.0
     for _ in range(settings.epochs):
         epoch_nats, epoch_tokens = 0.0, 0
-        for drawn in shuffled_batches(examples, batch_size=settings.batch_size, rng=rng):
+        for drawn in shuffled_batches(examples, batch_size=batch_size, rng=rng):
             # Half a step in, so that neither the first nor the last step has a rate of zero.
             progress = (step + 0.5) / (plan.num_rounds * num_steps)
             factor = rate_factor(progress, warmup=settings.warmup)
