@@ -251,29 +251,6 @@ def test_a_folder_that_cannot_be_made_is_told_in_one_line(
     assert str(tmp_path / "file" / "run") in said.err
 
 
-def test_a_full_disk_is_told_in_one_line_and_nothing_is_lost(
-    tmp_path: Path, sites: Path, base: Path
-) -> None:
-    file = experiment(tmp_path, sites, base, arms=("fed_medlora",), rounds=1)
-    limited = (
-        "import resource, signal, sys; from fedmedlora.cli import main; "
-        "import fedmedlora.cli.running; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (6000, 6000)); sys.exit(main(sys.argv[1:]))"
-    )
-    words = ["run", str(file), "--out", str(tmp_path / "run")]
-
-    full = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", limited, *words],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-    assert (full.returncode, full.stdout) == (3, "")
-    assert full.stderr.splitlines()[-1].startswith(str(tmp_path / "run"))
-    assert "Traceback" not in full.stderr
-
-
 def diverging(file: Path) -> None:
     # So steep that a site with a second step finds no finite loss; one site has a single step.
     changed(file, "num_threads", "1\nlearning_rate = 1e30")

@@ -34,7 +34,7 @@ def source(bert: BaseModel) -> Source:
         name: rng.normal(size=array.shape).astype(np.float32)
         for name, array in engine.initial().items()
     }
-    return Source(adapter, engine.base, model, training, TYPES, 3)
+    return Source(adapter, engine.base, model, training, TYPES, 3, "here")
 
 
 def test_an_exported_adapter_comes_back_as_it_was(source: Source, tmp_path: Path) -> None:

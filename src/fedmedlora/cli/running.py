@@ -19,6 +19,7 @@ from fedmedlora.experiment.run import conclude, missing_arms
 from fedmedlora.experiment.run import run as run_experiment
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
+from fedmedlora.training.base_models import find_base_model
 
 _DEMO = "demo.toml"
 _DEMO_SEED = 0
@@ -52,6 +53,9 @@ def _run(
     experiment: Experiment, file: Path, out: Path, *, resume: bool, arms: Sequence[str] | None
 ) -> None:
     cohorts = load_cohorts(experiment)
+    if not resume:
+        # A run without its model must not begin: it could only go on without it.
+        find_base_model(experiment.model.base)
     with _store(experiment, file, out, resume=resume) as store:
         try:
             _go_on(experiment, store, cohorts, arms)

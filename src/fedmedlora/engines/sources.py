@@ -1,11 +1,11 @@
 """A trained adapter with all it takes to use it, out of a run or an adapter folder."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.adapters.weights import AdapterWeights, names_fault, shape_fault
 from fedmedlora.engines.backbone import TaggingBackbone
 from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.opening import open_backbone, open_local
@@ -23,6 +23,7 @@ class Source:
     Attributes:
         base_digest: sha256 of the base model it belongs to.
         types: Channels of its tagging head.
+        place: Where it was read, for errors.
     """
 
     adapter: AdapterWeights
@@ -31,15 +32,18 @@ class Source:
     training: Training
     types: tuple[str, ...]
     seed: int
+    place: str
 
     def engine(self, cohorts: Mapping[str, Cohort]) -> LocalEngine:
         """Return an engine over some sites for this adapter.
 
         Raises:
-            ModelError: The base model on this machine is not the adapter's.
+            ModelError: The base model on this machine is not the adapter's, or the adapter does
+                not fit into it.
         """
         engine = open_local(self.model, self.training, cohorts, self.types, seed=self.seed)
         _require_base(engine.base, self.base_digest, self.model.base)
+        _require_fit(self, engine.initial())
         return engine
 
 
@@ -60,6 +64,7 @@ def open_source(path: Path, *, arm: str | None) -> Source:
             training=experiment.training,
             types=tuple(store.meta("types")),
             seed=experiment.seed,
+            place=str(path),
         )
 
 
@@ -67,6 +72,7 @@ def export_peft(source: Source, folder: Path, *, adapter: AdapterWeights | None 
     """Write a source's adapter, or one trained on from it, as a folder that peft loads."""
     backbone, _ = open_backbone(source.model, source.training, source.types, seed=source.seed)
     _require_base(backbone.digest, source.base_digest, source.model.base)
+    _require_fit(source, backbone.initial())
     write_folder(backbone, source, folder, adapter or source.adapter)
 
 
@@ -88,13 +94,13 @@ def write_folder(
 def _from_folder(path: Path) -> Source:
     adapter, facts = read_peft_folder(path)
     try:
-        return _source(adapter, facts)
+        return _source(adapter, facts, str(path))
     except (KeyError, TypeError) as error:
         fault = Fault(f"{path}/fedmedlora.json", f"no usable {error}", "what export wrote")
         raise InputError([fault]) from error
 
 
-def _source(adapter: AdapterWeights, facts: Mapping[str, Any]) -> Source:
+def _source(adapter: AdapterWeights, facts: Mapping[str, Any], place: str) -> Source:
     lora = facts["model"]["lora"]
     targets = lora["target_modules"]
     targets = targets if isinstance(targets, str) else tuple(targets)
@@ -105,6 +111,7 @@ def _source(adapter: AdapterWeights, facts: Mapping[str, Any]) -> Source:
         training=Training(**facts["training"]),
         types=tuple(facts["types"]),
         seed=facts["seed"],
+        place=place,
     )
 
 
@@ -126,3 +133,12 @@ def _require_base(found: str, expected: str, name: str) -> None:
             f"base model {name!r}: found sha256 {found}, expected {expected}; "
             "install the base model this adapter was trained on"
         )
+
+
+def _require_fit(source: Source, expected: AdapterWeights) -> None:
+    found = source.adapter
+    shapes = (shape_fault(name, found[name].shape, expected[name].shape) for name in expected)
+    # Shapes are looked at only where the names agree.
+    if fault := names_fault(found, expected) or next(filter(None, shapes), None):
+        made_for = replace(fault, advice="use the base, rank and types it was made for")
+        raise ModelError(f"{source.place}: {made_for}")
