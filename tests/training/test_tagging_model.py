@@ -60,6 +60,21 @@ def test_a_fresh_adapter_changes_nothing_in_the_base(
     assert torch.equal(adapted, bare)
 
 
+def test_a_layer_is_changed_by_alpha_over_rank_times_b_times_a(bert: BaseModel) -> None:
+    tagger = load(bert, lora=replace(LORA, rank=2, alpha=6))
+    layer = next(
+        m for name, m in tagger.model.named_modules() if name.endswith("0.attention.self.query")
+    )
+    with torch.no_grad():
+        layer.lora_A["default"].weight.fill_(0.5)
+        layer.lora_B["default"].weight.fill_(0.25)
+
+    found = layer.get_delta_weight("default")
+
+    # 6 / 2 * (0.25 * 0.5 + 0.25 * 0.5), for every pair of features.
+    assert torch.equal(found, torch.full_like(layer.base_layer.weight, 0.75))
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(bert: BaseModel) -> None:
     one, same, other = (load(bert, seed=seed).slots.read() for seed in (5, 5, 6))
 
