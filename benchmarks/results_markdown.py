@@ -3,6 +3,7 @@
 python benchmarks/results_markdown.py runs/open_sites/results.json > FIGURES.md
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,9 +24,11 @@ _SUMMARY = {
 }
 
 
-def main(path: Path) -> None:
+def main() -> None:
     """Print the tables of one results.json."""
-    results = json.loads(path.read_text(encoding="utf-8"))
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("results", type=Path, metavar="RESULTS.json", help="of a run folder")
+    results = json.loads(parser.parse_args().results.read_text(encoding="utf-8"))
     blocks = [
         _settings(results),
         "## Over the training sites\n\n" + _over_sites(results["arms"]),
@@ -132,4 +135,4 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main()
