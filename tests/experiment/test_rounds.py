@@ -167,8 +167,11 @@ def test_rounds_before_anything_is_found_do_not_use_up_patience(tmp_path: Path) 
     assert stopped_after(tmp_path, [0, 0, 0, 0, 0, 3, 4, 4, 4]) == (6, 8)
 
 
-def test_where_nothing_is_ever_found_the_last_round_stands(tmp_path: Path) -> None:
-    assert stopped_after(tmp_path, [0]) == (8, 8)
+def test_of_equal_rounds_the_earliest_stands_also_where_nothing_is_ever_found(
+    tmp_path: Path,
+) -> None:
+    assert stopped_after(tmp_path / "zero", [0]) == (1, 8)
+    assert stopped_after(tmp_path / "equal", [3], patience=8) == (1, 8)
 
 
 def test_the_plain_mean_over_sites_chooses(tmp_path: Path) -> None:
@@ -336,8 +339,10 @@ def test_updates_of_closed_rounds_are_forgotten_but_for_the_first(tmp_path: Path
 def test_the_last_round_stands_where_nothing_chooses() -> None:
     arm = replace(arm_of(experiment(toml()), "fed_medlora"), chosen_on=())
     documents: list[Json] = [{"score": 0.5}, {"score": 0.25}]
+    undefined: list[Json] = [{"score": None}, {"score": None}]
 
     assert best_of(arm, documents) == 2
+    assert best_of(replace(arm, chosen_on=TRAINED), undefined) == 2
     assert best_of(arm, []) is None
 
 

@@ -89,7 +89,8 @@ def best_of(arm: Arm, documents: Sequence[Document]) -> int | None:
     """Return the round that stands for an arm; the last where nothing chooses, None without one."""
     if not documents:
         return None
-    chosen = best_round(_scores(documents)) if arm.chosen_on else None
+    scores = [document["score"] for document in documents]
+    chosen = best_round(scores) if arm.chosen_on else None
     return chosen or len(documents)
 
 
@@ -107,14 +108,11 @@ def _start(arm: Arm, engine: Engine, store: RunStore) -> AdapterWeights:
     return store.adapter(begun["adapter"])
 
 
-def _scores(documents: Sequence[Document]) -> list[float | None]:
-    # Until something is found at all there is nothing that could stop getting better.
-    return [document["score"] or None for document in documents]
-
-
 def _stopped(arm: Arm, documents: Sequence[Document], patience: int) -> bool:
+    # Until something is found at all there is nothing that could stop getting better.
+    scores = [document["score"] or None for document in documents]
     # What a federation is measured against must not lose passes to a few notes of its own site.
-    return arm.kind == "federated" and should_stop(_scores(documents), patience=patience)
+    return arm.kind == "federated" and should_stop(scores, patience=patience)
 
 
 def _run_round(opened: OpenRound) -> Document:
