@@ -55,6 +55,7 @@ def test_the_same_folder_twice_is_refused(write: Write) -> None:
     ]
 
 
+QUORUM_OF_2 = SMALLEST.replace("rounds = 3", "rounds = 3\nquorum = 2")
 PLUS = SMALLEST.replace('"fed_medlora"]', '"fed_medlora_plus"]')
 SERVER = '[[sites]]\npath = "server"\nrole = "server"\n'
 NEW_SITE = '[[sites]]\npath = "new"\nrole = "new_site"\n'
@@ -69,7 +70,9 @@ HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
         (PLUS + SERVER + HOLDOUT, "[aggregation].validation_holdout"),
         (PLUS + SERVER + SERVER.replace('"server"\nrole', '"new"\nrole'), "[[sites]]"),
         (SMALLEST.replace("path", 'role = "external"\npath'), "[[sites]]"),
-        (SMALLEST + "[aggregation]\nmax_share = 0.49\n", "[aggregation].max_share"),
+        # Two sites train, but a round may have one of them alone, whose share is 1.
+        (SMALLEST + "[aggregation]\nmax_share = 0.99\n", "[aggregation].max_share"),
+        (QUORUM_OF_2 + "[aggregation]\nmax_share = 0.49\n", "[aggregation].max_share"),
         (SMALLEST.replace("rounds = 3", "rounds = 3\nquorum = 3"), "[experiment].quorum"),
         (SMALLEST.replace('"zero_shot"', '"local_only"'), "[experiment].arms"),
         (SMALLEST.replace('"zero_shot"', '"adapted"'), "[experiment].arms"),
@@ -91,8 +94,8 @@ def test_settings_that_cannot_stand_together_are_refused(write: Write, text: str
         PLUS + SERVER,
         PLUS + HOLDOUT,
         PLUS + '[aggregation]\nvalidation = "peers"\n',
-        SMALLEST + "[aggregation]\nmax_share = 0.5\n",
-        SMALLEST.replace("rounds = 3", "rounds = 3\nquorum = 2"),
+        QUORUM_OF_2,
+        QUORUM_OF_2 + "[aggregation]\nmax_share = 0.5\n",
         SMALLEST.replace('"fed_medlora"', '"local_only"') + NEW_SITE,
         SMALLEST.replace('"zero_shot"', '"joined", "adapted"') + NEW_SITE,
     ],

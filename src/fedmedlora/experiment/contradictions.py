@@ -24,7 +24,7 @@ def contradictions(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]
         _quorum_too_high: ("experiment.quorum", "sites"),
         _no_new_site: ("experiment.arms", "sites"),
         _nothing_to_join: ("experiment.arms",),
-        _share_too_small: ("aggregation.max_share", "sites"),
+        _share_too_small: ("aggregation.max_share", "experiment.quorum", "sites"),
         _no_validation_notes: (
             "experiment.arms",
             "aggregation.validation",
@@ -93,12 +93,12 @@ def _nothing_to_join(arms: Sequence[str]) -> list[Fault]:
     return [Fault("[experiment].arms", found, expected, "a new site starts from its adapter")]
 
 
-def _share_too_small(max_share: float, sites: _Sites) -> list[Fault]:
-    count = _count(sites, "train")
-    if not count or max_share >= 1 / count:
+def _share_too_small(max_share: float, quorum: int, sites: _Sites) -> list[Fault]:
+    fewest = min(quorum, _count(sites, "train"))
+    if not fewest or max_share >= 1 / fewest:
         return []
-    expected = f"at least 1/{count}"
-    advice = f"shares of {count} sites must sum to 1"
+    expected = f"at least 1/{fewest}"
+    advice = f"a round may have {fewest} of the sites, whose shares must sum to 1; or raise quorum"
     return [Fault("[aggregation].max_share", str(max_share), expected, advice)]
 
 
