@@ -56,6 +56,18 @@ def test_a_tenth_is_rounded_and_nothing_is_nothing() -> None:
     assert [len(part) for part in set_aside(notes, 0.0)] == [26, 0]
 
 
+@pytest.mark.parametrize(
+    ("number", "share", "sizes"),
+    [(2, 0.1, [1, 1]), (4, 0.1, [3, 1]), (2, 0.49, [1, 1]), (0, 0.1, [0, 0]), (1, 0.0, [1, 0])],
+)
+def test_of_a_few_notes_one_is_set_aside_and_one_kept(
+    number: int, share: float, sizes: list[int]
+) -> None:
+    notes = [note(str(index)) for index in range(number)]
+
+    assert [len(part) for part in set_aside(notes, share)] == sizes
+
+
 @given(IDS, st.floats(0, 0.24), st.floats(0, 0.24))
 def test_a_smaller_holdout_is_a_part_of_a_larger_one(
     names: list[str], share: float, more: float

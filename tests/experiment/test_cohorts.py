@@ -143,6 +143,27 @@ def test_two_sites_cannot_have_one_name(tmp_path: Path) -> None:
         load_cohorts(settings)
 
 
+def test_a_site_that_cannot_both_train_and_set_aside_is_refused(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        (site("heart", train=2, dev=1), "train"),
+        (site("bones", train=1, dev=1), "train"),
+        (site("skin", train=1, dev=1), "new_site"),
+    )
+    with file.open("a", encoding="utf-8") as text:
+        text.write("[aggregation]\nvalidation_holdout = 0.1\n")
+
+    with pytest.raises(InputError) as caught:
+        load_cohorts(read_experiment(file))
+
+    assert [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults] == [
+        (
+            "f1/train.jsonl: found too few notes (1), expected at least 2, one to train on and "
+            "one that validation_holdout sets aside"
+        )
+    ]
+
+
 def test_a_servers_folder_needs_no_training_notes(tmp_path: Path) -> None:
     settings = experiment(
         tmp_path, (site(train=1, dev=1), "train"), (site("server", dev=3), "server")

@@ -23,7 +23,10 @@ def check(options: argparse.Namespace) -> int:
     except InputError as error:
         notes = site_faults(readable_sites(options.experiment))
         raise InputError([*error.faults, *notes]) from error
-    if wrong := [*map(str, site_faults(experiment.sites)), *_model_faults(experiment)]:
+    if wrong := [
+        *map(str, site_faults(experiment.sites, experiment.aggregation)),
+        *_model_faults(experiment),
+    ]:
         sys.stderr.writelines(f"{line}\n" for line in wrong)
         return InputError.exit_code
     for site in load_cohorts(experiment).values():

@@ -47,9 +47,13 @@ def in_hash_order(notes: Iterable[Note]) -> tuple[Note, ...]:
 
 
 def set_aside(notes: Sequence[Note], share: float) -> tuple[tuple[Note, ...], tuple[Note, ...]]:
-    """Return (kept, set aside): those set aside are the last `share` in hash order, rounded."""
+    """Return (kept, set aside): those set aside are the last `share` in hash order, rounded.
+
+    At least one note is set aside unless the share is 0; of two notes or more some are kept.
+    """
     ordered = in_hash_order(notes)
-    kept = len(ordered) - round(share * len(ordered))
+    least = 1 if share else 0
+    kept = max(0, len(ordered) - max(least, round(share * len(ordered))))
     return ordered[:kept], ordered[kept:]
 
 

@@ -19,15 +19,15 @@ def load_cohorts(experiment: Experiment) -> dict[str, Cohort]:
     Raises:
         InputError: Everything that is wrong with any site's folder, at once.
     """
-    sites, faults = _read(experiment.sites)
+    sites, faults = _read(experiment.sites, experiment.aggregation)
     if faults:
         raise InputError(faults)
     return {name: cohort(*pair, experiment.aggregation) for name, pair in sites.items()}
 
 
-def site_faults(entries: Sequence[SiteEntry]) -> list[Fault]:
+def site_faults(entries: Sequence[SiteEntry], aggregation: Aggregation = NO_HOLDOUT) -> list[Fault]:
     """Return everything that is wrong with the folders of some sites."""
-    return _read(entries)[1]
+    return _read(entries, aggregation)[1]
 
 
 def cohort(entry: SiteEntry, site: SiteNotes, aggregation: Aggregation = NO_HOLDOUT) -> Cohort:
@@ -69,7 +69,7 @@ _BOTH = ("train", "dev")
 
 
 def _read(
-    entries: Sequence[SiteEntry],
+    entries: Sequence[SiteEntry], aggregation: Aggregation
 ) -> tuple[dict[str, tuple[SiteEntry, SiteNotes]], list[Fault]]:
     sites: dict[str, tuple[SiteEntry, SiteNotes]] = {}
     faults: list[Fault] = []
@@ -83,6 +83,8 @@ def _read(
             faults.append(_reserved(entry, site.name))
         if site.name in sites:
             faults.append(_twice(entry, site.name))
+        if entry.role == "train" and aggregation.validation_holdout:
+            faults += _too_few(entry, len(site.splits["train"]))
         sites[site.name] = entry, site
     return sites, faults
 
@@ -90,6 +92,13 @@ def _read(
 def _reserved(entry: SiteEntry, name: str) -> Fault:
     expected = 'another name; this one is for role = "server"'
     return Fault(f"{entry.path}/site.json: site", repr(name), expected)
+
+
+def _too_few(entry: SiteEntry, num_notes: int) -> list[Fault]:
+    if num_notes > 1:
+        return []
+    expected = "at least 2, one to train on and one that validation_holdout sets aside"
+    return [Fault(f"{entry.path}/train.jsonl", f"too few notes ({num_notes})", expected)]
 
 
 def _twice(entry: SiteEntry, name: str) -> Fault:
