@@ -335,3 +335,19 @@ def came_to(run: Path) -> object:
     with RunStore.open(run) as store:
         document = store.arm("fed_medlora")
     return document and document["adapter"]
+
+
+def test_a_full_disk_leaves_no_half_of_an_adapter(
+    shell: Shell, adapter: Path, tmp_path: Path
+) -> None:
+    new = tmp_path / "new"
+    words = ["export", adapter, "--to", "peft", "--out", new]
+
+    # Room for half of the weights.
+    with files_of_at_most(2_000):
+        full = shell(*words)
+
+    assert (full.code, full.out) == (3, "")
+    assert full.err.startswith(f"{new}: found 'File too large' on writing, expected room ")
+    assert list(new.iterdir()) == []
+    assert shell(*words).code == 0

@@ -34,17 +34,24 @@ def write_peft_folder(
 
     Raises:
         InputError: The folder holds something already.
-        StoreError: The disk refuses.
+        StoreError: The disk refuses; no file is left.
     """
     if folder.exists() and any(folder.iterdir()):
         advice = "name another --out"
         raise InputError([Fault(str(folder), "a folder in use", "a new or empty one", advice)])
+    files = {
+        _WEIGHTS: encode(adapter),
+        _CONFIG: _as_json(config.to_dict()).encode(),
+        _FACTS: _as_json(facts).encode(),
+    }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / _WEIGHTS).write_bytes(encode(adapter))
-        (folder / _CONFIG).write_text(_as_json(config.to_dict()), encoding="utf-8")
-        (folder / _FACTS).write_text(_as_json(facts), encoding="utf-8")
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
     except OSError as error:
+        # Half an adapter would be in the way of the next try.
+        for part in [folder / name for name in files if (folder / name).is_file()]:
+            part.unlink()
         raise StoreError(
             f"{folder}: found {error.strerror!r} on writing, expected room and permission; "
             "free the disk or choose another folder"
