@@ -1,10 +1,9 @@
 """What a site is called and what part it plays."""
 
 import re
-from typing import Literal, get_args
+from typing import Literal
 
 SiteRole = Literal["train", "external", "new_site", "server"]
-SITE_ROLES: tuple[SiteRole, ...] = get_args(SiteRole)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 

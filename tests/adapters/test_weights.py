@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pytest
 
@@ -7,7 +5,6 @@ from fedmedlora.adapters.weights import (
     AdapterWeights,
     add,
     differs_in_rank_only,
-    l2_norm,
     lora_rank,
     num_parameters,
     subtract,
@@ -40,18 +37,6 @@ def test_arithmetic_leaves_its_inputs_as_they_were() -> None:
 
     assert left["a"].item() == 1.0
     assert right["a"].item() == 2.0
-
-
-def test_norm_is_taken_over_all_tensors() -> None:
-    # sqrt(1 + 4 + 4 + 16) = 5
-    assert l2_norm(adapter(a=[[1.0, -2.0]], b=[[2.0], [4.0]])) == 5.0
-
-
-def test_norm_does_not_overflow_float32() -> None:
-    # sqrt(2) * 1e30: the squares, 1e60, are beyond float32.
-    norm = l2_norm(adapter(a=[[1e30, 1e30]]))
-
-    assert norm == pytest.approx(math.sqrt(2) * 1e30, rel=1e-6)
 
 
 def test_parameters_are_counted_over_all_tensors() -> None:

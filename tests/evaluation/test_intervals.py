@@ -7,14 +7,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fedmedlora.evaluation.intervals import (
-    Difference,
     count_rows,
     draws,
     f1_intervals,
     f1_replicates,
     interval,
     mean_over_sites,
-    paired_difference,
 )
 from fedmedlora.tasks.findings import Findings, Link, Span
 from fedmedlora.tasks.scoring import NoteCounts, count_note
@@ -157,20 +155,12 @@ class TestMeanOverSites:
 
 
 class TestPairedDifference:
-    def test_numbers_by_hand(self) -> None:
-        a, b = np.array([0.75, 0.75, NAN]), np.array([0.5, 0.25, 0.5])
-
-        difference = paired_difference(a, b)
-
-        # 0.25 and 0.5: mean 0.375; between them, 2.5 % of the way from either end.
-        assert difference == Difference(mean=0.375, low=0.25625, high=0.49375)
-
     @given(st.integers(0, 1000))
     def test_identical_methods_differ_by_exactly_nothing(self, seed: int) -> None:
         counts = simulated(np.random.default_rng(seed), 8, 0.5)
         replicates = f1_replicates(counts, draws({"a": 8}, replicates=20, seed=seed)["a"])
 
-        assert paired_difference(replicates, replicates) == Difference(0.0, 0.0, 0.0)
+        assert interval(replicates - replicates) == (0.0, 0.0)
 
     def test_pairing_narrows_the_interval_where_both_find_the_same_notes_hard(self) -> None:
         worse = simulated(np.random.default_rng(1), 60, 0.5)
@@ -178,37 +168,13 @@ class TestPairedDifference:
         same = draws({"a": 60}, replicates=500, seed=1)["a"]
         others = draws({"a": 60}, replicates=500, seed=2)["a"]
 
-        paired = paired_difference(f1_replicates(better, same), f1_replicates(worse, same))
-        apart = paired_difference(f1_replicates(better, same), f1_replicates(worse, others))
+        paired = interval(f1_replicates(better, same) - f1_replicates(worse, same))
+        apart = interval(f1_replicates(better, same) - f1_replicates(worse, others))
 
+        assert width(paired) < width(apart) / 2
         assert paired is not None
         assert apart is not None
-        assert paired.high - paired.low < (apart.high - apart.low) / 2
-        assert paired.excludes_zero
-        assert not apart.excludes_zero
-
-    def test_swapping_the_methods_turns_the_sign(self) -> None:
-        rng = np.random.default_rng(1)
-        a, b = rng.random(201), rng.random(201)
-
-        one, other = paired_difference(a, b), paired_difference(b, a)
-
-        assert one is not None
-        assert other is not None
-        assert one.mean == pytest.approx(-other.mean, abs=1e-15)
-        assert (one.low, one.high) == pytest.approx((-other.high, -other.low), abs=1e-15)
-
-    def test_it_is_undefined_where_the_methods_are_never_both_defined(self) -> None:
-        assert paired_difference(np.array([0.5, NAN]), np.array([NAN, 0.5])) is None
-
-    @pytest.mark.parametrize(
-        ("low", "high", "excludes_zero"),
-        [(0.1, 0.2, True), (-0.2, -0.1, True), (-0.1, 0.1, False), (0.0, 0.1, False)],
-    )
-    def test_an_interval_excludes_zero_where_it_is_on_one_side(
-        self, low: float, high: float, excludes_zero: bool
-    ) -> None:
-        assert Difference(0.0, low, high).excludes_zero is excludes_zero
+        assert paired[0] > 0 > apart[0]
 
 
 class TestFromNotes:

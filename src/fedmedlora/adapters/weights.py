@@ -5,7 +5,6 @@ Names are those of PEFT's own safetensors files: a layer's factors end in `lora_
 A mapping may be lazy: everything here reads one tensor at a time.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -35,12 +34,6 @@ def subtract(left: AdapterWeights, right: AdapterWeights) -> AdapterWeights:
         ValueError: The adapters differ in names or shapes.
     """
     return _combined(left, right, np.subtract)
-
-
-def l2_norm(weights: AdapterWeights) -> float:
-    """Return the Euclidean norm over all values of an adapter, summed in float64."""
-    wide = (weights[name].astype(np.float64) for name in sorted(weights))
-    return math.sqrt(math.fsum(float(np.sum(tensor * tensor)) for tensor in wide))
 
 
 def num_parameters(weights: AdapterWeights) -> int:

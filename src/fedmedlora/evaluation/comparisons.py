@@ -15,8 +15,8 @@ from fedmedlora.evaluation.intervals import (
     count_rows,
     draws,
     f1_replicates,
+    interval,
     mean_over_sites,
-    paired_difference,
 )
 from fedmedlora.tasks.scoring import NoteCounts
 
@@ -120,14 +120,15 @@ def _compare(
         opponent = mean_over_sites(singles)
     if opponent is None or arm not in figures or np.isnan(figures[arm][0] - opponent[0]):
         return None
-    interval = paired_difference(figures[arm][1:], opponent[1:])
+    # Paired: both saw the same draws of the same notes.
+    differences = figures[arm] - opponent
     return Comparison(
         arm,
         against,
         metric,
         where,
-        float(figures[arm][0] - opponent[0]),
-        None if interval is None else (interval.low, interval.high),
+        float(differences[0]),
+        interval(differences[1:]),
         note,
     )
 

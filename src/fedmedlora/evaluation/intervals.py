@@ -10,7 +10,6 @@ Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,24 +17,6 @@ from numpy.typing import NDArray
 from fedmedlora.tasks.scoring import MATCHINGS, PARTS, Matching, NoteCounts, Part
 
 PERCENTILES = (2.5, 97.5)
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One method's figure minus another's, with its 95 % interval.
-
-    Attributes:
-        mean: Mean over the replicates in which both are defined.
-    """
-
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def excludes_zero(self) -> bool:
-        """Return whether the whole interval is on one side of zero."""
-        return self.low > 0 or self.high < 0
 
 
 def draws(
@@ -92,13 +73,6 @@ def mean_over_sites(replicates: Mapping[str, NDArray[np.float64]]) -> NDArray[np
     by_site = np.stack(list(replicates.values()))
     defined = ~np.isnan(by_site)
     return _divide(np.where(defined, by_site, 0.0).sum(axis=0), defined.sum(axis=0))
-
-
-def paired_difference(a: NDArray[np.float64], b: NDArray[np.float64]) -> Difference | None:
-    """Return `a` minus `b` over the same draws, None where they are never both defined."""
-    differences = a - b
-    bounds = interval(differences)
-    return None if bounds is None else Difference(float(np.nanmean(differences)), *bounds)
 
 
 def count_rows(notes: Sequence[NoteCounts], *, part: Part, matching: Matching) -> NDArray[np.int64]:

@@ -29,7 +29,6 @@ class Strategy:
 
     Attributes:
         name: What an experiment calls it.
-        linear: Whether the server needs only sums, so that the rule may run blind.
         needs_loss: Whether reports must hold a validation loss.
         needs_shift: Whether reports must hold a shift.
         weigh: From reports to shares.
@@ -37,7 +36,6 @@ class Strategy:
     """
 
     name: str
-    linear: bool
     needs_loss: bool
     needs_shift: bool
     weigh: Weigh
@@ -81,7 +79,6 @@ def strategy_by_name(
 def _averaging(name: str, weighting: Weighting) -> Strategy:
     return Strategy(
         name=name,
-        linear=True,
         needs_loss=weighting.loss_temperature > 0,
         needs_shift=weighting.shift_temperature > 0,
         weigh=partial(weigh, weighting=weighting),

@@ -60,16 +60,6 @@ class Extraction:
     tokenizer: Tokenizer
     window_tokens: int
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Return the names of what is scored."""
-        return PARTS
-
-    @property
-    def quick_parts(self) -> tuple[str, ...]:
-        """Return the parts scored after every round."""
-        return (NER,)
-
     def examples(
         self, notes: Sequence[Note], labels: Labels, *, max_heads: int | None = None
     ) -> list[Example]:

@@ -77,16 +77,6 @@ class Task(Protocol[Prediction, Record]):
     only, so that it may leave the site.
     """
 
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """Return the names of what is scored."""
-        ...
-
-    @property
-    def quick_parts(self) -> tuple[str, ...]:
-        """Return the parts scored after every round."""
-        ...
-
     def examples(
         self, notes: Sequence[Note], labels: Labels, *, max_heads: int | None = None
     ) -> list[Example]:
