@@ -11,7 +11,8 @@ from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.opening import open_backbone, open_local
 from fedmedlora.errors import Fault, InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
-from fedmedlora.experiment.schema import FEDERATED_ARMS, Lora, Model, Training
+from fedmedlora.experiment.arms import PREFERENCE
+from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.training.peft_folder import is_peft_folder, read_peft_folder, write_peft_folder
 
@@ -117,7 +118,7 @@ def _source(adapter: AdapterWeights, facts: Mapping[str, Any], place: str) -> So
 
 def _arm(store: RunStore, name: str | None) -> dict[str, Any]:
     finished = store.arms()
-    federated = [arm for arm in ("fed_medlora_plus", *FEDERATED_ARMS) if arm in finished]
+    federated = [arm for arm in PREFERENCE if arm in finished]
     chosen = name or next(iter(federated), finished[-1] if finished else "")
     document = store.arm(chosen)
     if document is None:

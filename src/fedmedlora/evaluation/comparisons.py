@@ -7,6 +7,7 @@ the plain mean of the single-site arms.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,15 +19,17 @@ from fedmedlora.evaluation.intervals import (
     interval,
     mean_over_sites,
 )
+from fedmedlora.evaluation.metrics import METRICS
 from fedmedlora.tasks.scoring import NoteCounts
 
 Finals = Mapping[str, Mapping[str, Sequence[NoteCounts]]]
 """Arm to site to the counts of its final notes."""
 
-METRICS: Mapping[str, Callable[[Sequence[NoteCounts]], NDArray[np.int64]]] = {
-    "ner_strict_f1": lambda notes: count_rows(notes, part="ner", matching="strict"),
-    "re_gold_strict_f1": lambda notes: count_rows(notes, part="re_gold", matching="strict"),
-    "re_strict_f1": lambda notes: count_rows(notes, part="re", matching="strict"),
+_COMPARED: Mapping[str, Callable[[Sequence[NoteCounts]], NDArray[np.int64]]] = {
+    **{
+        name: partial(count_rows, part=metric.part, matching=metric.matching)
+        for name, metric in METRICS.items()
+    },
     "problem_strict_f1": lambda notes: _rows_of_type(notes, "problem"),
 }
 """Name to what gives tp, fp and fn of each note, (notes, 3)."""
@@ -74,7 +77,7 @@ def compare(
     places = {TRAINING_SITES: tuple(training_sites)} | {site: (site,) for site in other_sites}
     compared = [
         _compare(_figures(finals, metric, sites, replicates, seed), arm, against, metric, where)
-        for metric in METRICS
+        for metric in _COMPARED
         for where, sites in places.items()
         for arm, against in pairs
     ]
@@ -91,7 +94,7 @@ def _figures(
     return {
         arm: mean_over_sites(
             {
-                site: _site_figures(METRICS[metric](by_site[site]), site, replicates, seed)
+                site: _site_figures(_COMPARED[metric](by_site[site]), site, replicates, seed)
                 for site in sites
             }
         )

@@ -18,7 +18,7 @@ from typing import Literal
 
 from fedmedlora.experiment.schema import ARM_NAMES, FEDERATED_ARMS, Experiment
 from fedmedlora.federation.engine import Participant
-from fedmedlora.federation.strategies import Strategy, strategy_by_name
+from fedmedlora.federation.strategies import Strategy, StrategyName, strategy_by_name
 
 ArmKind = Literal["zero_shot", "single_site", "centralised", "federated", "new_site"]
 
@@ -68,12 +68,17 @@ def planned_arms(
     return arms
 
 
-_BEST_FIRST = ("fed_medlora_plus", "fed_medlora", "fed_medlora_plus_released")
+PREFERENCE: tuple[StrategyName, ...] = (
+    "fed_medlora_plus",
+    "fed_medlora",
+    "fed_medlora_plus_released",
+)
+"""Which federated arm stands for a run, the first choice first."""
 
 
 def preferred_arm(experiment: Experiment) -> str | None:
     """Return the federated arm that new sites start from and the report draws, None without one."""
-    return next((arm for arm in _BEST_FIRST if arm in experiment.arms), None)
+    return next((arm for arm in PREFERENCE if arm in experiment.arms), None)
 
 
 def _alone(site: str) -> Participant:

@@ -6,18 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from fedmedlora.evaluation.fairness import summary
+from fedmedlora.evaluation.metrics import METRICS, Metric
 from fedmedlora.experiment.arms import preferred_arm
 from fedmedlora.experiment.config import settings
 from fedmedlora.experiment.disk import store_errors, write_whole
 from fedmedlora.experiment.store import RunStore
 
 _SCHEMA = 1
-_SUMMARISED = {
-    "ner_strict_f1": ("ner", "strict"),
-    "ner_lenient_f1": ("ner", "lenient"),
-    "re_strict_f1": ("re", "strict"),
-    "re_gold_strict_f1": ("re_gold", "strict"),
-}
 
 
 def results(store: RunStore) -> dict[str, Any]:
@@ -75,15 +70,13 @@ def _arm(store: RunStore, name: str, sites: Sequence[Mapping[str, Any]]) -> dict
         "best_round": document["best_round"],
         "rounds": store.rounds(name),
         "final": final,
-        "summary": {key: summary(_f1(training, *path)) for key, path in _SUMMARISED.items()},
+        "summary": {key: summary(_f1(training, metric)) for key, metric in METRICS.items()},
     }
 
 
-def _f1(
-    scores: Mapping[str, Mapping[str, Any] | None], task: str, match: str
-) -> dict[str, float | None]:
+def _f1(scores: Mapping[str, Mapping[str, Any] | None], metric: Metric) -> dict[str, float | None]:
     # A site that does not annotate relations has no scores for them: undefined, not zero.
     return {
-        site: (((of_site or {}).get(task) or {}).get(match) or {}).get("f1")
+        site: (((of_site or {}).get(metric.part) or {}).get(metric.matching) or {}).get("f1")
         for site, of_site in scores.items()
     }

@@ -21,11 +21,11 @@ from fedmedlora.errors import (
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.comparisons import BEST_SINGLE, MEAN_SINGLE, compare
 from fedmedlora.evaluation.intervals import draws, f1_intervals
-from fedmedlora.experiment.arms import Arm, planned_arms, preferred_arm
+from fedmedlora.experiment.arms import PREFERENCE, Arm, planned_arms, preferred_arm
 from fedmedlora.experiment.environment import usage
 from fedmedlora.experiment.results import write_results
 from fedmedlora.experiment.rounds import run_rounds
-from fedmedlora.experiment.schema import FEDERATED_ARMS, Experiment
+from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.engine import Engine
 from fedmedlora.federation.shift import token_shift
@@ -266,8 +266,7 @@ def _counts(final: Mapping[str, Any]) -> list[NoteCounts]:
 
 def _pairs(arms: Sequence[str]) -> list[tuple[str, str]]:
     """Return who is compared with whom, the preferred arm first."""
-    federated = [arm for arm in reversed(FEDERATED_ARMS[:2]) if arm in arms]
-    federated += [arm for arm in FEDERATED_ARMS[2:] if arm in arms]
+    federated = [arm for arm in PREFERENCE if arm in arms]
     rivals = (BEST_SINGLE, MEAN_SINGLE, "centralised", "zero_shot")
     pairs = [(arm, rival) for arm in federated for rival in rivals]
     pairs += [(federated[0], other) for other in federated[1:]]

@@ -5,25 +5,20 @@ from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from fedmedlora.experiment.toml_values import Rule, above, at_least, at_most, below
+from fedmedlora.federation.strategies import STRATEGY_NAMES, StrategyName
 from fedmedlora.sites import SiteRole, is_site_name
 
 ArmName = Literal[
     "zero_shot",
     "single_site",
     "centralised",
-    "fed_medlora",
-    "fed_medlora_plus",
-    "fed_medlora_plus_released",
+    StrategyName,
     "local_only",
     "adapted",
     "joined",
 ]
 ARM_NAMES: tuple[ArmName, ...] = get_args(ArmName)
-FEDERATED_ARMS: tuple[ArmName, ...] = (
-    "fed_medlora",
-    "fed_medlora_plus",
-    "fed_medlora_plus_released",
-)
+FEDERATED_ARMS: tuple[ArmName, ...] = STRATEGY_NAMES
 PLUS_ARMS: tuple[ArmName, ...] = ("fed_medlora_plus", "fed_medlora_plus_released")
 NEW_SITE_ARMS: tuple[ArmName, ...] = ("local_only", "adapted", "joined")
 

@@ -7,6 +7,7 @@ A strategy travels by name and numbers and is made anew where it is needed, neve
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal, get_args
 
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import Fault, InputError
@@ -20,7 +21,8 @@ Weigh = Callable[[Sequence[SiteReport]], Weighed]
 Combine = Callable[[Sequence[SiteUpdate], Mapping[str, float]], AdapterWeights]
 """From updates and shares to the change of the global adapter."""
 
-STRATEGY_NAMES = ("fed_medlora", "fed_medlora_plus", "fed_medlora_plus_released")
+StrategyName = Literal["fed_medlora", "fed_medlora_plus", "fed_medlora_plus_released"]
+STRATEGY_NAMES: tuple[StrategyName, ...] = get_args(StrategyName)
 
 
 @dataclass(frozen=True, slots=True)

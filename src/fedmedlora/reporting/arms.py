@@ -6,16 +6,11 @@ A score that is missing, null or not finite is None; no score is ever made up.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from fedmedlora.evaluation.metrics import METRICS
 from fedmedlora.reporting.quantities import defined
 
 Json = Mapping[str, Any]
 
-METRICS = {
-    "ner_strict_f1": ("ner", "strict", "Entities, strict"),
-    "ner_lenient_f1": ("ner", "lenient", "Entities, lenient"),
-    "re_gold_strict_f1": ("re_gold", "strict", "Relations, heads given"),
-    "re_strict_f1": ("re", "strict", "Relations, end to end"),
-}
 STATISTICS = {
     "mean": "Mean",
     "min": "Lowest",
@@ -70,7 +65,7 @@ def title(name: str) -> str:
 def metric_title(metric: str) -> str:
     """Return what a person calls a metric."""
     type_ = metric.removesuffix("_strict_f1")
-    return METRICS[metric][2] if metric in METRICS else f"Entities of type {type_}, strict"
+    return METRICS[metric].title if metric in METRICS else f"Entities of type {type_}, strict"
 
 
 def colour(results: Json, arm: Json) -> str:
@@ -85,18 +80,17 @@ def colour(results: Json, arm: Json) -> str:
 
 def f1(scores: Json | None, metric: str = "ner_strict_f1") -> float | None:
     """Return one F1 of a site's scores."""
-    part, mode, _ = METRICS[metric]
-    return defined(_cell(scores, part, mode).get("f1"))
+    return defined(_cell(scores, metric).get("f1"))
 
 
 def interval_of(scores: Json | None, metric: str = "ner_strict_f1") -> Sequence[float] | None:
     """Return the 95 % interval of one F1 of a site's scores."""
-    part, mode, _ = METRICS[metric]
-    return _cell(scores, part, mode).get("ci95")
+    return _cell(scores, metric).get("ci95")
 
 
-def _cell(scores: Json | None, part: str, mode: str) -> Json:
-    return ((scores or {}).get(part) or {}).get(mode) or {}
+def _cell(scores: Json | None, metric: str) -> Json:
+    asked = METRICS[metric]
+    return ((scores or {}).get(asked.part) or {}).get(asked.matching) or {}
 
 
 def final_f1(arm: Json, site: str, metric: str = "ner_strict_f1") -> float | None:

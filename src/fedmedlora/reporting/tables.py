@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from fedmedlora.evaluation.metrics import METRICS
 from fedmedlora.reporting import arms
-from fedmedlora.reporting.arms import METRICS, STATISTICS, Json
+from fedmedlora.reporting.arms import STATISTICS, Json
 from fedmedlora.reporting.figures import whisker
 from fedmedlora.reporting.markup import (
     NOTHING,
@@ -109,7 +110,7 @@ def statistics_table(results: Json) -> Html:
     """Return mean, lowest, harmonic mean and deviation for every metric and arm."""
     headings = [
         Heading("Arm", figures=False),
-        *(Heading(name, m[2]) for m in METRICS.values() for name in STATISTICS.values()),
+        *(Heading(name, m.title) for m in METRICS.values() for name in STATISTICS.values()),
     ]
     rows = [
         [
@@ -126,7 +127,7 @@ def site_scores_table(results: Json) -> Html:
     headings = [
         Heading("Arm", figures=False),
         Heading("split", figures=False),
-        *(Heading(name, m[2]) for m in METRICS.values() for name in ("F1", "95 % interval")),
+        *(Heading(name, m.title) for m in METRICS.values() for name in ("F1", "95 % interval")),
     ]
     every = [*arms.compared(results), *arms.arms_of(results, "new_site")]
     sites = arms.sites_of(results, "train", "external", "new_site")
@@ -234,9 +235,9 @@ def new_site_table(results: Json, site: str) -> Html:
     """Return what a new site gets: untouched arms, training alone, adapting, joining."""
     headings = [
         Heading("Arm", figures=False),
-        Heading("F1", METRICS["ner_strict_f1"][2]),
-        Heading("95 % interval", METRICS["ner_strict_f1"][2]),
-        *(Heading("F1", METRICS[m][2]) for m in _SHORT),
+        Heading("F1", METRICS["ner_strict_f1"].title),
+        Heading("95 % interval", METRICS["ner_strict_f1"].title),
+        *(Heading("F1", METRICS[m].title) for m in _SHORT),
         Heading("time"),
     ]
     untouched = [
