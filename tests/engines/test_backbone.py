@@ -1,11 +1,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tests.training.tiny_models import LORA, TRAINING, TYPES, examples
 
+from fedmedlora.adapters.files import open_adapter, write_adapter
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.clinical.labels import MAIN_TYPES
 from fedmedlora.engines.backbone import TaggingBackbone
@@ -66,6 +68,16 @@ def test_training_reports_its_label_tokens_and_loss(backbone: TaggingBackbone) -
     assert trained.num_tokens == sum(len(example.input_ids) - 2 for example in given)
     # Between the loss of the start, whose head says O with 4, and nothing.
     assert 0 < trained.loss < 2 * backbone.loss(backbone.initial(), given)
+
+
+def test_training_says_what_it_was_made_from(backbone: TaggingBackbone, tmp_path: Path) -> None:
+    start = noise(backbone.initial(), 1)
+    stored = write_adapter(tmp_path, start)
+
+    trained = backbone.train(open_adapter(stored.path), examples(8), replace(PLAN, round_index=3))
+
+    assert (trained.base, trained.start) == (backbone.digest, stored.sha256)
+    assert trained.round_index == 3
 
 
 def test_an_adapter_does_as_in_a_fresh_model_whatever_was_there_before(bert: BaseModel) -> None:

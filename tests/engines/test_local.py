@@ -62,11 +62,18 @@ class Counting:
         self,
         start: AdapterWeights,
         examples: Sequence[Example],
-        plan: LocalPlan,  # noqa: ARG002 -- the protocol's
+        plan: LocalPlan,
     ) -> Trained:
         if not examples:
             raise TrainingError("training: found no example")
-        return Trained({"w": start["w"] + len(examples)}, 5 * len(examples), 0.5)
+        return Trained(
+            adapter={"w": start["w"] + len(examples)},
+            num_tokens=5 * len(examples),
+            loss=0.5,
+            base=self.digest,
+            start="5" * 64,
+            round_index=plan.round_index,
+        )
 
     def loss(self, adapter: AdapterWeights, examples: Sequence[Example]) -> float:
         return float(adapter["w"][0]) + len(examples)

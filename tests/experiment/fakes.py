@@ -11,13 +11,14 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fedmedlora.adapters.files import digest, encode
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.evaluation.cohorts import Cohort
@@ -94,6 +95,7 @@ class FakeEngine:
         failing: (participant, round) to the reason why it does not train.
         silent: (participant, round) that never answer.
         spoilt: Participant to what happens to the adapter it sends in round 1.
+        claims: Participant to what it says it trained with in round 1, where it is not so.
         crash_at: Which step of the engine throws, counted from 1; 0 for none.
         asked: (participant, round) of every training, in order.
         read: (site, split) of every evaluation, in order.
@@ -103,6 +105,7 @@ class FakeEngine:
     failing: Mapping[tuple[str, int], str] = field(default_factory=dict)
     silent: Sequence[tuple[str, int]] = ()
     spoilt: Mapping[str, Spoil] = field(default_factory=dict)
+    claims: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     training_loss: float = 0.1
     crash_at: int = 0
     say_steps: bool = False
@@ -135,8 +138,16 @@ class FakeEngine:
             trained = _trained(start, participant.name, plans[participant.name])
             spoil = self.spoilt.get(participant.name) if asked[1] == 1 else None
             adapter: Any = spoil(trained) if spoil else trained
-            num_tokens = TOKENS[participant.name]
-            yield Outcome(participant, Trained(adapter, num_tokens, self.training_loss), "", 0.5)
+            answer = Trained(
+                adapter=adapter,
+                num_tokens=TOKENS[participant.name],
+                loss=self.training_loss,
+                base=self.base,
+                start=digest(encode(start)),
+                round_index=asked[1],
+            )
+            claim = self.claims.get(participant.name, {}) if asked[1] == 1 else {}
+            yield Outcome(participant, replace(answer, **claim), "", 0.5)
 
     def loss(self, adapter: AdapterWeights, place: str) -> float:
         self._step()

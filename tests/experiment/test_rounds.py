@@ -263,6 +263,45 @@ def test_an_update_that_cannot_be_used_is_refused_with_its_reason(
     assert set(second["shares"]) == set(TRAINED)
 
 
+@pytest.mark.parametrize(
+    ("claim", "reason"),
+    [
+        ({"base": "c" * 64}, f"base model: found {'c' * 64}, expected {'b' * 64}; install"),
+        ({"start": "c" * 64}, f"starting adapter: found {'c' * 64}, expected "),
+        ({"round_index": 7}, "round: found 7, expected 1; train again"),
+    ],
+)
+def test_a_site_that_trained_with_something_else_is_refused_with_its_reason(
+    tmp_path: Path, claim: Json, reason: str
+) -> None:
+    _, (first, second, _) = rounds_of(tmp_path, FakeEngine(claims={"lungs": claim}))
+
+    assert list(absences(first)) == ["lungs"]
+    assert absences(first)["lungs"].startswith(f"update of lungs: {reason}")
+    # 100 and 300 of 400.
+    assert first["shares"] == pytest.approx({"bones": 0.25, "heart": 0.75})
+    assert set(second["shares"]) == set(TRAINED)
+
+
+def test_adapters_that_peers_score_are_counted_on_their_way_down(tmp_path: Path) -> None:
+    engine = FakeEngine(spoilt={"lungs": with_nan})
+
+    _, (first, second, _) = rounds_of(tmp_path, engine, "fed_medlora_plus", validation="peers")
+
+    size = first["bytes_up"]["heart"]
+    assert first["bytes_up"] == second["bytes_up"] == dict.fromkeys(TRAINED, size)
+    # The next adapter, and that of each other site; nobody was sent the one that was refused.
+    assert first["bytes_down"] == {"bones": 2 * size, "heart": 2 * size, "lungs": size}
+    assert second["bytes_down"] == dict.fromkeys(TRAINED, 3 * size)
+
+
+@pytest.mark.parametrize("name", ["single_site:heart", "centralised", "local_only:skin"])
+def test_nothing_travels_where_a_participant_trains_alone(tmp_path: Path, name: str) -> None:
+    _, rounds = rounds_of(tmp_path, FakeEngine(), name)
+
+    assert {(*one["bytes_up"], *one["bytes_down"]) for one in rounds} == {()}
+
+
 def test_a_loss_that_is_not_finite_keeps_a_site_out_of_the_round(tmp_path: Path) -> None:
     class Blown(FakeEngine):
         def loss(self, adapter: AdapterWeights, place: str) -> float:

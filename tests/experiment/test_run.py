@@ -307,6 +307,15 @@ def test_an_arm_that_cannot_go_on_leaves_the_others_alone(
     assert "single_site:bones" in [arm["name"] for arm in told(tmp_path)["arms"]]
 
 
+def test_a_site_with_another_base_model_is_refused_and_the_run_tells_why(tmp_path: Path) -> None:
+    finished(tmp_path, "fed_medlora", engine=FakeEngine(claims={"bones": {"base": "c" * 64}}))
+
+    first, second, _ = told(tmp_path)["arms"][0]["rounds"]
+    assert [absence["site"] for absence in first["absences"]] == ["bones"]
+    assert f"found {'c' * 64}, expected {'b' * 64}" in first["absences"][0]["reason"]
+    assert (sorted(first["shares"]), second["absences"]) == (["heart", "lungs"], [])
+
+
 def test_an_arm_whose_start_could_not_be_made_waits_for_it(tmp_path: Path) -> None:
     text = toml(("fed_medlora", "adapted"))
     broken = FakeEngine(silent=[(site, 1) for site in TRAINED])

@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from peft import PeftConfig
 
+from fedmedlora.adapters.files import digest, encode
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import TrainingError
 from fedmedlora.federation.backbone import LocalPlan, Trained
@@ -85,7 +86,14 @@ class TaggingBackbone:
                 "lower training.batch_size or training.learning_rate"
             ) from error
         num_tokens = sum(example.num_label_tokens for example in examples)
-        return Trained(self._tagger.slots.read(), num_tokens, loss)
+        return Trained(
+            adapter=self._tagger.slots.read(),
+            num_tokens=num_tokens,
+            loss=loss,
+            base=self.digest,
+            start=digest(encode(start)),
+            round_index=plan.round_index,
+        )
 
     def loss(self, adapter: AdapterWeights, examples: Sequence[Example]) -> float:
         """Return the mean loss of an adapter, in nats per label token."""

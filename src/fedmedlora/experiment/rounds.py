@@ -5,7 +5,6 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from fedmedlora.adapters.weights import AdapterWeights, add
@@ -122,7 +121,9 @@ def _run_round(opened: OpenRound) -> Document:
     keys = update_keys(arm, plans, opened.before)
     spooled, absences = collect(arm, opened.engine, store, start, plans, keys)
     began = time.monotonic()
-    admitted, refusals = _admitted(opened, spooled, start)
+    fit, refusals = _admitted(opened, [_update(opened, item) for item in spooled], start)
+    admitted, unmeasured = _measured(opened, fit, start)
+    refusals = (*refusals, *unmeasured)
     for refusal in refusals:
         logger.warning("%s: %s", arm.name, refusal.reason)
     absences = [*absences, *refusals]
@@ -139,8 +140,7 @@ def _run_round(opened: OpenRound) -> Document:
     evaluation = _evaluation(opened, state.adapter)
     document = {
         **record_json(record),
-        "bytes_up": {item["site"]: item["bytes"] for item in spooled},
-        "bytes_down": dict.fromkeys(plans, stored.num_bytes),
+        **_travelled(opened, spooled, fit, num_bytes=stored.num_bytes),
         "seconds": time.monotonic() - began + sum(item["seconds"] for item in spooled),
         "adapter": stored.sha256,
         "evaluation": evaluation,
@@ -152,37 +152,31 @@ def _run_round(opened: OpenRound) -> Document:
 
 
 def _admitted(
-    opened: OpenRound, spooled: Sequence[Document], start: AdapterWeights
+    opened: OpenRound, updates: Sequence[SiteUpdate], start: AdapterWeights
 ) -> tuple[tuple[SiteUpdate, ...], tuple[Absence, ...]]:
-    """Return the updates that may enter the sum, their losses measured, and every refusal."""
-    admitted_of = partial(
-        admit_all,
+    return admit_all(
+        updates,
         start=start,
         start_digest=opened.before,
         base=opened.engine.base,
         round_index=opened.round_index,
         sites=[participant.name for participant in opened.arm.participants],
     )
-    admitted, refusals = admitted_of([_update(opened, item) for item in spooled])
-    if not opened.arm.strategy.needs_loss:
-        return admitted, refusals
-    # Finite weights can still be far off; a loss that is not finite is found only here.
-    admitted, unmeasured = admitted_of(_measured(opened, admitted, start))
-    return admitted, (*refusals, *unmeasured)
 
 
 def _update(opened: OpenRound, item: Document) -> SiteUpdate:
     """Return a spooled update; its validation loss is measured once it is admitted."""
     shift = opened.shifts.get(item["site"])
-    report = SiteReport(item["site"], opened.round_index, item["num_tokens"], None, shift)
-    delta = opened.store.adapter(item["delta"])
-    return SiteUpdate(report, delta, opened.engine.base, opened.before)
+    report = SiteReport(item["site"], item["round"], item["num_tokens"], None, shift)
+    return SiteUpdate(report, opened.store.adapter(item["delta"]), item["base"], item["start"])
 
 
 def _measured(
     opened: OpenRound, updates: Sequence[SiteUpdate], start: AdapterWeights
-) -> tuple[SiteUpdate, ...]:
-    """Return updates with the loss of each site's adapter on the validation notes."""
+) -> tuple[tuple[SiteUpdate, ...], tuple[Absence, ...]]:
+    """Return updates with the loss of each site's adapter on the validation notes, and refusals."""
+    if not opened.arm.strategy.needs_loss:
+        return tuple(updates), ()
     sites = [update.report.site for update in updates]
     by_server = opened.experiment.aggregation.validation == "server"
     measured = []
@@ -194,7 +188,30 @@ def _measured(
             opened.engine.loss(adapter, place) for place in ([SERVER] if by_server else peers)
         )
         measured.append(replace(update, report=replace(update.report, validation_loss=loss)))
-    return tuple(measured)
+    # Finite weights can still be far off; a loss that is not finite is found only here.
+    return _admitted(opened, measured, start)
+
+
+def _travelled(
+    opened: OpenRound, spooled: Sequence[Document], fit: Sequence[SiteUpdate], *, num_bytes: int
+) -> dict[str, dict[str, int]]:
+    """Return the bytes of a round up and down by site; none where a participant trains alone.
+
+    Args:
+        fit: The updates whose adapters were scored.
+        num_bytes: Of the adapter the round ends with.
+    """
+    arm = opened.arm
+    if arm.kind != "federated" and len(arm.participants) == 1:
+        return {"bytes_up": {}, "bytes_down": {}}
+    up = {item["site"]: item["bytes"] for item in spooled}
+    down = {participant.name: num_bytes for participant in arm.participants}
+    if arm.strategy.needs_loss and opened.experiment.aggregation.validation == "peers":
+        # The server has every adapter already: what goes to be scored travels down alone.
+        scored = [update.report.site for update in fit]
+        for site in scored:
+            down[site] += sum(up[other] for other in scored if other != site)
+    return {"bytes_up": up, "bytes_down": down}
 
 
 def _mean_f1(evaluation: Mapping[str, Document]) -> float | None:

@@ -110,6 +110,9 @@ def _spooled(store: RunStore, outcome: Outcome, start: AdapterWeights) -> Docume
         "bytes": delta.num_bytes,
         "num_tokens": trained.num_tokens,
         "loss": trained.loss if math.isfinite(trained.loss) else None,
+        "base": trained.base,
+        "start": trained.start,
+        "round": trained.round_index,
         "seconds": outcome.seconds,
     }
 

@@ -31,17 +31,23 @@ class LocalPlan:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What came out of training at one site.
+    """What came out of training at one site, and what it was made from, as the site saw it.
 
     Attributes:
         adapter: The site's adapter after training.
         num_tokens: Label tokens in one pass over its examples.
         loss: Mean training loss of the last epoch, in nats per label token.
+        base: sha256 of the base model that was trained.
+        start: sha256 of the adapter that training started from.
+        round_index: The round it was trained for, from 1.
     """
 
     adapter: AdapterWeights
     num_tokens: int
     loss: float
+    base: str
+    start: str
+    round_index: int
 
 
 class Backbone(Protocol):
