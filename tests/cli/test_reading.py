@@ -4,6 +4,9 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import SITES, Shell, changed, experiment
 
+from fedmedlora.formats.site_files import site_digest
+from fedmedlora.formats.site_folder import read_site
+
 
 def test_an_experiment_that_is_fit_to_run_says_who_takes_part(
     shell: Shell, tmp_path: Path, sites: Path, base: Path
@@ -18,6 +21,8 @@ def test_an_experiment_that_is_fit_to_run_says_who_takes_part(
         f"{site}: {role}" for site, role in SITES.items()
     ]
     assert taking_part[0] == "cardiology: train, 2 training notes"
+    server = site_digest(read_site(sites / "validation", required=("dev",)))
+    assert taking_part[3] == f'validation: server, 2 validation notes, sha256 = "{server}"'
     assert verdict == f"{file}: fit to run"
 
 

@@ -14,7 +14,7 @@ TRAINING = Training(num_threads=1)
 # [CLS] and [SEP]; "[", a type and "]", the longest of which is "treatment", one unknown word.
 NUM_MARKS = 2 + 3
 NOTE = Note("n1", "a", " ".join(["severe pain"] * 100), (), ())
-COHORT = Cohort("a", "external", Labels(TYPES, ()), False, (), (), (), (NOTE,), "test")
+COHORT = Cohort("a", "external", Labels(TYPES, ()), False, (), (), (), (NOTE,), "test", "a" * 64)
 
 
 def model(base: BaseModel, *, window_tokens: int) -> Model:

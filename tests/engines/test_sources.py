@@ -17,7 +17,7 @@ from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.training.base_models import BaseModel, find_base_model
 
 NOTE = Note("n1", "a", "severe chest pain , no fever . aspirin 5 mg", (), ())
-COHORT = Cohort("a", "external", Labels(TYPES, ()), False, (), (), (), (NOTE,), "test")
+COHORT = Cohort("a", "external", Labels(TYPES, ()), False, (), (), (), (NOTE,), "test", "a" * 64)
 
 
 @pytest.fixture

@@ -144,6 +144,7 @@ def test_a_cohort_hands_out_its_splits_and_no_other() -> None:
         dev=(note("d"),),
         final=(note("f"),),
         final_split="test",
+        sha256="a" * 64,
     )
 
     assert [ids(cohort.notes(split)) for split in ("train", "dev", "final")] == [

@@ -217,6 +217,7 @@ def cohorts(sites: Sequence[tuple[str, SiteRole]] = SITES) -> dict[str, Cohort]:
             dev=(Note("d1", name, "Pain.", (), ()),),
             final=(Note("f1", name, "Pain.", (), ()),),
             final_split="test",
+            sha256=name.ljust(64, "0"),
         )
         for name, role in sites
     }

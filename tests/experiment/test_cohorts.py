@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from fedmedlora.evaluation.cohorts import in_hash_order
 from fedmedlora.experiment.cohorts import annotated_types, cohort, load_cohorts, site_faults
 from fedmedlora.experiment.config import Experiment, read_experiment, readable_sites
 from fedmedlora.experiment.schema import Aggregation, SiteEntry
+from fedmedlora.formats.site_files import render_site, site_digest
 from fedmedlora.formats.site_folder import write_site
 from fedmedlora.sites import SiteRole
 
@@ -25,7 +27,7 @@ def site(name: str = "heart", *, public: bool = False, **splits: int) -> SiteNot
     return SiteNotes(name, Labels(("problem",), ("severity",)), public, made)
 
 
-def entry(role: SiteRole = "train", **limits: int) -> SiteEntry:
+def entry(role: SiteRole = "train", **limits: Any) -> SiteEntry:  # noqa: ANN401 -- any limit
     return SiteEntry(path=HERE, role=role, **limits)
 
 
@@ -162,6 +164,34 @@ def test_a_site_that_cannot_both_train_and_set_aside_is_refused(tmp_path: Path) 
             "one that validation_holdout sets aside"
         )
     ]
+
+
+def test_notes_that_are_not_those_pinned_are_refused_before_anything_loads(tmp_path: Path) -> None:
+    checks = site("checks", dev=3)
+    file = written(tmp_path, (site(train=1, dev=1), "train"), (checks, "server"))
+    with file.open("a", encoding="utf-8") as text:
+        text.write(f'sha256 = "{site_digest(checks)}"\n')
+
+    assert load_cohorts(read_experiment(file))["checks"].sha256 == site_digest(checks)
+
+    other = site("checks", dev=4)
+    (tmp_path / "f1" / "dev.jsonl").write_bytes(render_site(other, {})["dev.jsonl"])
+    with pytest.raises(InputError) as caught:
+        load_cohorts(read_experiment(file))
+    assert [str(fault).removeprefix(f"{tmp_path}/") for fault in caught.value.faults] == [
+        (
+            f"f1: sha256: found {site_digest(other)}, expected {site_digest(checks)}, as "
+            "[[sites]] pins it; put the pinned notes back, or look at these and pin them"
+        )
+    ]
+
+
+def test_a_digest_is_that_of_all_notes_whatever_the_limits() -> None:
+    whole = site(train=8, dev=3)
+
+    few = cohort(entry(max_notes=1), whole, HOLDOUT)
+
+    assert few.sha256 == cohort(entry(), whole).sha256 == site_digest(whole)
 
 
 def test_a_servers_folder_needs_no_training_notes(tmp_path: Path) -> None:

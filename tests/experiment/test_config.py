@@ -214,6 +214,7 @@ def test_changed_keys_are_named_with_dots(write: Write, tmp_path: Path) -> None:
         "sites[1].path",
         "sites[2].path",
         "sites[2].role",
+        "sites[2].sha256",
         "sites[2].max_notes",
         "sites[2].max_sentences",
         "sites[2].max_heads",

@@ -23,7 +23,6 @@ from tests.experiment.fakes import (
     toml,
 )
 
-from fedmedlora.clinical.notes import Note
 from fedmedlora.errors import InputError, ModelError, QuorumError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.config import Experiment
@@ -347,15 +346,13 @@ def test_a_run_does_not_go_on_in_another_number_format(tmp_path: Path) -> None:
 def test_a_run_does_not_go_on_with_other_notes(tmp_path: Path) -> None:
     finished(tmp_path, "zero_shot")
     changed = cohorts()
-    other = (Note("t1", "lungs", "A secret pain.", (), ()),)
-    changed["lungs"] = replace(changed["lungs"], train=other)
+    changed["lungs"] = replace(changed["lungs"], sha256="f" * 64)
 
     with (
         RunStore.open(tmp_path / "run", writable=True) as store,
-        pytest.raises(InputError, match="lungs: found other notes, expected those") as caught,
+        pytest.raises(InputError, match="lungs: found other notes, expected those"),
     ):
         run(store.experiment(), FakeEngine(), store, changed)
-    assert "secret" not in str(caught.value)
 
 
 def test_what_the_report_draws_comes_from_public_training_sites(tmp_path: Path) -> None:

@@ -1,13 +1,15 @@
 """Bad input: what is wrong is told with its place, all at once, and without a word of a note."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fedmedlora.clinical.notes import Entity, Labels, Note, Relation, SiteNotes
 from fedmedlora.errors import Fault, InputError
-from fedmedlora.formats.site_files import parse_site
+from fedmedlora.formats.site_files import parse_site, site_digest
 
 FOLDER = Path("hospital")
 # A word that no message may repeat.
@@ -406,3 +408,39 @@ def test_two_faults_of_one_entity_are_both_told() -> None:
         "entities[1].type",
         "entities[1].end",
     ]
+
+
+NOTE = Note("n1", "a", "Mild pain.", (Entity("T1", "problem", 5, 9),), ())
+SITE = SiteNotes("a", Labels(("problem",), ()), public=False, splits={"dev": (NOTE,)})
+
+
+def with_note(**changes: Any) -> SiteNotes:  # noqa: ANN401 -- any field
+    return replace(SITE, splits={"dev": (replace(NOTE, **changes),)})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(SITE, name="b"),
+        replace(SITE, public=True),
+        replace(SITE, labels=Labels(("problem", "drug"), ())),
+        replace(SITE, splits={"train": (NOTE,)}),
+        replace(SITE, splits={"dev": (NOTE, replace(NOTE, id="n2"))}),
+        with_note(text="Mild pair."),
+        with_note(entities=(Entity("T1", "problem", 4, 9),)),
+        with_note(relations=(Relation("severity", "T1", "T1"),)),
+    ],
+)
+def test_whatever_changes_in_a_site_changes_its_digest(other: SiteNotes) -> None:
+    assert site_digest(other) != site_digest(SITE)
+
+
+def test_a_digest_stays_the_same_so_that_it_can_be_pinned() -> None:
+    again = replace(SITE, splits=dict(SITE.splits))
+
+    # A change of how files are written would make every pinned digest void.
+    assert (
+        site_digest(again)
+        == site_digest(SITE)
+        == ("b99c90af1bb52dbf0bcd8cdb060a14f14e3d54fe2205dc83d1baa2bee01b446f")
+    )

@@ -5,10 +5,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fedmedlora.durable_files import write_whole
 from fedmedlora.errors import InputError, ModelError
+from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.cohorts import load_cohorts, site_faults
 from fedmedlora.experiment.config import read_experiment, readable_sites
-from fedmedlora.experiment.disk import write_whole
 from fedmedlora.experiment.results import results
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
@@ -30,9 +31,16 @@ def check(options: argparse.Namespace) -> int:
         sys.stderr.writelines(f"{line}\n" for line in wrong)
         return InputError.exit_code
     for site in load_cohorts(experiment).values():
-        sys.stdout.write(f"{site.name}: {site.role}, {len(site.train)} training notes\n")
+        sys.stdout.write(f"{site.name}: {site.role}, {_notes(site)}\n")
     sys.stdout.write(f"{options.experiment}: fit to run\n")
     return 0
+
+
+def _notes(site: Cohort) -> str:
+    """Return what a site brings; the server's digest as it can be pinned in the experiment."""
+    if site.role == "server":
+        return f'{len(site.dev)} validation notes, sha256 = "{site.sha256}"'
+    return f"{len(site.train)} training notes"
 
 
 def report(options: argparse.Namespace) -> int:

@@ -20,6 +20,7 @@ class Cohort:
     Attributes:
         held_out: Training notes set aside for the server's validation before any arm.
         final_split: "test", or "dev" where the site has no test notes.
+        sha256: Digest of all the site's notes, whatever the limits leave of them.
         max_heads: Heads trained on at most, None for all.
         validation_heads: Heads of the validation notes scored at most, None for all.
     """
@@ -33,6 +34,7 @@ class Cohort:
     dev: tuple[Note, ...]
     final: tuple[Note, ...]
     final_split: str
+    sha256: str
     max_heads: int | None = None
     validation_heads: int | None = None
 

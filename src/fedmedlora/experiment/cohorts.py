@@ -8,6 +8,7 @@ from fedmedlora.errors import Fault, InputError
 from fedmedlora.evaluation.cohorts import Cohort, in_hash_order, limited, set_aside
 from fedmedlora.experiment.schema import Aggregation, Experiment, SiteEntry
 from fedmedlora.federation.engine import SERVER
+from fedmedlora.formats.site_files import site_digest
 from fedmedlora.formats.site_folder import read_site
 
 NO_HOLDOUT = Aggregation()
@@ -50,6 +51,7 @@ def cohort(entry: SiteEntry, site: SiteNotes, aggregation: Aggregation = NO_HOLD
         dev=dev,
         final=test or dev,
         final_split="test" if test else "dev",
+        sha256=site_digest(site),
         max_heads=entry.max_heads,
         validation_heads=aggregation.validation_heads,
     )
@@ -85,6 +87,7 @@ def _read(
             faults.append(_twice(entry, site.name))
         if entry.role == "train" and aggregation.validation_holdout:
             faults += _too_few(entry, len(site.splits["train"]))
+        faults += _unlike_pinned(entry, site)
         sites[site.name] = entry, site
     return sites, faults
 
@@ -92,6 +95,13 @@ def _read(
 def _reserved(entry: SiteEntry, name: str) -> Fault:
     expected = 'another name; this one is for role = "server"'
     return Fault(f"{entry.path}/site.json: site", repr(name), expected)
+
+
+def _unlike_pinned(entry: SiteEntry, site: SiteNotes) -> list[Fault]:
+    if entry.sha256 is None or (found := site_digest(site)) == entry.sha256:
+        return []
+    advice = "put the pinned notes back, or look at these and pin them"
+    return [Fault(f"{entry.path}: sha256", found, f"{entry.sha256}, as [[sites]] pins it", advice)]
 
 
 def _too_few(entry: SiteEntry, num_notes: int) -> list[Fault]:

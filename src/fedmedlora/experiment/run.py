@@ -3,7 +3,6 @@
 This is the only place that puts the parts together. Whatever is in the store is not done again.
 """
 
-import hashlib
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -124,7 +123,7 @@ def _require_same(engine: Engine, store: RunStore, cohorts: Mapping[str, Cohort]
             f"{store.folder}: found {engine.dtype} on this machine, expected {dtype}, as the run "
             "began; go on where it began, or start a new run with another --out"
         )
-    notes = {name: hashlib.sha256(repr(c).encode()).hexdigest() for name, c in cohorts.items()}
+    notes = {name: cohort.sha256 for name, cohort in cohorts.items()}
     before = store.meta("notes") or notes
     if changed := [name for name in notes if notes[name] != before.get(name)]:
         expected, advice = "those the run began with", "put them back, or name another --out"

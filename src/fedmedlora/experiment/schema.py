@@ -1,5 +1,6 @@
 """What can stand in an experiment: sections, keys, types, rules, and the only place of defaults."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, get_args
@@ -28,6 +29,9 @@ _NAME = Rule(
 )
 _EACH_ONCE = Rule(
     "with at least one item and none twice", lambda items: 0 < len(items) == len(set(items))
+)
+_SHA256 = Rule(
+    "of 64 characters 0-9 and a-f", lambda text: re.fullmatch("[0-9a-f]{64}", text) is not None
 )
 _TAGGING = Rule('that works today, which is "tagging"', lambda name: name == "tagging")
 _LOCAL = Rule('that works today, which is "local"', lambda name: name == "local")
@@ -134,10 +138,16 @@ class EngineChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteEntry:
-    """One site: its folder (absolute), its part, and limits on its training notes (None: all)."""
+    """One site: its folder (absolute), its part, and limits on its training notes (None: all).
+
+    Attributes:
+        sha256: What the digest of its notes must be, as `fedmedlora check` tells it for the
+            server's; None takes the notes as they are.
+    """
 
     path: Path
     role: SiteRole = "train"
+    sha256: Annotated[str, _SHA256] | None = None
     max_notes: _Count | None = None
     max_sentences: _Count | None = None
     max_heads: _Count | None = None

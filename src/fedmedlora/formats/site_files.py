@@ -1,5 +1,6 @@
 """The files of a site as bytes, to notes and back; no disk here."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -81,6 +82,14 @@ def render_site(site: SiteNotes, meta: Mapping[str, object]) -> dict[str, bytes]
         if split in site.splits:
             files[notes_file(split)] = b"".join(_json(_record(n)) for n in site.splits[split])
     return files
+
+
+def site_digest(site: SiteNotes) -> str:
+    """Return the sha256 of a site's files as `render_site` gives them, without further keys."""
+    files = render_site(site, {})
+    # Each file's own digest first, so that no note can move to the next file unseen.
+    parts = [hashlib.sha256(files[name]).hexdigest() + name for name in sorted(files)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _unread(
