@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fedmedlora.errors import StoreError
-from fedmedlora.experiment.disk import lock_folder, remove_parts, store_errors, write_whole
+from fedmedlora.experiment.disk import lock_folder, store_errors
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
@@ -25,36 +25,6 @@ def test_trouble_of_the_database_is_a_store_error_with_its_reason() -> None:
         store_errors(Path("run")),
     ):
         sqlite3.connect(":memory:").execute("SELECT * FROM rounds")
-
-
-def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
-    path = tmp_path / "results.json"
-    write_whole(path, b"before")
-    (tmp_path / ".results.json.part").mkdir()
-
-    with pytest.raises(OSError, match="Is a directory"):
-        write_whole(path, b"after")
-
-    assert path.read_bytes() == b"before"
-
-
-def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    path = tmp_path / "results.json"
-
-    for content in (b"a longer one", b"short"):
-        write_whole(path, content)
-
-    assert path.read_bytes() == b"short"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:
-    for name in (".a.part", "b.part", ".c"):
-        (tmp_path / name).touch()
-
-    remove_parts(tmp_path, tmp_path / "gone")
-
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".c", "b.part"]
 
 
 def test_a_folder_has_one_process_at_a_time(tmp_path: Path) -> None:

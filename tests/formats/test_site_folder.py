@@ -159,7 +159,7 @@ def test_a_folder_in_the_place_of_a_file_is_told(tmp_path: Path) -> None:
 def test_writing_the_same_notes_again_changes_nothing(tmp_path: Path) -> None:
     write_site(tmp_path / "a", one_site())
     (tmp_path / "a" / "dev.jsonl").unlink()
-    (tmp_path / "a" / "dev.jsonl.unfinished").write_bytes(b"half a no")
+    (tmp_path / "a" / ".dev.jsonl.part").write_bytes(b"half a no")
 
     write_site(tmp_path / "a", one_site())
 
@@ -199,7 +199,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_half_file(tmp_path: Path) -> Non
     write_site(tmp_path / "a", one_site())
     old = (tmp_path / "a" / "train.jsonl").read_bytes()
     # The operating system answers each write to /dev/full as a full disk does.
-    (tmp_path / "a" / "train.jsonl.unfinished").symlink_to(FULL_DISK)
+    (tmp_path / "a" / ".train.jsonl.part").symlink_to(FULL_DISK)
 
     with pytest.raises(StoreError, match=r"train\.jsonl: found 'No space left on device'"):
         write_site(tmp_path / "a", one_site())

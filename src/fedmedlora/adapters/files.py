@@ -1,12 +1,9 @@
 """Adapters as safetensors files, named by the sha256 of what they hold.
 
-The same values give the same bytes, so a name says everything about the content. A file appears
-whole or not at all: it is written beside its place, flushed to the disk and renamed.
+The same values give the same bytes, so a name says everything about the content.
 """
 
 import hashlib
-import os
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +15,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.durable_files import write_whole
 from fedmedlora.errors import ModelError, StoreError
 
 _SAFETENSORS_FLOAT32 = "F32"
@@ -72,7 +70,8 @@ def write_adapter(folder: Path, weights: AdapterWeights) -> StoredAdapter:
         num_bytes=len(content),
     )
     try:
-        _write_whole(stored.path, content)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(stored.path, content)
     except OSError as error:
         raise StoreError(
             f"{stored.path}: found {error.strerror!r} on writing, expected room and permission "
@@ -125,32 +124,6 @@ class _AdapterFile(Mapping[str, NDArray[np.float32]]):
 
     def __len__(self) -> int:
         return len(self._names)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with part.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-    _flush_folder(path.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    # Windows has no way to flush a folder; there the rename itself is all one can ask for.
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _require_digest(path: Path, sha256: str) -> None:

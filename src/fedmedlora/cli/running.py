@@ -7,13 +7,13 @@ from pathlib import Path
 
 from fedmedlora.cli.notes import write_hospitals
 from fedmedlora.cli.reading import write_report
+from fedmedlora.durable_files import write_whole
 from fedmedlora.engines.opening import open_local
 from fedmedlora.errors import Fault, InputError, QuorumError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.cohorts import annotated_types, load_cohorts
 from fedmedlora.experiment.config import read_experiment
 from fedmedlora.experiment.database import has_run
-from fedmedlora.experiment.disk import write_whole
 from fedmedlora.experiment.environment import environment
 from fedmedlora.experiment.run import conclude, missing_arms
 from fedmedlora.experiment.run import run as run_experiment

@@ -1,7 +1,6 @@
-"""What a run asks of the disk: files that appear whole, one process at a time, plain errors."""
+"""What a run asks of the disk: one process at a time, plain errors."""
 
 import errno
-import os
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -46,46 +45,6 @@ def lock_folder(folder: Path) -> BinaryIO:
             "to end, or name another --out"
         ) from error
     return file
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or not at all, and has reached the disk.
-
-    Raises:
-        OSError: The disk is full or the folder cannot be written; no part of the file is left.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        _write_flushed(part, content)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
-    _flush_folder(path.parent)
-
-
-def remove_parts(*folders: Path) -> None:
-    """Remove the unfinished files that a killed process left; only for who holds the lock."""
-    for part in [part for folder in folders for part in folder.glob(".*.part")]:
-        part.unlink(missing_ok=True)
-
-
-def _write_flushed(path: Path, content: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    # Windows has no way to flush a folder; there the rename itself is all one can ask for.
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _told(error: OSError | sqlite3.Error) -> str:

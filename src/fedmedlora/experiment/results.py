@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fedmedlora.durable_files import write_whole
 from fedmedlora.evaluation.fairness import summary
 from fedmedlora.evaluation.metrics import METRICS, Metric
 from fedmedlora.experiment.arms import preferred_arm
 from fedmedlora.experiment.config import settings
-from fedmedlora.experiment.disk import store_errors, write_whole
+from fedmedlora.experiment.disk import store_errors
 from fedmedlora.experiment.store import RunStore
 
 _SCHEMA = 1

@@ -20,10 +20,11 @@ from typing import Any, Self
 
 from fedmedlora.adapters.files import StoredAdapter, open_adapter, write_adapter
 from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.durable_files import remove_parts, write_whole
 from fedmedlora.errors import Fault, InputError, StoreError
 from fedmedlora.experiment.config import Experiment, changed_keys, parse_experiment, settings
 from fedmedlora.experiment.database import Database, has_run, to_json
-from fedmedlora.experiment.disk import lock_folder, remove_parts, store_errors, write_whole
+from fedmedlora.experiment.disk import lock_folder, store_errors
 from fedmedlora.experiment.toml_values import show
 
 Document = dict[str, Any]

@@ -4,11 +4,11 @@ Reading tells every fault of the folder at once. Writing refuses what reading wo
 puts each file in its place only when all of it is on the disk.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fedmedlora.clinical.notes import SiteNotes
+from fedmedlora.durable_files import part_of, write_whole
 from fedmedlora.errors import Fault, InputError, StoreError
 from fedmedlora.formats.site_files import (
     DESCRIPTION,
@@ -17,8 +17,6 @@ from fedmedlora.formats.site_files import (
     parse_site,
     render_site,
 )
-
-_UNFINISHED = ".unfinished"
 
 
 def read_site(folder: Path, *, required: Sequence[str] = ("train", "dev")) -> SiteNotes:
@@ -56,7 +54,8 @@ def write_site(folder: Path, site: SiteNotes, **meta: object) -> None:
         raise InputError(faults)
     for name, content in files.items():
         try:
-            _put(folder / name, content)
+            folder.mkdir(parents=True, exist_ok=True)
+            write_whole(folder / name, content)
         except OSError as error:
             found = f"'{error.strerror}' on writing"
             message = f"{folder / name}: found {found}, expected {len(content)} bytes of room"
@@ -77,25 +76,11 @@ def _strangers(folder: Path, files: Mapping[str, bytes]) -> Iterator[Fault]:
     if not folder.is_dir():
         yield Fault(str(folder), "a file", "a folder")
         return
+    ours = {own for name in files for own in (folder / name, part_of(folder / name))}
     for path in sorted(folder.iterdir()):
-        is_ours = path.name.removesuffix(_UNFINISHED) in files
         if path.name in files and _content(path) != files[path.name]:
             expected = "the content that is to be written"
             yield Fault(str(path), "other content", expected, "choose an empty folder")
-        elif not is_ours:
+        elif path not in ours:
             expected = "a folder without other files"
             yield Fault(str(path), "a file of something else", expected, "choose an empty folder")
-
-
-def _put(path: Path, content: bytes) -> None:
-    """Write a file in one step: after any failure the old one still stands, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + _UNFINISHED)
-    try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

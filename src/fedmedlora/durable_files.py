@@ -1,0 +1,45 @@
+"""Files that appear whole or not at all, and are still there after the power fails."""
+
+import os
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all, and has reached the disk.
+
+    Raises:
+        OSError: The disk is full or the folder cannot be written; what stood there before is
+            unharmed, and no part of the new file is left.
+    """
+    part = part_of(path)
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    _flush_folder(path.parent)
+
+
+def part_of(path: Path) -> Path:
+    """Return where a file is written before it takes its place; a kill may leave it there."""
+    return path.with_name(f".{path.name}.part")
+
+
+def remove_parts(*folders: Path) -> None:
+    """Remove the unfinished files that a killed process left; only for who holds the lock."""
+    for part in [part for folder in folders for part in folder.glob(".*.part")]:
+        part.unlink(missing_ok=True)
+
+
+def _flush_folder(folder: Path) -> None:
+    # Windows has no way to flush a folder; there the rename itself is all one can ask for.
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
