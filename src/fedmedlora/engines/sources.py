@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from fedmedlora.adapters.weights import AdapterWeights, names_fault, shape_fault
 from fedmedlora.engines.backbone import TaggingBackbone
@@ -12,8 +12,10 @@ from fedmedlora.engines.opening import open_backbone, open_local
 from fedmedlora.errors import Fault, InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.arms import PREFERENCE
-from fedmedlora.experiment.schema import Lora, Model, Training
+from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.experiment.store import RunStore
+from fedmedlora.experiment.toml_reading import read_table
+from fedmedlora.experiment.toml_values import Rule
 from fedmedlora.training.peft_folder import is_peft_folder, read_peft_folder, write_peft_folder
 
 
@@ -46,6 +48,18 @@ class Source:
         _require_base(engine.base, self.base_digest, self.model.base)
         _require_fit(self, engine.initial())
         return engine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What stands beside the weights of an exported adapter."""
+
+    schema: Annotated[int, Rule("that is 1", lambda schema: schema == 1)]
+    base_sha256: str
+    types: tuple[str, ...]
+    seed: int
+    model: Model
+    training: Training
 
 
 def open_source(path: Path, *, arm: str | None) -> Source:
@@ -81,38 +95,33 @@ def write_folder(
     backbone: TaggingBackbone, source: Source, folder: Path, adapter: AdapterWeights
 ) -> None:
     """Write an adapter with the facts of the source it comes from."""
-    facts = {
-        "schema": 1,
-        "base_sha256": source.base_digest,
-        "types": source.types,
-        "seed": source.seed,
-        "model": asdict(source.model),
-        "training": asdict(source.training),
-    }
-    write_peft_folder(folder, adapter, backbone.peft_config(), facts)
+    facts = _Facts(
+        schema=1,
+        base_sha256=source.base_digest,
+        types=source.types,
+        seed=source.seed,
+        model=source.model,
+        training=source.training,
+    )
+    # What is left out reads as its default, and None is one wherever it may stand.
+    said = asdict(facts, dict_factory=lambda items: {k: v for k, v in items if v is not None})
+    write_peft_folder(folder, adapter, backbone.peft_config(), said)
 
 
 def _from_folder(path: Path) -> Source:
-    adapter, facts = read_peft_folder(path)
-    try:
-        return _source(adapter, facts, str(path))
-    except (KeyError, TypeError) as error:
-        fault = Fault(f"{path}/fedmedlora.json", f"no usable {error}", "what export wrote")
-        raise InputError([fault]) from error
-
-
-def _source(adapter: AdapterWeights, facts: Mapping[str, Any], place: str) -> Source:
-    lora = facts["model"]["lora"]
-    targets = lora["target_modules"]
-    targets = targets if isinstance(targets, str) else tuple(targets)
+    adapter, written = read_peft_folder(path)
+    reading = read_table(_Facts, written, where=f"{path}/fedmedlora.json")
+    if reading.faults:
+        raise InputError(reading.faults)
+    facts = _Facts(**reading.values)
     return Source(
         adapter=adapter,
-        base_digest=facts["base_sha256"],
-        model=Model(**{**facts["model"], "lora": Lora(**{**lora, "target_modules": targets})}),
-        training=Training(**facts["training"]),
-        types=tuple(facts["types"]),
-        seed=facts["seed"],
-        place=place,
+        base_digest=facts.base_sha256,
+        model=facts.model,
+        training=facts.training,
+        types=facts.types,
+        seed=facts.seed,
+        place=str(path),
     )
 
 
