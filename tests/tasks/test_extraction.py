@@ -297,10 +297,12 @@ class TestCeiling:
         assert counts.ner.matched("strict") == Counts(fp=1, fn=1)
         assert counts.ner.matched("lenient") == Counts(tp=1)
 
-    def test_unaligned_counts_each_gold_span_once(self, extraction: Extraction) -> None:
-        # "hest" is a head and "evere" the tail of two relations; "pain" is aligned.
+    def test_unaligned_counts_the_boundaries_of_each_gold_span_once(
+        self, extraction: Extraction
+    ) -> None:
+        # "hes" is a head, "evere" the tail of two relations, "pain" is aligned: 2 + 1 + 0.
         entities = (
-            Entity("T1", "problem", 8, 12),
+            Entity("T1", "problem", 8, 11),
             Entity("T2", "severity", 1, 6),
             Entity("T3", "problem", 13, 17),
         )
@@ -309,7 +311,30 @@ class TestCeiling:
 
         (counts,) = extraction.score([inside], [Findings(())], ALL)
 
-        assert counts.unaligned == 2
+        assert counts.unaligned == 3
+
+    def test_white_space_at_the_ends_of_gold_is_neither_learnt_nor_asked_for(
+        self, extraction: Extraction
+    ) -> None:
+        # Each end is one character further out than in NOTE, where there is white space.
+        wide = (
+            Entity("T1", "problem", 6, 18),
+            Entity("T2", "severity", 0, 7),
+            Entity("T3", "drug", 19, 28),
+            Entity("T4", "dosage", 27, 34),
+        )
+        note = Note("n9", "a", TEXT, (*wide, *NOTE.entities[4:]), NOTE.relations)
+
+        (counts,) = extraction.score([note], extraction.ceiling([NOTE], ALL), ALL)
+
+        assert self.score(extraction, note) == self.score(extraction, NOTE)
+        assert counts.ner.matched("strict") == Counts(4)
+        assert counts.unaligned == 0
+        for one, other in zip(
+            extraction.examples([note], ALL), extraction.examples([NOTE], ALL), strict=True
+        ):
+            assert one.input_ids == other.input_ids
+            assert np.array_equal(one.targets, other.targets)
 
     def test_types_a_site_does_not_annotate_are_not_missed(self, extraction: Extraction) -> None:
         labels = Labels(("drug",), ())

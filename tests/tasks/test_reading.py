@@ -1,7 +1,7 @@
 import pytest
 
 from fedmedlora.tasks.findings import Span
-from fedmedlora.tasks.reading import Reading, covered_tokens, is_aligned
+from fedmedlora.tasks.reading import Reading, covered_tokens, num_unaligned
 from fedmedlora.tasks.task import Tokenizer, Tokens
 
 TEXT = "mild chest pain\nno fever"
@@ -48,13 +48,25 @@ class TestCoveredTokens:
         assert covered_tokens(reading, Span(0, 15, "problem")) == (1, 2)
 
 
-class TestIsAligned:
-    @pytest.mark.parametrize(("start", "end"), [(0, 4), (5, 15), (11, 18)])
-    def test_at_edges_of_tokens(self, tokens: Tokens, start: int, end: int) -> None:
-        assert is_aligned(tokens, Span(start, end, "problem"))
-
-    @pytest.mark.parametrize(("start", "end"), [(1, 4), (5, 9), (4, 10), (5, 16)])
-    def test_not_inside_a_token_or_in_white_space(
-        self, tokens: Tokens, start: int, end: int
+class TestNumUnaligned:
+    @pytest.mark.parametrize(
+        ("start", "end", "expected"),
+        [
+            (0, 4, 0),  # mild
+            (5, 15, 0),  # chest pain
+            (11, 18, 0),  # pain, line break, no
+            (1, 4, 1),  # ild: begins inside
+            (5, 9, 1),  # ches: ends inside
+            (5, 16, 1),  # ends in white space
+            (6, 13, 2),  # hest pa: both inside
+        ],
+    )
+    def test_each_boundary_counts_for_itself(
+        self, tokens: Tokens, start: int, end: int, expected: int
     ) -> None:
-        assert not is_aligned(tokens, Span(start, end, "problem"))
+        assert num_unaligned(tokens, [Span(start, end, "problem")]) == expected
+
+    def test_the_boundaries_of_spans_add(self, tokens: Tokens) -> None:
+        spans = [Span(6, 13, "problem"), Span(5, 9, "problem"), Span(0, 4, "severity")]
+
+        assert num_unaligned(tokens, spans) == 3  # 2 + 1 + 0

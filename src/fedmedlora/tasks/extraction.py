@@ -17,7 +17,7 @@ from fedmedlora.clinical.labels import MAIN_TYPES
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.clinical.sentences import token_windows
 from fedmedlora.tasks.findings import Findings, Link, Span, gold_findings
-from fedmedlora.tasks.reading import Formulation, Reading, is_aligned
+from fedmedlora.tasks.reading import Formulation, Reading, num_unaligned
 from fedmedlora.tasks.scoring import NoteCounts, count_note
 from fedmedlora.tasks.task import IGNORED, Answer, Example, Tokenizer, Tokens
 
@@ -114,8 +114,7 @@ class Extraction:
         gold = gold_findings(note, labels)
         tokens = self.tokenizer.tokenize(note.text)
         spans = {*gold.entities, *(link.tail for link in gold.links)}
-        unaligned = sum(not is_aligned(tokens, span) for span in spans)
-        return count_note(gold, found, unaligned=unaligned)
+        return count_note(gold, found, unaligned=num_unaligned(tokens, spans))
 
     def _cut(self, note: Note, labels: Labels) -> CutNote:
         tokens = self.tokenizer.tokenize(note.text)

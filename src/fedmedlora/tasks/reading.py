@@ -7,7 +7,7 @@
 that was cut into tokens once, so boundaries are the tokens' own in training and in use alike.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,9 +68,9 @@ def covered_tokens(reading: Reading, span: Span) -> tuple[int, int] | None:
     return (touched[0], touched[-1] + 1) if touched else None
 
 
-def is_aligned(tokens: Tokens, span: Span) -> bool:
-    """Return whether a span begins where a token begins and ends where a token ends."""
+def num_unaligned(tokens: Tokens, spans: Iterable[Span]) -> int:
+    """Return how many boundaries of some spans, two each, are not those of a token."""
     # A token of white space alone has no characters, so nothing begins or ends with it.
     starts = {start for start, end in tokens.offsets if start < end}
     ends = {end for start, end in tokens.offsets if start < end}
-    return span.start in starts and span.end in ends
+    return sum((span.start not in starts) + (span.end not in ends) for span in spans)
