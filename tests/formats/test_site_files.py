@@ -106,7 +106,8 @@ def test_a_key_that_stands_twice_is_told() -> None:
     train = lines(record()).replace(b'"id": "n1"', b'"id": "n0", "id": "n1"')
 
     assert the_only(faults(train=train)) == (
-        "hospital/train.jsonl:1: found key 'id' twice in one object, expected each key once"
+        "hospital/train.jsonl:1: found a text of 2 characters as a key twice in one object,"
+        " expected each key once"
     )
 
 
@@ -204,6 +205,18 @@ def test_a_text_that_differs_is_told_by_lengths() -> None:
     )
 
 
+def test_white_space_at_the_ends_of_an_entity_is_let_be() -> None:
+    # "Mild Lupus": the blank between the two belongs to the second.
+    assert entity_faults(start=4, text=" Lupus") == []
+
+
+def test_an_entity_of_white_space_alone_is_told() -> None:
+    assert the_only(entity_faults(start=4, end=5, text=" ")) == (
+        "hospital/train.jsonl:1: entities[1].text: found only white space, 1 characters,"
+        " expected the text of an entity; leave the entity out"
+    )
+
+
 def test_half_a_character_is_told() -> None:
     found = note_faults(text="Mild Lupus\ud83d")
 
@@ -216,7 +229,7 @@ def test_an_unknown_type_is_told_with_those_there_are() -> None:
     found = the_only(entity_faults(type="disease")[:1])
 
     assert found.startswith(
-        "hospital/train.jsonl:1: entities[1].type: found 'disease', expected one"
+        "hospital/train.jsonl:1: entities[1].type: found a text of 7 characters, expected one"
     )
     assert "of problem, treatment, test, drug" in found
 
@@ -224,15 +237,26 @@ def test_an_unknown_type_is_told_with_those_there_are() -> None:
 def test_an_unknown_relation_type_is_told() -> None:
     found = str(relation_faults(type="has_severity")[0])
 
-    assert "relations[0].type: found 'has_severity', expected one of bodyloc, " in found
+    assert "relations[0].type: found a text of 12 characters, expected one of bodyloc, " in found
 
 
-def test_a_value_that_may_be_prose_is_told_by_its_length() -> None:
-    assert "found a text of 16 characters" in str(entity_faults(type=f"acute {UNSAID} rash")[0])
+@pytest.mark.parametrize("value", ["Lupine", "lupus2", "acute rash", "4711", "a47110", "T1²", "x"])
+def test_a_value_that_may_be_from_the_note_is_told_by_its_length(value: str) -> None:
+    one_text = f"found a text of {len(value)} character"
 
+    told = [
+        entity_faults(type=value)[0],
+        relation_faults(type=value)[0],
+        *relation_faults(tail=value),
+        *note_faults(site=value),
+        *faults(train=lines(record(value), record(value)))[:1],
+        *note_faults(entities=[e | {"id": value} for e in record()["entities"]], relations=[]),
+        *faults(train=f'{{"{value}": 1, "{value}": 2}}'.encode()),
+    ]
 
-def test_a_long_name_is_cut() -> None:
-    assert f"found '{'x' * 40}…'" in str(entity_faults(type="x" * 41)[0])
+    assert len(told) == 7
+    assert [str(fault) for fault in told if one_text not in str(fault)] == []
+    assert [str(fault) for fault in told if f"'{value}'" in str(fault)] == []
 
 
 def test_a_type_that_the_site_does_not_announce_is_told() -> None:
@@ -294,7 +318,7 @@ def test_a_cross_relation_goes_to_a_main_entity() -> None:
 
 def test_a_note_of_another_site_is_told() -> None:
     assert the_only(note_faults(site="b")) == (
-        "hospital/train.jsonl:1: site: found 'b', expected 'a' as in site.json"
+        "hospital/train.jsonl:1: site: found a text of 1 character, expected 'a' as in site.json"
     )
 
 
@@ -341,9 +365,9 @@ def test_a_site_name_that_cannot_be_a_file_name_is_told(name: str) -> None:
         ({"entities": ["problem", "severity", 3]}, "entities[2]: found a whole number, expected a"),
         (
             {"entities": ["problem", "severity", "sign"]},
-            "entities[2]: found 'sign', expected one of",
+            "entities[2]: found a text of 4 characters, expected one of",
         ),
-        ({"relations": ["severity"] * 2}, "relations[1]: found 'severity' a second time"),
+        ({"relations": ["severity"] * 2}, "relations[1]: found the type of relations[0] again"),
         ({"site": 7}, "site: found a whole number, expected a text"),
     ],
 )

@@ -37,7 +37,8 @@ def notes(draw: st.DrawFn, id_: str) -> Note:
     for name in names:
         start = draw(st.integers(0, len(text) - 1))
         end = draw(st.integers(start + 1, len(text)))
-        entities.append(Entity(name, draw(st.sampled_from(ENTITY_TYPES)), start, end))
+        if text[start:end].strip():
+            entities.append(Entity(name, draw(st.sampled_from(ENTITY_TYPES)), start, end))
     relations = [
         Relation(draw(st.sampled_from(fitting)), head.id, tail.id)
         for head in entities

@@ -12,8 +12,8 @@ from fedmedlora.errors import Fault
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-_IDENTIFIER = re.compile(r"\w[\w.:/+-]*")
-_LONGEST_NAME = 40
+# As annotation tools number things: T1, R12. A word, or a longer number, may name a patient.
+_NUMBERED = re.compile(r"[A-Za-z]{1,2}[0-9]{1,4}", re.ASCII)
 _KINDS = {
     str: "a text",
     int: "a whole number",
@@ -88,10 +88,10 @@ def kind_of(value: object) -> str:
 
 
 def name_of(value: str) -> str:
-    """Return a name for a message: cut to 40 characters, or only its length if it may be prose."""
-    if _IDENTIFIER.fullmatch(value) is None:
-        return f"a text of {len(value)} characters"
-    return f"'{value[:_LONGEST_NAME]}…'" if len(value) > _LONGEST_NAME else f"'{value}'"
+    """Return a name for a message: itself where it is a number of a tool, else only its length."""
+    if _NUMBERED.fullmatch(value):
+        return f"'{value}'"
+    return f"a text of {len(value)} character{'' if len(value) == 1 else 's'}"
 
 
 def placed(faults: Iterable[Fault], place: str) -> Iterator[Fault]:
@@ -126,7 +126,7 @@ def _decoded(content: bytes, place: str, number: int) -> object:
         found = f"malformed JSON ({error.msg.partition(':')[0]}) at character {error.colno}"
         return Fault(f"{place}:{number + error.lineno - 1}", found, expected)
     except _RepeatedKeyError as error:
-        found = f"key {name_of(error.key)} twice in one object"
+        found = f"{name_of(error.key)} as a key twice in one object"
         return Fault(f"{place}:{number}", found, "each key once")
     except (ValueError, RecursionError):
         found = "JSON with a number too long or lists too deep to be read"

@@ -96,6 +96,9 @@ def _span_faults(entity: Mapping[str, Any], path: str, text: str) -> Iterator[Fa
             f"the {end - start} characters of the note's text[{start}:{end}]",
             "offsets count characters, not bytes, and CR LF as two",
         )
+    elif not found.strip():
+        found = f"only white space, {len(found)} characters"
+        yield Fault(f"{path}.text", found, "the text of an entity", "leave the entity out")
 
 
 def _num_same(one: str, other: str) -> int:

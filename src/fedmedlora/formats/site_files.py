@@ -137,7 +137,8 @@ def _list_faults(types: object, key: str, known: Sequence[str]) -> Iterator[Faul
             continue
         yield from type_faults(type_, path, known=known, announced=known)
         if type_ in types[:index]:
-            yield Fault(path, f"{name_of(type_)} a second time", "each type once")
+            found = f"the type of {key}[{types.index(type_)}] again"
+            yield Fault(path, found, "each type once")
 
 
 def _labels(description: Mapping[str, Any]) -> Labels:
