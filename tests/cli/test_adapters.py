@@ -91,6 +91,24 @@ def test_a_new_site_trains_on_and_sees_what_it_gained(
     assert json.loads(after.out) == told["after"]
 
 
+def test_commands_that_only_read_a_run_leave_its_folder_alone(
+    shell: Shell, finished: Path, sites: Path, tmp_path: Path
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
+    new_site = ["--data", sites / "gastroenterology", "--rounds", 1, "--max-notes", 1]
+
+    for words in (
+        ["report", finished, "--out", tmp_path / "page.html"],
+        ["evaluate", finished, "--data", sites / "nephrology"],
+        ["export", finished, "--to", "peft", "--out", tmp_path / "adapter"],
+        ["adapt", finished, *new_site, "--out", tmp_path / "new"],
+    ):
+        assert shell(*words).code == 0
+
+    assert {path: path.stat().st_mtime_ns for path in finished.rglob("*")} == before
+    assert not list(finished.glob("run.sqlite-*"))
+
+
 def test_a_new_sites_gain_can_be_read(
     shell: Shell, exported: Path, sites: Path, tmp_path: Path
 ) -> None:

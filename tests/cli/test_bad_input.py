@@ -60,7 +60,7 @@ FAULTS = {
     ),
     "unknown type": (
         entity(type="disease"),
-        ":2: entities[0].type: found 'disease', expected one of problem, treatment, ",
+        ":2: entities[0].type: found a text of 7 characters, expected one of problem, treatment, ",
     ),
     "a type that may be prose": (
         entity(type=f"{MARKER} has it"),

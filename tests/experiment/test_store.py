@@ -99,6 +99,31 @@ def test_a_file_that_is_no_database_is_a_store_error(tmp_path: Path) -> None:
         RunStore.open(tmp_path)
 
 
+def test_reading_a_run_at_rest_leaves_nothing_beside_it_and_needs_no_room(store: RunStore) -> None:
+    store.put_meta("sites", ["heart"])
+    store.close()
+    before = sorted(store.folder.iterdir())
+    store.folder.chmod(0o500)
+    try:
+        with RunStore.open(store.folder) as reader:
+            assert reader.meta("sites") == ["heart"]
+            assert sorted(store.folder.iterdir()) == before
+    finally:
+        store.folder.chmod(0o700)
+
+    assert sorted(store.folder.iterdir()) == before
+    assert not list(store.folder.glob("run.sqlite-*"))
+
+
+def test_a_run_at_work_is_read_with_all_it_has_written(store: RunStore) -> None:
+    store.put_meta("sites", ["heart"])
+
+    with RunStore.open(store.folder) as reader:
+        assert reader.meta("sites") == ["heart"]
+        store.put_meta("sites", ["heart", "bones"])
+        assert reader.meta("sites") == ["heart", "bones"]
+
+
 def test_another_version_is_refused(store: RunStore) -> None:
     store.close()
     connection = sqlite3.connect(store.folder / "run.sqlite")

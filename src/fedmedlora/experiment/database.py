@@ -1,7 +1,6 @@
 """The run's SQLite file: JSON documents as text, every statement its own durable transaction."""
 
 import json
-import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -125,13 +124,19 @@ def to_json(document: object) -> str:
 
 def _connected(folder: Path, mode: Mode) -> sqlite3.Connection:
     path = folder / _FILE
-    # SQLite keeps files beside a database in use; where the folder takes none, nobody writes.
-    at_rest = not os.access(folder, os.W_OK) and not path.with_name(f"{_FILE}-wal").exists()
-    options = f"mode={mode}" + ("&immutable=1" if mode == "ro" and at_rest else "")
+    # SQLite keeps files beside a database in use, would leave them there, and cannot make them on
+    # a medium that is read-only. One at rest is read as the plain file it is.
+    options = f"mode={mode}" + ("&immutable=1" if mode == "ro" and _at_rest(path) else "")
     uri = f"{path.resolve().as_uri()}?{options}"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None)
     connection.execute("PRAGMA synchronous = FULL")
     return connection
+
+
+def _at_rest(path: Path) -> bool:
+    """Return whether all that was written stands in the file itself, as after the last close."""
+    written_ahead = path.with_name(f"{path.name}-wal")
+    return not written_ahead.exists() or written_ahead.stat().st_size == 0
 
 
 def _user_version(connection: sqlite3.Connection) -> int:
