@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from fedmedlora.cli.parser import build_parser
 from fedmedlora.errors import FedMedLoRAError
 
+# As a shell reports a program that a signal ended: 128 and SIGINT, 128 and SIGPIPE.
 INTERRUPTED = 130
+UNREAD = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,9 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("fedmedlora").setLevel(logging.INFO)
     try:
         code: int = options.run(options)
+        # Whether anyone still reads is known now, and not when Python ends.
+        sys.stdout.flush()
     except FedMedLoRAError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except BrokenPipeError:
+        _close_stdout()
+        return UNREAD
     except OSError as error:
         sys.stderr.write(f"{_told(error)}\n")
         return FedMedLoRAError.exit_code
@@ -38,6 +45,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write("stopped; a run goes on with --resume\n")
         return INTERRUPTED
     return code
+
+
+def _close_stdout() -> None:
+    # Python writes out what is left when it ends; the reader, as `head`, has all it wanted.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _told(error: OSError) -> str:

@@ -1,12 +1,12 @@
 """Adapters: evaluate, adapt, export."""
 
 import argparse
-import json
-import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.cli.answers import answer
 from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.sources import Source, export_peft, open_source
 from fedmedlora.errors import Fault, InputError, TrainingError
@@ -27,7 +27,7 @@ def evaluate(options: argparse.Namespace) -> int:
     site = cohort(SiteEntry(path=options.data, role="external"), read_site(options.data))
     split = "final" if options.split == "test" else options.split
     scores = _scores(source.engine({site.name: site}), source.adapter, site, split)
-    _print(scores, as_json=options.json)
+    answer(options, scores, _lines(scores))
     return 0
 
 
@@ -42,21 +42,16 @@ def adapt(options: argparse.Namespace) -> int:
     adapter = _adapted(engine, source, site.name, options.rounds)
     export_peft(source, options.out, adapter=adapter)
     after = _scores(engine, adapter, site, "final")
-    if options.json:
-        _print({"before": before, "after": after, "adapter": str(options.out)}, as_json=True)
-        return 0
-    sys.stdout.write("before\n")
-    _print(before, as_json=False)
-    sys.stdout.write("after\n")
-    _print(after, as_json=False)
-    sys.stdout.write(f"{options.out}\n")
+    place = str(options.out)
+    lines = ["before", *_lines(before), "after", *_lines(after), place]
+    answer(options, {"before": before, "after": after, "adapter": place}, lines)
     return 0
 
 
 def export(options: argparse.Namespace) -> int:
     """Write an adapter as a folder that peft loads."""
     export_peft(open_source(options.source, arm=options.arm), options.out)
-    sys.stdout.write(f"{options.out}\n")
+    answer(options, {"adapter": str(options.out)}, [str(options.out)])
     return 0
 
 
@@ -93,12 +88,9 @@ def _scores(
     )
 
 
-def _print(scores: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        json.dump(scores, sys.stdout)
-        sys.stdout.write("\n")
-        return
-    sys.stdout.write(f"{scores['notes']} notes of {scores['split']}\n")
+def _lines(scores: dict[str, Any]) -> Iterator[str]:
+    """Yield the scores of a site as a table."""
+    yield f"{scores['notes']} notes of {scores['split']}"
     for part in PARTS:
         for matching in ("strict", "lenient"):
             if scores[part] is None:
@@ -108,7 +100,7 @@ def _print(scores: dict[str, Any], *, as_json: bool) -> None:
             interval = (
                 "" if figures["ci95"] is None else " [{:.3f}, {:.3f}]".format(*figures["ci95"])
             )
-            sys.stdout.write(f"{part:8}{matching:9}{'  '.join(cells)}{interval}\n")
+            yield f"{part:8}{matching:9}{'  '.join(cells)}{interval}"
 
 
 def _shown(value: float | None) -> str:

@@ -2,11 +2,11 @@
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fedmedlora.cli.answers import answer
 from fedmedlora.clinical.notes import SiteNotes
 from fedmedlora.clinical.statistics import site_statistics
 from fedmedlora.errors import Fault, InputError
@@ -22,31 +22,26 @@ def check(options: argparse.Namespace) -> int:
     except InputError as error:
         if not options.json:
             raise
-        _print_json({"faults": [asdict(fault) for fault in error.faults]})
+        answer(options, {"faults": [asdict(fault) for fault in error.faults]}, [])
         return error.exit_code
     notes = {split: len(notes) for split, notes in site.splits.items()}
-    if options.json:
-        _print_json({"site": site.name, "notes": notes, "faults": []})
-    else:
-        counted = ", ".join(f"{number} {split}" for split, number in notes.items())
-        sys.stdout.write(f"{options.folder}: no fault in {counted} notes\n")
+    counted = ", ".join(f"{number} {split}" for split, number in notes.items())
+    right = f"{options.folder}: no fault in {counted} notes"
+    answer(options, {"site": site.name, "notes": notes, "faults": []}, [right])
     return 0
 
 
 def stats(options: argparse.Namespace) -> int:
     """Print what a site has."""
     statistics = site_statistics(_site(options.folder))
-    if options.json:
-        _print_json(statistics)
-    else:
-        sys.stdout.writelines(f"{line}\n" for line in _lines(statistics, ""))
+    answer(options, statistics, _lines(statistics, ""))
     return 0
 
 
 def synthesize(options: argparse.Namespace) -> int:
     """Write hospitals that do not exist, one folder each."""
-    write_hospitals(options.out, seed=options.seed, num_notes=options.notes)
-    sys.stdout.write(f"{options.out}\n")
+    folders = write_hospitals(options.out, seed=options.seed, num_notes=options.notes)
+    answer(options, {"sites": {name: str(folders[name]) for name in folders}}, [str(options.out)])
     return 0
 
 
@@ -60,8 +55,8 @@ def _site(folder: Path) -> SiteNotes:
     return read_site(folder, required=("dev",) if is_server else ("train", "dev"))
 
 
-def write_hospitals(folder: Path, *, seed: int, num_notes: int | None) -> None:
-    """Write every invented hospital under a folder.
+def write_hospitals(folder: Path, *, seed: int, num_notes: int | None) -> dict[str, Path]:
+    """Write every invented hospital under a folder and return where each is, by name.
 
     Raises:
         InputError: There are fewer notes than sites, or the folder holds something else.
@@ -73,11 +68,7 @@ def write_hospitals(folder: Path, *, seed: int, num_notes: int | None) -> None:
         raise InputError([Fault("--notes", str(num_notes), expected)]) from error
     for name, (role, site) in sites.items():
         write_site(folder / name, site, role=role, synthetic=True, seed=seed)
-
-
-def _print_json(value: Any) -> None:  # noqa: ANN401 -- any JSON value
-    json.dump(value, sys.stdout)
-    sys.stdout.write("\n")
+    return {name: folder / name for name in sites}
 
 
 def _lines(value: Any, indent: str) -> list[str]:  # noqa: ANN401 -- any JSON value

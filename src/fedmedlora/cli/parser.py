@@ -53,7 +53,6 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     _source(evaluate)
     evaluate.add_argument("--data", type=Path, required=True, metavar="SITE_DIR", help=_SITE)
     evaluate.add_argument("--split", choices=_SPLITS, default="test", help=_SPLIT)
-    evaluate.add_argument("--json", action="store_true", help="print one JSON object")
 
     adapt = _command(commands, "adapt", "adapters", "a new site trains on from an adapter")
     _source(adapt)
@@ -61,7 +60,6 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     adapt.add_argument("--max-notes", type=_positive, metavar="N", help="training notes at most")
     adapt.add_argument("--rounds", type=_positive, default=2, metavar="N", help="rounds")
     adapt.add_argument("--out", type=Path, default=Path("adapted"), metavar="DIR", help=_NEW)
-    adapt.add_argument("--json", action="store_true", help="print one JSON object")
 
     export = _command(commands, "export", "adapters", "an adapter as a folder that peft loads")
     _source(export)
@@ -75,7 +73,6 @@ def _notes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     for verb, text in (("check", "every fault of a site's folder"), ("stats", "what a site has")):
         command = _command(verbs, verb, "notes", text)
         command.add_argument("folder", type=Path, metavar="DIR", help=_SITE)
-        command.add_argument("--json", action="store_true", help="print one JSON object")
     synthesize = _command(verbs, "synthesize", "notes", "write hospitals that do not exist")
     synthesize.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="where the sites go"
@@ -104,6 +101,7 @@ def _command(
 ) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
     command.set_defaults(run=partial(_run, module, name))
+    command.add_argument("--json", action="store_true", help="print the result as one JSON object")
     return command
 
 

@@ -4,7 +4,9 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from fedmedlora.cli.answers import answer
 from fedmedlora.durable_files import write_whole
 from fedmedlora.errors import InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
@@ -30,10 +32,17 @@ def check(options: argparse.Namespace) -> int:
     ]:
         sys.stderr.writelines(f"{line}\n" for line in wrong)
         return InputError.exit_code
-    for site in load_cohorts(experiment).values():
-        sys.stdout.write(f"{site.name}: {site.role}, {_notes(site)}\n")
-    sys.stdout.write(f"{options.experiment}: fit to run\n")
+    sites = load_cohorts(experiment).values()
+    document = {"experiment": str(options.experiment), "sites": [_site(site) for site in sites]}
+    fit = f"{options.experiment}: fit to run"
+    answer(options, document, [*(f"{s.name}: {s.role}, {_notes(s)}" for s in sites), fit])
     return 0
+
+
+def _site(site: Cohort) -> dict[str, Any]:
+    """Return what a site brings, ready for JSON."""
+    notes = {"train": len(site.train), "dev": len(site.dev), site.final_split: len(site.final)}
+    return {"site": site.name, "role": site.role, "notes": notes, "sha256": site.sha256}
 
 
 def _notes(site: Cohort) -> str:
@@ -45,12 +54,14 @@ def _notes(site: Cohort) -> str:
 
 def report(options: argparse.Namespace) -> int:
     """Write one page of one or more runs."""
-    write_report(options.runs, options.out or options.runs[0] / "report.html")
+    out = options.out or options.runs[0] / "report.html"
+    write_report(options.runs, out)
+    answer(options, {"report": str(out)}, [str(out)])
     return 0
 
 
 def write_report(runs: Sequence[Path], out: Path) -> None:
-    """Write one page of some runs and name it on stdout.
+    """Write one page of some runs.
 
     Raises:
         OSError: It cannot be written; a page that was there before is kept.
@@ -61,7 +72,6 @@ def write_report(runs: Sequence[Path], out: Path) -> None:
             drawn = [note for notes in store.drawn().values() for note in notes]
             pages.append((results(store), drawn))
     write_whole(out, render_runs(pages).encode())
-    sys.stdout.write(f"{out}\n")
 
 
 def _model_faults(experiment: Experiment) -> list[str]:

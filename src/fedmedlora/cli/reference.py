@@ -11,8 +11,9 @@ from fedmedlora.cli.parser import build_parser
 
 _HEAD = """# Commands
 
-Results go to stdout, talk to stderr; with `--json` the result is one JSON object. Exit codes: 0
-done, 2 wrong input (every problem at once), 3 the run could not go on (too few sites, disk).
+Results go to stdout, talk to stderr; with `--json` the result is one JSON object. What goes wrong
+is text on stderr also then; only `data check` has the faults for its result. Exit codes: 0 done, 2
+wrong input (every problem at once), 3 the run could not go on (too few sites, disk).
 
 This page is made from the parser: `python -m fedmedlora.cli.reference > docs/cli.md`
 """
@@ -35,6 +36,8 @@ def commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParse
 
 def _section(command: argparse.ArgumentParser) -> str:
     actions = [action for action in command._actions if action.dest != "help"]  # noqa: SLF001
+    # Every command has --json: what it has beside that comes first.
+    actions.sort(key=lambda action: action.dest == "json")
     usage = " ".join([command.prog, *(_usage(action) for action in actions)])
     lines = [f"- {_named(action)}{_explained(action)}\n" for action in actions]
     return f"## {command.prog}\n\n    {usage}\n\n{command.description}\n\n{''.join(lines)}"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
+from fedmedlora.cli.answers import answer
 from fedmedlora.cli.notes import write_hospitals
 from fedmedlora.cli.reading import write_report
 from fedmedlora.durable_files import write_whole
@@ -33,7 +34,7 @@ def demo(options: argparse.Namespace) -> int:
         write_hospitals(out / "hospitals", seed=_DEMO_SEED, num_notes=None)
         bundled = resources.files("fedmedlora.experiment") / _DEMO
         write_whole(out / _DEMO, bundled.read_bytes())
-    _run(read_experiment(out / _DEMO), out / _DEMO, out, resume=begun, arms=None)
+    _run(options, read_experiment(out / _DEMO), out / _DEMO, out, resume=begun, arms=None)
     return 0
 
 
@@ -45,12 +46,18 @@ def run(options: argparse.Namespace) -> int:
     if unknown := sorted(set(arms or ()) - set(experiment.arms)):
         expected = f"some of {', '.join(experiment.arms)}"
         raise InputError([Fault("--arms", ", ".join(map(repr, unknown)), expected)])
-    _run(experiment, options.experiment, out, resume=options.resume, arms=arms)
+    _run(options, experiment, options.experiment, out, resume=options.resume, arms=arms)
     return 0
 
 
 def _run(
-    experiment: Experiment, file: Path, out: Path, *, resume: bool, arms: Sequence[str] | None
+    options: argparse.Namespace,
+    experiment: Experiment,
+    file: Path,
+    out: Path,
+    *,
+    resume: bool,
+    arms: Sequence[str] | None,
 ) -> None:
     cohorts = load_cohorts(experiment)
     if not resume:
@@ -61,9 +68,16 @@ def _run(
             _go_on(experiment, store, cohorts, arms)
         except QuorumError:
             # What could be run is worth a look while the others are mended.
-            write_report([out], out / "report.html")
+            _report(options, out)
             raise
-        write_report([out], out / "report.html")
+        _report(options, out)
+
+
+def _report(options: argparse.Namespace, out: Path) -> None:
+    report = out / "report.html"
+    write_report([out], report)
+    places = {"run": str(out), "report": str(report), "results": str(out / "results.json")}
+    answer(options, places, [str(report)])
 
 
 def _go_on(
