@@ -83,10 +83,13 @@ def test_what_goes_wrong_is_text_also_for_a_script(shell: Shell, words: list[str
     assert ": found " in said.err
 
 
-# One answer fits into what Python keeps back before it writes, the other does not.
-@pytest.mark.parametrize("verb", ["check", "stats"])
-def test_a_reader_that_has_enough_ends_a_command_quietly(sites: Path, verb: str) -> None:
-    words = [sys.executable, "-c", PROGRAM, "data", verb, str(sites / "nephrology")]
+# Python keeps an answer back until it ends, or writes each line at once.
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_has_enough_ends_a_command_quietly(
+    sites: Path, monkeypatch: pytest.MonkeyPatch, unbuffered: str
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    words = [sys.executable, "-c", PROGRAM, "data", "stats", str(sites / "nephrology")]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
         assert command.stdout is not None
         assert command.stderr is not None
