@@ -1,51 +1,7 @@
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
+from tests.experiment.smallest import SMALLEST, Write, faults, with_line
 
-from fedmedlora.errors import InputError
 from fedmedlora.experiment.config import read_experiment
-
-SMALLEST = """
-[experiment]
-name = "demo"
-rounds = 3
-arms = ["zero_shot", "fed_medlora"]
-
-[model]
-base = "minilm"
-
-[[sites]]
-path = "heart"
-
-[[sites]]
-path = "bones"
-"""
-
-Write = Callable[[str], Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    for site in ("heart", "bones", "new", "server"):
-        (tmp_path / site).mkdir()
-
-    def write_text(text: str) -> Path:
-        path = tmp_path / "demo.toml"
-        path.write_text(text, encoding="utf-8")
-        return path
-
-    return write_text
-
-
-def faults(path: Path) -> list[str]:
-    with pytest.raises(InputError) as caught:
-        read_experiment(path)
-    return [str(fault).replace(f"{path}", "demo.toml") for fault in caught.value.faults]
-
-
-def with_line(line: str, *, after: str) -> str:
-    return SMALLEST.replace(after, f"{after}\n{line}")
 
 
 @pytest.mark.parametrize(
