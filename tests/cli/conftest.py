@@ -64,24 +64,11 @@ def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of an encoder of one layer that has learnt nothing."""
-    import torch  # noqa: PLC0415 -- only the tests that run a model wait for it
-    from transformers import BertConfig, BertModel, BertTokenizer  # noqa: PLC0415
+    # Only the tests that run a model wait for torch.
+    from tests.training.tiny_models import SPELLING, tiny_bert  # noqa: PLC0415
 
     folder = tmp_path_factory.mktemp("base")
-    letters = [chr(code) for code in range(33, 127)]
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters)]
-    (folder / "vocab.txt").write_text("\n".join(words) + "\n", encoding="utf-8")
-    BertTokenizer(str(folder / "vocab.txt")).save_pretrained(folder)
-    torch.manual_seed(0)
-    settings = BertConfig(
-        vocab_size=len(words),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-    )
-    BertModel(settings).save_pretrained(folder)
-    return folder
+    return tiny_bert(folder, words=SPELLING, num_layers=1, num_positions=128).folder
 
 
 @pytest.fixture(scope="session")

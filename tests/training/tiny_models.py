@@ -2,6 +2,7 @@
 
 # ruff: noqa: S106 -- tokens of a vocabulary are no passwords
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +41,20 @@ _FastTokenizer: Any = PreTrainedTokenizerFast
 
 _WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[", "]", "problem", "drug", "severe", "chest"]
 _WORDS += ["pain", "aspirin", "no", "fever", "fe", "##ver", "mg", ".", ","]
+_LETTERS = [chr(code) for code in range(33, 127)]
+SPELLING = [*_WORDS[:4], *_LETTERS, *(f"##{letter}" for letter in _LETTERS)]
+"""A vocabulary that can spell every word, for notes that are not made of the few above."""
 
 
-def tiny_bert(folder: Path) -> BaseModel:
+def tiny_bert(
+    folder: Path,
+    *,
+    words: Sequence[str] = _WORDS,
+    num_layers: int = 2,
+    num_positions: int = NUM_POSITIONS,
+) -> BaseModel:
     tokenizer = Tokenizer(
-        models.WordPiece({word: i for i, word in enumerate(_WORDS)}, unk_token="[UNK]")
+        models.WordPiece({word: i for i, word in enumerate(words)}, unk_token="[UNK]")
     )
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -56,12 +66,12 @@ def tiny_bert(folder: Path) -> BaseModel:
     ).save_pretrained(folder)
     torch.manual_seed(0)
     settings = BertConfig(
-        vocab_size=len(_WORDS),
+        vocab_size=len(words),
         hidden_size=32,
-        num_hidden_layers=2,
+        num_hidden_layers=num_layers,
         num_attention_heads=2,
         intermediate_size=64,
-        max_position_embeddings=NUM_POSITIONS,
+        max_position_embeddings=num_positions,
     )
     BertModel(settings).save_pretrained(folder)
     return find_base_model(str(folder))
