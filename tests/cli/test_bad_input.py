@@ -247,7 +247,7 @@ def with_nan(name: str, tensor: Tensor) -> Tensor:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (of_rank_4, "lora_A.weight': found (4, 16), expected (2, 16); use the base, rank and"),
+        (of_rank_4, "lora_A.weight': found (4, 32), expected (2, 32); use the base, rank and"),
         (with_nan, "found a value that is not finite in 'base_model.model.classifier.bias'"),
     ],
 )
