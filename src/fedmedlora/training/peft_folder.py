@@ -15,6 +15,7 @@ from peft import PeftConfig
 
 from fedmedlora.adapters.files import encode, open_adapter
 from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.durable_files import write_whole
 from fedmedlora.errors import Fault, InputError, ModelError, StoreError
 
 _CONFIG = "adapter_config.json"
@@ -47,7 +48,7 @@ def write_peft_folder(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            (folder / name).write_bytes(content)
+            write_whole(folder / name, content)
     except OSError as error:
         # Half an adapter would be in the way of the next try.
         for part in [folder / name for name in files if (folder / name).is_file()]:
