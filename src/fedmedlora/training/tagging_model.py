@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft.helpers import disable_input_dtype_casting
 from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel
 
 from fedmedlora.errors import ModelError
@@ -45,7 +46,11 @@ class TaggingModel:
     def logits(self, input_ids: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
         """Return (batch, length, channels, tags), as float32."""
         narrow = self.dtype == "bfloat16"
-        with torch.autocast(input_ids.device.type, dtype=torch.bfloat16, enabled=narrow):
+        # Peft would widen every layer's input, for autocast to narrow it again.
+        with (
+            disable_input_dtype_casting(self.model, active=narrow),
+            torch.autocast(input_ids.device.type, dtype=torch.bfloat16, enabled=narrow),
+        ):
             flat: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention).logits
         return flat.float().view(*flat.shape[:2], len(self.types), NUM_TAGS)
 

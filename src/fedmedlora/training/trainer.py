@@ -139,6 +139,7 @@ def _optimizer(tagger: TaggingModel, settings: TrainingSettings) -> torch.optim.
             {"params": head, "lr": settings.head_learning_rate or rate},
         ],
         weight_decay=settings.weight_decay,
+        fused=True,
     )
 
 
