@@ -34,6 +34,13 @@ HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
         (SMALLEST + "[aggregation]\nmax_share = 0.99\n", "[aggregation].max_share"),
         (QUORUM_OF_2 + "[aggregation]\nmax_share = 0.49\n", "[aggregation].max_share"),
         (SMALLEST.replace("rounds = 3", "rounds = 3\nquorum = 3"), "[experiment].quorum"),
+        (SMALLEST + "[training]\nrounds_per_epoch = 2\n", "[experiment].rounds"),
+        (
+            SMALLEST.replace('"fed_medlora"', '"local_only"')
+            + NEW_SITE
+            + "[training]\nrounds_per_epoch = 3\n",
+            "[experiment].new_site_rounds",
+        ),
         (SMALLEST.replace('"zero_shot"', '"local_only"'), "[experiment].arms"),
         (SMALLEST.replace('"zero_shot"', '"adapted"'), "[experiment].arms"),
         (SMALLEST.replace('"zero_shot"', '"joined"'), "[experiment].arms"),
@@ -54,6 +61,7 @@ def test_settings_that_cannot_stand_together_are_refused(write: Write, text: str
         PLUS + SERVER,
         PLUS + HOLDOUT,
         PLUS + '[aggregation]\nvalidation = "peers"\n',
+        SMALLEST + "[training]\nrounds_per_epoch = 3\n",
         QUORUM_OF_2,
         QUORUM_OF_2 + "[aggregation]\nmax_share = 0.5\n",
         SMALLEST.replace('"fed_medlora"', '"local_only"') + NEW_SITE,

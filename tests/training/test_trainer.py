@@ -141,6 +141,24 @@ class TestSchedule:
 
         assert len(rates) == 2 + 4
 
+    def test_the_rounds_of_a_pass_read_every_example_once(
+        self, tagger: TaggingModel, accelerator: Accelerator, rates: list[list[float]]
+    ) -> None:
+        """Five examples in two rounds: the first, third and fifth, then the second and fourth."""
+        given = examples(5)
+        settings = replace(TRAINING, rounds_per_epoch=2, batch_size=1)
+        start = tagger.slots.read()
+
+        for round_index, part in ((1, given[0::2]), (2, given[1::2])):
+            plan = LocalPlan(seed=3, round_index=round_index, num_rounds=2)
+            halves = []
+            for read, how in ((given, settings), (part, replace(settings, rounds_per_epoch=1))):
+                tagger.slots.write(start)
+                halves.append(digest(trained(tagger, accelerator, read, plan=plan, settings=how)))
+            assert halves[0] == halves[1]
+
+        assert len(rates) == 2 * (3 + 2)
+
     def test_a_step_has_one_example_at_least(
         self, tagger: TaggingModel, accelerator: Accelerator, rates: list[list[float]]
     ) -> None:

@@ -34,6 +34,7 @@ TRAINING = TrainingSettings(
     weight_decay=0.0,
     max_gradient_norm=1.0,
     min_steps=1,
+    rounds_per_epoch=1,
     num_threads=1,
 )
 

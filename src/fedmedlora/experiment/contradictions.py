@@ -24,6 +24,12 @@ def contradictions(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]
         _quorum_too_high: ("experiment.quorum", "sites"),
         _no_new_site: ("experiment.arms", "sites"),
         _nothing_to_join: ("experiment.arms",),
+        _pass_left_half: (
+            "experiment.arms",
+            "experiment.rounds",
+            "experiment.new_site_rounds",
+            "training.rounds_per_epoch",
+        ),
         _share_too_small: ("aggregation.max_share", "experiment.quorum", "sites"),
         _no_validation_notes: (
             "experiment.arms",
@@ -91,6 +97,21 @@ def _nothing_to_join(arms: Sequence[str]) -> list[Fault]:
     expected = f"one of {', '.join(FEDERATED_ARMS)} beside it"
     found = f"{wanting} without a federated arm"
     return [Fault("[experiment].arms", found, expected, "a new site starts from its adapter")]
+
+
+def _pass_left_half(
+    arms: Sequence[str], rounds: int, new_site_rounds: int, rounds_per_epoch: int
+) -> list[Fault]:
+    counts = {"rounds": rounds}
+    if _among(arms, NEW_SITE_ARMS):
+        counts["new_site_rounds"] = new_site_rounds
+    expected = f"a multiple of training.rounds_per_epoch, {rounds_per_epoch}"
+    advice = "else some notes are read more often than others"
+    return [
+        Fault(f"[experiment].{key}", str(count), expected, advice)
+        for key, count in counts.items()
+        if count % rounds_per_epoch
+    ]
 
 
 def _share_too_small(max_share: float, quorum: int, sites: _Sites) -> list[Fault]:

@@ -71,14 +71,17 @@ class Training:
     """How a site trains in one round.
 
     Attributes:
-        epochs: Passes over the site's notes in one round.
+        epochs: Passes over what a round takes of the site's notes.
+        rounds_per_epoch: Rounds among which the notes are dealt out: 1 takes all in every round, 2
+            one half in odd rounds and the other in even ones, so that sites average twice as often.
         batch_size: Examples a step.
-        min_steps: Steps of a pass at least: a site with few notes takes smaller batches.
+        min_steps: Steps of a round's pass, at least: a site with few notes takes smaller batches.
         head_learning_rate: Of the tagging head; None is the same as `learning_rate`.
         warmup: Share of all steps in which the learning rate rises.
     """
 
     epochs: _Count = 1
+    rounds_per_epoch: _Count = 1
     batch_size: _Count = 16
     min_steps: _Count = 1
     learning_rate: Annotated[float, above(0)] = 1e-3

@@ -25,10 +25,12 @@ class TrainingSettings:
     """The training loop of one site.
 
     Attributes:
-        epochs: Passes over the site's examples in one round.
+        epochs: Passes over what a round takes of the site's examples.
+        rounds_per_epoch: Rounds among which the examples are dealt out. Averaging more often at
+            equal passes keeps the sites closer together.
         batch_size: Examples a step, at most.
-        min_steps: Steps of a pass, at least. A small site that took few steps would barely move
-            away from the global adapter, and its notes would count for less than its share.
+        min_steps: Steps of a round's pass, at least. A small site that took few steps would barely
+            move away from the global adapter, and its notes would count for less than its share.
         learning_rate: Peak, for the LoRA factors.
         head_learning_rate: Peak, for a tagging head; None means the same.
         warmup: Share of all steps of the run in which the rate rises.
@@ -38,6 +40,7 @@ class TrainingSettings:
     """
 
     epochs: int
+    rounds_per_epoch: int
     batch_size: int
     min_steps: int
     learning_rate: float

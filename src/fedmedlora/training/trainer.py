@@ -42,12 +42,17 @@ def train(
 ) -> float:
     """Train the adapter in the model, in place; return the last epoch's loss.
 
+    Args:
+        examples: All of the site's; the round takes its part of them.
+
     Returns:
         Mean loss in nats per label token over the last epoch.
 
     Raises:
         TrainingError: No label token, or a loss or weight that is not finite.
     """
+    parts = settings.rounds_per_epoch
+    examples = examples[(plan.round_index - 1) % parts :: parts]
     if not any(example.num_label_tokens for example in examples):
         raise TrainingError("training: found no label token, expected at least one labelled note")
     torch.manual_seed(plan.seed)
