@@ -1,19 +1,20 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from fedmedlora.durable_files import part_of, remove_parts, write_whole
+from fedmedlora.durable_files import parts_of, remove_parts, write_whole
 
 
 def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
-    write_whole(path, b"before")
-    (tmp_path / ".results.json.part").mkdir()
+    path.mkdir()
+    (path / "kept").touch()
 
-    with pytest.raises(OSError, match="Is a directory"):
+    with pytest.raises(OSError, match="directory"):
         write_whole(path, b"after")
 
-    assert path.read_bytes() == b"before"
+    assert [found.name for found in tmp_path.rglob("*")] == ["results.json", "kept"]
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -26,6 +27,21 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_two_who_write_the_same_file_never_mix(tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    pages = [bytes([letter]) * 100_000 for letter in b"ab"]
+
+    def write(page: bytes) -> None:
+        for _ in range(50):
+            write_whole(path, page)
+            assert path.read_bytes() in pages
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(write, pages))
+
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:
     for name in (".a.part", "b.part", ".c"):
         (tmp_path / name).touch()
@@ -35,11 +51,8 @@ def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == [".c", "b.part"]
 
 
-def test_the_half_file_a_kill_left_is_in_nobodys_way(tmp_path: Path) -> None:
-    path = tmp_path / "results.json"
-    part_of(path).write_bytes(b"half of somethi")
+def test_what_a_kill_left_of_a_file_is_told_from_others(tmp_path: Path) -> None:
+    for name in (".a.json.1f.part", ".b.json.1f.part", "a.json", ".a.json"):
+        (tmp_path / name).touch()
 
-    write_whole(path, b"whole")
-
-    assert path.read_bytes() == b"whole"
-    assert list(tmp_path.iterdir()) == [path]
+    assert parts_of(tmp_path / "a.json") == [tmp_path / ".a.json.1f.part"]

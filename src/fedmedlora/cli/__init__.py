@@ -1,9 +1,10 @@
 """The command line: each command is a few lines that call the library.
 
 Results go to stdout, talk to stderr. Exit 0: done; 1: a verification failed; 2: wrong input;
-3: the run could not go on.
+3: the run could not go on; 130: interrupted; 141: nobody reads on.
 """
 
+import argparse
 import logging
 import os
 import sys
@@ -29,15 +30,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("fedmedlora").setLevel(logging.INFO)
     try:
-        code: int = options.run(options)
+        code = _code(options)
         # Whether anyone still reads is known now, and not when Python ends.
         sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        _let_go()
+        return UNREAD
+    return code
+
+
+def _code(options: argparse.Namespace) -> int:
+    try:
+        code: int = options.run(options)
     except FedMedLoRAError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     except BrokenPipeError:
-        _close_stdout()
-        return UNREAD
+        raise
     except OSError as error:
         sys.stderr.write(f"{_told(error)}\n")
         return FedMedLoRAError.exit_code
@@ -47,9 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _close_stdout() -> None:
+def _let_go() -> None:
     # Python writes out what is left when it ends; the reader, as `head`, has all it wanted.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _told(error: OSError) -> str:

@@ -60,7 +60,7 @@ def _run(
     arms: Sequence[str] | None,
 ) -> None:
     cohorts = load_cohorts(experiment)
-    if not resume:
+    if not resume and not has_run(out):
         # A run without its model must not begin: it could only go on without it.
         find_base_model(experiment.model.base)
     with _store(experiment, file, out, resume=resume) as store:

@@ -10,7 +10,7 @@ from fedmedlora.errors import StoreError
 from fedmedlora.experiment.disk import store_errors
 
 _FILE = "run.sqlite"
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, document TEXT NOT NULL);
 CREATE TABLE site_updates (key TEXT PRIMARY KEY, document TEXT NOT NULL);
@@ -135,8 +135,10 @@ def _connected(folder: Path, mode: Mode) -> sqlite3.Connection:
 
 def _at_rest(path: Path) -> bool:
     """Return whether all that was written stands in the file itself, as after the last close."""
-    written_ahead = path.with_name(f"{path.name}-wal")
-    return not written_ahead.exists() or written_ahead.stat().st_size == 0
+    try:
+        return path.with_name(f"{path.name}-wal").stat().st_size == 0
+    except FileNotFoundError:
+        return True
 
 
 def _user_version(connection: sqlite3.Connection) -> int:

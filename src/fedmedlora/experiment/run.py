@@ -126,9 +126,10 @@ def _require_same(engine: Engine, store: RunStore, cohorts: Mapping[str, Cohort]
     notes = {name: cohort.sha256 for name, cohort in cohorts.items()}
     before = store.meta("notes") or notes
     if changed := [name for name in notes if notes[name] != before.get(name)]:
-        expected, advice = "those the run began with", "put them back, or name another --out"
+        found = "other notes, or another site.json"
+        expected, advice = "what the run began with", "begin anew with another --out"
         raise InputError(
-            [Fault(f"{store.folder}: {name}", "other notes", expected, advice) for name in changed]
+            [Fault(f"{store.folder}: {name}", found, expected, advice) for name in changed]
         )
     store.put_meta("base", engine.base)
     store.put_meta("dtype", engine.dtype)

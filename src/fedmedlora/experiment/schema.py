@@ -75,7 +75,8 @@ class Training:
         rounds_per_epoch: Rounds among which the notes are dealt out: 1 takes all in every round, 2
             one half in odd rounds and the other in even ones, so that sites average twice as often.
         batch_size: Examples a step.
-        min_steps: Steps of a round's pass, at least: a site with few notes takes smaller batches.
+        min_steps: Steps of a round's pass at least, down to one example a step: a site with few
+            notes takes smaller batches.
         head_learning_rate: Of the tagging head; None is the same as `learning_rate`.
         warmup: Share of all steps in which the learning rate rises.
     """

@@ -87,10 +87,13 @@ def kind_of(value: object) -> str:
     return _KINDS[type(value)]
 
 
-def name_of(value: str) -> str:
-    """Return a name for a message: itself where it is a number of a tool, else only its length."""
-    if _NUMBERED.fullmatch(value):
-        return f"'{value}'"
+def id_of(value: str) -> str:
+    """Return an id for a message: itself where it is a number of a tool, else only its length."""
+    return f"'{value}'" if _NUMBERED.fullmatch(value) else length_of(value)
+
+
+def length_of(value: str) -> str:
+    """Return what a message may say of a text that can be any: B12 is a word of a note too."""
     return f"a text of {len(value)} character{'' if len(value) == 1 else 's'}"
 
 
@@ -126,7 +129,7 @@ def _decoded(content: bytes, place: str, number: int) -> object:
         found = f"malformed JSON ({error.msg.partition(':')[0]}) at character {error.colno}"
         return Fault(f"{place}:{number + error.lineno - 1}", found, expected)
     except _RepeatedKeyError as error:
-        found = f"{name_of(error.key)} as a key twice in one object"
+        found = f"{length_of(error.key)} as a key twice in one object"
         return Fault(f"{place}:{number}", found, "each key once")
     except (ValueError, RecursionError):
         found = "JSON with a number too long or lists too deep to be read"

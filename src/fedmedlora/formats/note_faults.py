@@ -6,7 +6,7 @@ from typing import Any
 from fedmedlora.clinical.labels import CROSS_RELATIONS, ENTITY_TYPES, MAIN_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import Labels
 from fedmedlora.errors import Fault
-from fedmedlora.formats.json_shape import name_of, shape_faults
+from fedmedlora.formats.json_shape import id_of, length_of, shape_faults
 
 _NOTE = {"id": str, "site": str, "text": str, "entities": list, "relations": list}
 _ENTITY = {"id": str, "type": str, "start": int, "end": int, "text": str}
@@ -38,7 +38,7 @@ def type_faults(
 ) -> Iterator[Fault]:
     """Yield what is wrong with a type: not one of the guideline, or not announced by the site."""
     if value not in known:
-        yield Fault(path, name_of(value), "one of " + ", ".join(known))
+        yield Fault(path, length_of(value), "one of " + ", ".join(known))
     elif value not in announced:
         advice = "list it there if the site annotates it in every note, or leave it out here"
         yield Fault(path, f"'{value}'", "a type that site.json lists", advice)
@@ -60,7 +60,7 @@ def _header_faults(record: object, site: str | None) -> Iterator[Fault]:
         yield Fault("id", "an empty text", "an id")
     name = text_at(record, "site")
     if name is not None and site is not None and name != site:
-        yield Fault("site", name_of(name), f"'{site}' as in site.json")
+        yield Fault("site", length_of(name), f"'{site}' as in site.json")
     text = text_at(record, "text")
     if text is not None and not text.strip():
         found = f"only white space, {len(text)} characters" if text else "an empty text"
@@ -114,7 +114,7 @@ def _id_faults(entities: Sequence[object]) -> Iterator[Fault]:
         if id_ is None:
             continue
         if id_ in seen:
-            found = f"{name_of(id_)}, the id of entities[{seen[id_]}] too"
+            found = f"{id_of(id_)}, the id of entities[{seen[id_]}] too"
             yield Fault(f"entities[{index}].id", found, "an id of its own")
         seen.setdefault(id_, index)
 
@@ -144,7 +144,7 @@ def _end_faults(
     if id_ is None:
         return
     if id_ not in types:
-        yield Fault(path, f"{name_of(id_)}, which no entity has", "the id of an entity of the note")
+        yield Fault(path, f"{id_of(id_)}, which no entity has", "the id of an entity of the note")
         return
     type_ = types[id_]
     if type_ in ENTITY_TYPES and type_ not in fitting:

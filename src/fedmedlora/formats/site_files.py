@@ -10,10 +10,11 @@ from fedmedlora.clinical.labels import ENTITY_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import Entity, Labels, Note, Relation, SiteNotes
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.formats.json_shape import (
+    id_of,
     json_lines,
     json_object,
     kind_of,
-    name_of,
+    length_of,
     placed,
     shape_faults,
 )
@@ -117,7 +118,7 @@ def _description_faults(description: Mapping[str, Any]) -> Iterator[Fault]:
     name = text_at(description, "site")
     if name is not None and not is_site_name(name):
         expected = "1 to 63 of a-z, 0-9, _ and -, the first a letter or digit"
-        yield Fault("site", name_of(name), expected)
+        yield Fault("site", length_of(name), expected)
     if "public" in description:
         yield from shape_faults(description, {"public": bool})
     for key, known in (("entities", ENTITY_TYPES), ("relations", RELATION_TYPES)):
@@ -191,7 +192,7 @@ def _repeated_id(id_: str | None, place: str, first_places: dict[str, str]) -> I
     first = first_places.setdefault(id_, place)
     if first == place:
         return []
-    return [Fault("id", f"{name_of(id_)}, the id of the note at {first} too", "an id of its own")]
+    return [Fault("id", f"{id_of(id_)}, the id of the note at {first} too", "an id of its own")]
 
 
 def _note(record: Mapping[str, Any]) -> Note:

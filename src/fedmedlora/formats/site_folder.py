@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fedmedlora.clinical.notes import SiteNotes
-from fedmedlora.durable_files import part_of, write_whole
+from fedmedlora.durable_files import parts_of, write_whole
 from fedmedlora.errors import Fault, InputError, StoreError
 from fedmedlora.formats.site_files import (
     DESCRIPTION,
@@ -76,7 +76,7 @@ def _strangers(folder: Path, files: Mapping[str, bytes]) -> Iterator[Fault]:
     if not folder.is_dir():
         yield Fault(str(folder), "a file", "a folder")
         return
-    ours = {own for name in files for own in (folder / name, part_of(folder / name))}
+    ours = {own for name in files for own in (folder / name, *parts_of(folder / name))}
     for path in sorted(folder.iterdir()):
         if path.name in files and _content(path) != files[path.name]:
             expected = "the content that is to be written"

@@ -138,8 +138,6 @@ def scored_on_dev(results: Json) -> list[str]:
 
 
 def bytes_sent(arm: Json) -> int | None:
-    """Return the bytes a federated arm sent up and down; None where nothing had to travel."""
-    if arm.get("kind") != "federated" and not arm["name"].startswith("joined:"):
-        return None
+    """Return the bytes an arm sent up and down; None where nothing had to travel."""
     maps = [r.get(way) or {} for r in arm.get("rounds", ()) for way in ("bytes_up", "bytes_down")]
     return sum(sum(sent.values()) for sent in maps) if any(maps) else None

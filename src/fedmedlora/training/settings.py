@@ -29,8 +29,9 @@ class TrainingSettings:
         rounds_per_epoch: Rounds among which the examples are dealt out. Averaging more often at
             equal passes keeps the sites closer together.
         batch_size: Examples a step, at most.
-        min_steps: Steps of a round's pass, at least. A small site that took few steps would barely
-            move away from the global adapter, and its notes would count for less than its share.
+        min_steps: Steps of a round's pass, as long as there are as many examples. A small site that
+            took few steps would barely move away from the global adapter, and its notes would count
+            for less than its share.
         learning_rate: Peak, for the LoRA factors.
         head_learning_rate: Peak, for a tagging head; None means the same.
         warmup: Share of all steps of the run in which the rate rises.
