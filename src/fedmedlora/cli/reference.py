@@ -13,8 +13,8 @@ _HEAD = """# Commands
 
 Results go to stdout, talk to stderr; with `--json` the result is one JSON object. What goes wrong
 is text on stderr also then; only `data check` has the faults for its result. Exit codes: 0 done, 2
-wrong input (every problem at once), 3 the run could not go on (too few sites, disk), 130 interrupted, 141 nobody
-reads the output on, as after `| head`.
+wrong input (every problem at once), 3 the run could not go on (too few sites, disk), 130
+interrupted, 141 nobody reads the output on, as after `| head`.
 
 This page is made from the parser: `python -m fedmedlora.cli.reference > docs/cli.md`
 """
