@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import pytest
@@ -9,6 +10,15 @@ EXTERNAL = "neurology"
 NEW = "dermatology"
 NO_RELATIONS = "psychiatry"
 EVERY = (*TRAIN, EXTERNAL, NEW)
+
+
+def row(table: str, name: str) -> list[str]:
+    """Return the texts of the row that starts with a name."""
+    for found in re.findall(r"<tr>(.*?)</tr>", table):
+        cells = [re.sub(r"<[^>]+>", "", c) for c in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", found)]
+        if cells[0] == name:
+            return cells
+    raise LookupError(name)
 
 
 def _cell(percent: int) -> Json:

@@ -2,6 +2,7 @@ import re
 from typing import Any
 
 import pytest
+from tests.reporting.conftest import row
 
 from fedmedlora.reporting import records
 
@@ -89,5 +90,16 @@ def test_sites_say_what_they_annotate(results: Json) -> None:
 def test_the_environment_is_flat_and_whole(results: Json) -> None:
     table = records.environment_table(results)
 
-    assert '<th scope="row">versions.torch</th><td><code>2.13.0</code></td>' in table
-    assert '<th scope="row">seed</th><td><code>7</code></td>' in table
+    assert row(table, "versions.torch") == ["versions.torch", "2.13.0"]
+    assert row(table, "seed") == ["seed", "7"]
+
+
+def test_the_environment_is_told_in_units(results: Json) -> None:
+    usage = {"seconds": 541.6, "peak_memory_bytes": 1833336832}
+    results["environment"] = {"usage": usage, "experiment.arms": ["zero_shot", "centralised"]}
+
+    table = records.environment_table(results)
+
+    assert row(table, "usage.seconds")[1] == "9 min 2 s"
+    assert row(table, "usage.peak_memory_bytes")[1] == "1.83 GB"
+    assert row(table, "experiment.arms")[1] == "zero_shot, centralised"

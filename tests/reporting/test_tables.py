@@ -1,18 +1,10 @@
-import re
 from typing import Any
+
+from tests.reporting.conftest import row
 
 from fedmedlora.reporting import tables
 
 Json = dict[str, Any]
-
-
-def row(table: str, name: str) -> list[str]:
-    """Return the texts of the row that starts with a name."""
-    for found in re.findall(r"<tr>(.*?)</tr>", table):
-        cells = [re.sub(r"<[^>]+>", "", c) for c in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", found)]
-        if cells[0] == name:
-            return cells
-    raise LookupError(name)
 
 
 def test_arms_stand_with_statistics_external_site_time_and_bytes(results: Json) -> None:

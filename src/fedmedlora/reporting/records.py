@@ -18,6 +18,7 @@ from fedmedlora.reporting.quantities import (
     count,
     decimal,
     defined,
+    duration,
     percent,
     show,
     size,
@@ -234,10 +235,20 @@ def environment_table(results: Json) -> Html:
     recorded = {"seed": results.get("seed"), **_flat(results.get("environment") or {})}
     headings = [Heading("What", figures=False), Heading("Recorded", figures=False)]
     rows = [
-        [named(key), Cell(show(UNDEFINED) if value is None else words("code", str(value)))]
+        [named(key), Cell(_recorded(key, value), class_="recorded")]
         for key, value in recorded.items()
     ]
     return table("Seeds, versions, machine", headings, [Rows(rows)])
+
+
+def _recorded(key: str, value: object) -> Html:
+    if value is None:
+        return show(UNDEFINED)
+    if isinstance(value, list | tuple):
+        return words("code", ", ".join(map(str, value)))
+    if key.endswith("seconds"):
+        return text(duration(value))
+    return text(size(value)) if key.endswith("bytes") else words("code", str(value))
 
 
 def _flat(values: Mapping[str, object], before: str = "") -> dict[str, object]:

@@ -109,7 +109,8 @@ def _matrix(results: Json, metric: str, caption: str) -> Html:
 
 def gains_part(results: Json) -> Html:
     """Return the differences between arms with their intervals, strict entities first."""
-    comparisons = results.get("comparisons") or []
+    # Against zero-shot the gain is the whole figure, told above, and would stretch every axis.
+    comparisons = [c for c in results.get("comparisons") or [] if c["against"] != "zero_shot"]
     if not comparisons:
         return nothing("No comparison with an interval was recorded.")
     metrics = sorted({c["metric"] for c in comparisons}, key=lambda m: (m != _FIRST_METRIC, m))

@@ -1,0 +1,32 @@
+from typing import Any
+
+from fedmedlora.reporting import sections
+
+Json = dict[str, Any]
+
+
+def compared(against: str, difference: float) -> Json:
+    return {
+        "arm": "fed_medlora_plus",
+        "against": against,
+        "metric": "ner_strict_f1",
+        "where": "training sites",
+        "difference": difference,
+        "ci95": [difference - 0.01, difference + 0.01],
+        "note": "",
+    }
+
+
+def test_a_gain_on_zero_shot_does_not_stretch_the_axis_of_the_others(results: Json) -> None:
+    results["comparisons"] = [compared("centralised", -0.02), compared("zero_shot", 0.88)]
+
+    drawn = sections.gains_part(results)
+
+    assert "Zero-shot" not in drawn
+    assert "from −3.2 to +3.2" in drawn  # 1.05 times 0.02 + 0.01
+
+
+def test_without_another_arm_there_is_no_gain(results: Json) -> None:
+    results["comparisons"] = [compared("zero_shot", 0.88)]
+
+    assert "No comparison with an interval was recorded." in sections.gains_part(results)
