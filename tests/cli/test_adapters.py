@@ -82,7 +82,8 @@ def test_a_new_site_trains_on_and_sees_what_it_gained(
 
     assert (said.code, said.err) == (0, "")
     told = json.loads(said.out)
-    assert set(told) == {"before", "after", "adapter"}
+    assert set(told) == {"before", "trained", "after", "adapter"}
+    assert told["trained"] == {"notes": 1, "rounds": 1}
     assert set(told["after"]["ner"]["strict"]) == FIGURES
     assert told["adapter"] == str(out)
     weights = "adapter_model.safetensors"
@@ -117,7 +118,8 @@ def test_a_new_sites_gain_can_be_read(
     said = shell("adapt", exported, *options)
 
     lines = said.out.splitlines()
-    assert (lines[0], lines.count("after"), lines[-1]) == ("before", 1, str(tmp_path / "new"))
+    assert (lines[0], lines[-1]) == ("before", str(tmp_path / "new"))
+    assert lines.count("after training (notes: 2, rounds: 1)") == 1
 
 
 def test_a_folder_in_use_is_refused_before_anything_trains(

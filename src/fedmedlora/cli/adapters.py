@@ -43,8 +43,11 @@ def adapt(options: argparse.Namespace) -> int:
     export_peft(source, options.out, adapter=adapter)
     after = _scores(engine, adapter, site, "final")
     place = str(options.out)
-    lines = ["before", *_lines(before), "after", *_lines(after), place]
-    answer(options, {"before": before, "after": after, "adapter": place}, lines)
+    trained = {"notes": len(site.train), "rounds": options.rounds}
+    told = f"after training (notes: {trained['notes']}, rounds: {trained['rounds']})"
+    lines = ["before", *_lines(before), told, *_lines(after), place]
+    document = {"before": before, "trained": trained, "after": after, "adapter": place}
+    answer(options, document, lines)
     return 0
 
 

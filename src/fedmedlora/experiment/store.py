@@ -76,7 +76,7 @@ class RunStore:
                 of this program wrote it.
         """
         if not has_run(folder):
-            advice = "name the folder of a run, or start one without --resume"
+            advice = "name the folder of a run; `run` without --resume begins one"
             raise InputError([Fault(str(folder), "no run", "the folder of a run", advice)])
         with store_errors(folder), ExitStack() as resources:
             if writable:
