@@ -1,12 +1,10 @@
 import hashlib
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
+from tests.full_disk import files_of_at_most
 
 from fedmedlora.adapters.files import digest, encode, open_adapter, write_adapter
 from fedmedlora.adapters.weights import AdapterWeights
@@ -18,17 +16,6 @@ def small_adapter() -> AdapterWeights:
         "q.lora_B.weight": np.array([[1.0], [2.0], [-0.5]], dtype=np.float32),
         "q.lora_A.weight": np.array([[0.25, 3.0]], dtype=np.float32),
     }
-
-
-@contextmanager
-def files_of_at_most(num_bytes: int) -> Iterator[None]:
-    """The operating system refuses to let a file grow further, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_what_was_written_is_read_back_bit_for_bit(tmp_path: Path) -> None:

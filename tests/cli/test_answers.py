@@ -83,29 +83,30 @@ def test_what_goes_wrong_is_text_also_for_a_script(shell: Shell, words: list[str
     assert ": found " in said.err
 
 
-def test_faults_that_nobody_reads_end_a_command_quietly(tmp_path: Path) -> None:
-    words = [sys.executable, "-c", PROGRAM, "data", "check", str(tmp_path)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
-        assert command.stdout is not None
-        assert command.stderr is not None
-        command.stderr.close()
-        said = command.stdout.read()
+def unread(stream: str, *words: object) -> tuple[int, bytes]:
+    """Close a stream of a command at once, as `head` does when it has its lines.
 
-    assert (command.returncode, said) == (UNREAD, b"")
+    Returns:
+        The exit code, and all that came on the other stream.
+    """
+    program = [sys.executable, "-c", PROGRAM, *map(str, words)]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
+        streams = {"stdout": command.stdout, "stderr": command.stderr}
+        closed, read = streams.pop(stream), *streams.values()
+        assert closed is not None
+        assert read is not None
+        # The command cannot have written so soon.
+        closed.close()
+        said = read.read()
+    return command.returncode, said
 
 
 # Python keeps an answer back until it ends, or writes each line at once.
 @pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_a_reader_that_has_enough_ends_a_command_quietly(
-    sites: Path, monkeypatch: pytest.MonkeyPatch, unbuffered: str
+def test_what_nobody_reads_on_ends_a_command_quietly(
+    sites: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unbuffered: str
 ) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
-    words = [sys.executable, "-c", PROGRAM, "data", "stats", str(sites / "nephrology")]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as command:
-        assert command.stdout is not None
-        assert command.stderr is not None
-        # As `head` does when it has its lines; the command cannot have written so soon.
-        command.stdout.close()
-        said = command.stderr.read()
 
-    assert (command.returncode, said) == (UNREAD, b"")
+    assert unread("stdout", "data", "stats", sites / "nephrology") == (UNREAD, b"")
+    assert unread("stderr", "data", "check", tmp_path) == (UNREAD, b"")

@@ -5,11 +5,10 @@ and nothing lost that was there before.
 """
 
 import json
-import resource
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 import safetensors.numpy
 from numpy.typing import NDArray
 from tests.cli.conftest import MARKER, Said, Shell, changed, experiment
+from tests.full_disk import files_of_at_most
 
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.training import base_models
@@ -312,17 +312,6 @@ def test_changed_notes_are_refused_naming_the_site(
 
     refused(said, f"{run}: nephrology: found other notes, or another site.json, expected what")
     assert contents_of(run) == before
-
-
-@contextmanager
-def files_of_at_most(num_bytes: int) -> Iterator[None]:
-    """The operating system refuses to let a file grow further, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("limit", [6_000, 45_000, 100_000])

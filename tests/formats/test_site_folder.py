@@ -1,11 +1,11 @@
 import json
-import resource
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.full_disk import files_of_at_most
 
 from fedmedlora.clinical.labels import CROSS_RELATIONS, ENTITY_TYPES, MAIN_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import Entity, Labels, Note, Relation, SiteNotes
@@ -198,14 +198,9 @@ def test_a_file_in_the_place_of_the_folder_stays(tmp_path: Path) -> None:
 def test_a_full_disk_leaves_the_old_file_and_no_half_file(tmp_path: Path) -> None:
     write_site(tmp_path / "a", one_site())
     old = (tmp_path / "a" / "train.jsonl").read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # No file may grow beyond this, as on a disk that is full.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (10, hard))
-    try:
-        with pytest.raises(StoreError, match="found 'File too large' on writing"):
-            write_site(tmp_path / "a", one_site())
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    with files_of_at_most(10), pytest.raises(StoreError, match="found 'File too large' on writing"):
+        write_site(tmp_path / "a", one_site())
 
     assert (tmp_path / "a" / "train.jsonl").read_bytes() == old
     names = sorted(path.name for path in (tmp_path / "a").iterdir())

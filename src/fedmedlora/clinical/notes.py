@@ -7,6 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
+def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """Return a span of a text without the white space at its ends; empty where all is white."""
+    own = text[start:end]
+    start += len(own) - len(own.lstrip())
+    return start, start + len(own.strip())
+
+
 @dataclass(frozen=True, slots=True)
 class Entity:
     """A typed span: `text[start:end]` of its note."""

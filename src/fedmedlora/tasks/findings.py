@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from fedmedlora.clinical.labels import MAIN_TYPES
-from fedmedlora.clinical.notes import Entity, Labels, Note
+from fedmedlora.clinical.notes import Labels, Note, trimmed
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -53,7 +53,7 @@ def gold_findings(note: Note, labels: Labels) -> Findings:
     A relation counts where its head is a main entity and its type is annotated at the site. White
     space at the ends of a span is no part of it.
     """
-    spans = {entity.id: _trimmed(entity, note.text) for entity in note.entities}
+    spans = {e.id: Span(*trimmed(note.text, e.start, e.end), e.type) for e in note.entities}
     main = {
         span for span in spans.values() if span.type in MAIN_TYPES and span.type in labels.entities
     }
@@ -63,9 +63,3 @@ def gold_findings(note: Note, labels: Labels) -> Findings:
         if r.type in labels.relations and spans[r.head] in main
     }
     return Findings(tuple(sorted(main)), tuple(sorted(links)), tuple(sorted(links)))
-
-
-def _trimmed(entity: Entity, text: str) -> Span:
-    own = text[entity.start : entity.end]
-    start = entity.start + len(own) - len(own.lstrip())
-    return Span(start, start + len(own.strip()), entity.type)

@@ -5,6 +5,7 @@ from typing import Any
 
 from transformers import AutoTokenizer
 
+from fedmedlora.clinical.notes import trimmed
 from fedmedlora.errors import ModelError
 from fedmedlora.tasks.task import Tokens
 from fedmedlora.training.loading import quietly
@@ -32,7 +33,7 @@ class HuggingFaceTokenizer:
         encoded = self._tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
-        offsets = tuple(_trimmed(text, start, end) for start, end in encoded.offset_mapping)
+        offsets = tuple(trimmed(text, start, end) for start, end in encoded.offset_mapping)
         return Tokens(tuple(encoded.input_ids), offsets)
 
 
@@ -50,11 +51,3 @@ def _tokenizer(folder: Path) -> Any:  # noqa: ANN401 -- the class depends on the
     if len(tokenizer) <= len(tokenizer.all_special_ids):
         raise missing
     return tokenizer
-
-
-def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    while start < end and text[start].isspace():
-        start += 1
-    while end > start and text[end - 1].isspace():
-        end -= 1
-    return start, end
