@@ -48,10 +48,32 @@ def test_scores_can_be_read(shell: Shell, finished: Path, sites: Path) -> None:
 
     assert (said.code, said.err) == (0, "")
     lines = said.out.splitlines()
-    assert lines[0] == "2 notes of test"
+    assert lines[:2] == ["zero_shot of small, untrained", "2 notes of test"]
     # The site annotates entities alone.
-    assert [line.split()[:2] for line in lines[1:]] == [["ner", "strict"], ["ner", "lenient"]]
-    assert "precision" in lines[1]
+    assert [line.split()[:2] for line in lines[2:]] == [["ner", "strict"], ["ner", "lenient"]]
+    assert "precision" in lines[2]
+
+
+def test_as_many_notes_are_scored_as_are_asked_for(
+    shell: Shell, exported: Path, sites: Path
+) -> None:
+    words = ["--data", sites / "nephrology", "--max-notes", 1, "--json"]
+
+    assert json.loads(shell("evaluate", exported, *words).out)["notes"] == 1
+
+
+def test_who_only_scores_needs_no_training_notes(
+    shell: Shell, exported: Path, sites: Path, tmp_path: Path
+) -> None:
+    for name in ("site.json", "dev.jsonl"):
+        (tmp_path / name).write_bytes((sites / "nephrology" / name).read_bytes())
+
+    on_dev = shell("evaluate", exported, "--data", tmp_path)
+    on_train = shell("evaluate", exported, "--data", tmp_path, "--split", "train")
+
+    assert on_dev.code == 0
+    assert (on_train.code, on_train.out) == (2, "")
+    assert on_train.err.startswith(f"{tmp_path / 'train.jsonl'}: found no such file")
 
 
 @pytest.mark.parametrize("split", ["train", "dev", "test"])
@@ -82,14 +104,16 @@ def test_a_new_site_trains_on_and_sees_what_it_gained(
 
     assert (said.code, said.err) == (0, "")
     told = json.loads(said.out)
-    assert set(told) == {"before", "trained", "after", "adapter"}
+    assert set(told) == {"origin", "before", "trained", "after", "adapter"}
+    assert told["origin"].startswith("fed_medlora_plus of small, round ")
     assert told["trained"] == {"notes": 1, "rounds": 1}
     assert set(told["after"]["ner"]["strict"]) == FIGURES
     assert told["adapter"] == str(out)
     weights = "adapter_model.safetensors"
     assert (out / weights).read_bytes() != (exported / weights).read_bytes()
     after = shell("evaluate", out, "--data", site, "--json")
-    assert json.loads(after.out) == told["after"]
+    origin = f"{told['origin']}, after training (notes: 1, rounds: 1)"
+    assert json.loads(after.out) == {"origin": origin, **told["after"]}
 
 
 def test_commands_that_only_read_a_run_leave_its_folder_alone(
@@ -118,7 +142,7 @@ def test_a_new_sites_gain_can_be_read(
     said = shell("adapt", exported, *options)
 
     lines = said.out.splitlines()
-    assert (lines[0], lines[-1]) == ("before", str(tmp_path / "new"))
+    assert (lines[1], lines[-1]) == ("before", str(tmp_path / "new"))
     assert lines.count("after training (notes: 2, rounds: 1)") == 1
 
 

@@ -48,6 +48,7 @@ def test_a_check_says_who_takes_part(told: Told, tmp_path: Path, sites: Path, ba
     document = told("check", file)
 
     assert document["experiment"] == str(file)
+    assert document["base"] == {"name": str(base), "looked_up": True}
     assert {site["site"]: site["role"] for site in document["sites"]} == SITES
     assert document["sites"][0]["notes"] == {"train": 2, "dev": 2, "test": 2}
     assert len(document["sites"][0]["sha256"]) == 64
@@ -68,7 +69,7 @@ def test_what_is_written_is_named(told: Told, finished: Path, tmp_path: Path) ->
     page, adapter, hospitals = tmp_path / "a.html", tmp_path / "adapter", tmp_path / "all"
 
     assert told("report", finished, "--out", page) == {"report": str(page)}
-    assert told("export", finished, "--to", "peft", "--out", adapter) == {"adapter": str(adapter)}
+    assert told("export", finished, "--to", "peft", "--out", adapter)["adapter"] == str(adapter)
     named = told("data", "synthesize", "--out", hospitals, "--notes", 6)["sites"]
     assert {name: Path(place) for name, place in named.items()} == {
         folder.name: folder for folder in hospitals.iterdir()

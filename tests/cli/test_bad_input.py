@@ -57,7 +57,7 @@ FAULTS = {
     ),
     "text that differs": (
         entity(text=MARKER),
-        ":2: entities[0].text: found 9 characters, of which only the first 0 agree, expected the 4",
+        ":2: entities[0].text: found 9 characters, of which not even the first agrees, expected 4",
     ),
     "unknown type": (
         entity(type="disease"),

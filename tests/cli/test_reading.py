@@ -113,8 +113,10 @@ def test_a_report_needs_a_run(shell: Shell, tmp_path: Path) -> None:
 def test_a_report_that_cannot_be_written_is_told_in_one_line(
     shell: Shell, finished: Path, tmp_path: Path
 ) -> None:
-    said = shell("report", finished, "--out", tmp_path / "gone" / "mine.html")
+    (tmp_path / "taken").write_text("a file", encoding="utf-8")
+
+    said = shell("report", finished, "--out", tmp_path / "taken" / "mine.html")
 
     assert (said.code, said.out) == (3, "")
     assert said.err.count("\n") == 1
-    assert "found 'No such file or directory', expected room and permission" in said.err
+    assert "found 'File exists', expected room and permission" in said.err

@@ -345,6 +345,29 @@ def test_a_run_without_out_goes_to_runs_by_name(
     assert shell("run", file).out == "runs/small/report.html\n"
 
 
+def test_a_check_says_that_the_hub_was_not_asked(
+    shell: Shell, tmp_path: Path, sites: Path, base: Path
+) -> None:
+    file = experiment(tmp_path, sites, base)
+    file.write_text(file.read_text("utf-8").replace(str(base), "nobody/no-such-model"), "utf-8")
+
+    said = shell("check", file)
+
+    told = "fit to run, if 'nobody/no-such-model' is a model of the hub: that was not looked up"
+    assert (said.code, said.out.splitlines()[-1]) == (0, f"{file}: {told}")
+
+
+def test_a_report_goes_into_a_folder_that_was_not_there(
+    shell: Shell, finished: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "new" / "page.html"
+
+    said = shell("report", finished, "--out", page)
+
+    assert (said.code, said.out) == (0, f"{page}\n")
+    assert page.is_file()
+
+
 def test_an_interrupted_run_says_how_it_goes_on(
     shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,7 +34,7 @@ def source(bert: BaseModel) -> Source:
         name: rng.normal(size=array.shape).astype(np.float32)
         for name, array in engine.initial().items()
     }
-    return Source(adapter, engine.base, model, training, TYPES, 3, "here")
+    return Source(adapter, "plus of demo, round 2", engine.base, model, training, TYPES, 3, "here")
 
 
 def test_an_exported_adapter_comes_back_as_it_was(source: Source, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_an_adapter_trained_on_may_take_the_place_of_the_source_s(
 ) -> None:
     further = {name: array + 1 for name, array in source.adapter.items()}
 
-    export_peft(source, tmp_path / "adapter", adapter=further)
+    export_peft(replace(source, adapter=further), tmp_path / "adapter")
 
     weights = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
     assert all(np.array_equal(weights[name], further[name]) for name in further)

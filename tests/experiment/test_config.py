@@ -162,15 +162,14 @@ def test_changed_keys_are_named_with_dots(write: Write, tmp_path: Path) -> None:
         before,
         rounds=4,
         model=replace(before.model, lora=Lora(rank=8)),
-        sites=(before.sites[0], SiteEntry(path=tmp_path / "new"), before.sites[1]),
+        sites=(before.sites[0], SiteEntry(path=tmp_path / "new", max_notes=3), before.sites[1]),
     )
 
     assert changed_keys(before, before) == []
     assert changed_keys(before, after) == [
         "experiment.rounds",
         "model.lora.rank",
-        "sites[1].path",
-        "sites[2].path",
+        "sites[1].max_notes",
         "sites[2].role",
         "sites[2].sha256",
         "sites[2].max_notes",

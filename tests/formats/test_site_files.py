@@ -200,7 +200,7 @@ def test_a_text_that_differs_is_told_by_lengths() -> None:
     # "Lupus" against "Lupine": the first three agree.
     assert the_only(entity_faults(text="Lupine")) == (
         "hospital/train.jsonl:1: entities[1].text: found 6 characters, of which only the first 3"
-        " agree, expected the 5 characters of the note's text[5:10];"
+        " agree, expected 5, those of the note's text[5:10];"
         " offsets count characters, not bytes, and CR LF as two"
     )
 

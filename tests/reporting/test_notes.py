@@ -98,6 +98,17 @@ def test_a_relation_is_a_label_on_its_tail_with_the_number_of_its_head() -> None
     assert "dosage → 1, 2</span>" in drawn
 
 
+def test_a_label_does_not_cut_a_word_in_two() -> None:
+    gold = {"entities": [span(0, 3, "drug"), span(7, 8, "drug")]}
+
+    drawn = body_of(drawn_note(note("abcdef g, h", gold, {})))
+
+    read = re.sub(r"<[^>]+>", "", drawn)
+    assert read == "abcdef○ (missed) drug 1 g○ (missed) drug 2, h"
+    # The line beneath still ends where the span does.
+    assert '<span class="u lane0 missed k-drug">abc</span>def' in drawn
+
+
 def test_a_tail_tied_to_another_head_is_missed_and_extra() -> None:
     first, second, tail = span(0, 1, "drug"), span(2, 3, "drug"), span(4, 5, "dosage")
     gold = {"entities": [first, second], "links": [{"head": first, "tail": tail}]}

@@ -83,8 +83,31 @@ def test_sites_say_what_they_annotate(results: Json) -> None:
     table = records.sites_table(results)
 
     assert "external: only scored" in table
-    assert "severity, negation, dosage" in table
     assert "validation notes" in table
+
+
+def test_types_are_told_in_the_fewest_words(results: Json) -> None:
+    results["sites"][0]["entities"] = ["problem", "test", "drug"]
+    results["sites"][1]["entities"] = ["drug"]
+
+    table = records.sites_table(results)
+
+    names = [site["name"] for site in results["sites"]]
+    assert row(table, names[0])[-3:] == ["all 4 but treatment", "all 3", "yes"]
+    assert row(table, names[1])[-3] == "drug"
+    assert row(table, names[2])[-3] == "all 4"
+
+
+def test_a_split_that_was_scored_in_part_says_so(results: Json) -> None:
+    first, second, *_ = (site["name"] for site in results["sites"])
+    for arm in results["arms"]:
+        if first in arm["final"]:
+            arm["final"][first]["notes"] = 25
+
+    table = records.sites_table(results)
+
+    assert row(table, first)[5:6] == ["25 of 40"]
+    assert row(table, second)[5:6] == ["40"]
 
 
 def test_the_environment_is_flat_and_whole(results: Json) -> None:

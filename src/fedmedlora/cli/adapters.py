@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,14 @@ from fedmedlora.tasks.scoring import PARTS, site_scores
 def evaluate(options: argparse.Namespace) -> int:
     """Print an adapter's scores on a site's notes."""
     source = open_source(options.source, arm=options.arm)
-    site = cohort(SiteEntry(path=options.data, role="external"), read_site(options.data))
+    # Who only scores needs no training notes.
+    needed = {"dev", options.split} - {"test"}
+    notes = read_site(options.data, required=sorted(needed))
+    site = cohort(SiteEntry(path=options.data, role="external"), notes)
     split = "final" if options.split == "test" else options.split
-    scores = _scores(source.engine({site.name: site}), source.adapter, site, split)
-    answer(options, scores, _lines(scores))
+    engine = source.engine({site.name: site})
+    scores = _scores(engine, source.adapter, site, split, limit=options.max_notes)
+    answer(options, {"origin": source.origin, **scores}, [source.origin, *_lines(scores)])
     return 0
 
 
@@ -39,22 +44,30 @@ def adapt(options: argparse.Namespace) -> int:
     site = cohort(entry, read_site(options.data))
     engine = source.engine({site.name: site})
     before = _scores(engine, source.adapter, site, "final")
-    adapter = _adapted(engine, source, site.name, options.rounds)
-    export_peft(source, options.out, adapter=adapter)
-    after = _scores(engine, adapter, site, "final")
-    place = str(options.out)
     trained = {"notes": len(site.train), "rounds": options.rounds}
     told = f"after training (notes: {trained['notes']}, rounds: {trained['rounds']})"
-    lines = ["before", *_lines(before), told, *_lines(after), place]
-    document = {"before": before, "trained": trained, "after": after, "adapter": place}
+    adapter = _adapted(engine, source, site.name, options.rounds)
+    export_peft(replace(source, adapter=adapter, origin=f"{source.origin}, {told}"), options.out)
+    after = _scores(engine, adapter, site, "final")
+    place = str(options.out)
+    lines = [source.origin, "before", *_lines(before), told, *_lines(after), place]
+    document = {
+        "origin": source.origin,
+        "before": before,
+        "trained": trained,
+        "after": after,
+        "adapter": place,
+    }
     answer(options, document, lines)
     return 0
 
 
 def export(options: argparse.Namespace) -> int:
     """Write an adapter as a folder that peft loads."""
-    export_peft(open_source(options.source, arm=options.arm), options.out)
-    answer(options, {"adapter": str(options.out)}, [str(options.out)])
+    source = open_source(options.source, arm=options.arm)
+    export_peft(source, options.out)
+    place = str(options.out)
+    answer(options, {"origin": source.origin, "adapter": place}, [source.origin, place])
     return 0
 
 
@@ -77,10 +90,15 @@ def _adapted(engine: LocalEngine, source: Source, site: str, rounds: int) -> Ada
 
 
 def _scores(
-    engine: LocalEngine, adapter: AdapterWeights, site: Cohort, split: str
+    engine: LocalEngine,
+    adapter: AdapterWeights,
+    site: Cohort,
+    split: str,
+    *,
+    limit: int | None = None,
 ) -> dict[str, Any]:
-    notes = site.notes(split)
-    counts = engine.evaluate(adapter, site.name, split, parts=PARTS, limit=len(notes))
+    most = limit or len(site.notes(split))
+    counts = engine.evaluate(adapter, site.name, split, parts=PARTS, limit=most)
     replicates = Evaluation().replicates
     drawn = draws({site.name: len(counts)}, replicates=replicates, seed=0)[site.name]
     return site_scores(

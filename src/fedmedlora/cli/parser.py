@@ -53,6 +53,7 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     _source(evaluate)
     evaluate.add_argument("--data", type=Path, required=True, metavar="SITE_DIR", help=_SITE)
     evaluate.add_argument("--split", choices=_SPLITS, default="test", help=_SPLIT)
+    evaluate.add_argument("--max-notes", type=_positive, metavar="N", help="notes to score at most")
 
     adapt = _command(commands, "adapt", "adapters", "a new site trains on from an adapter")
     _source(adapt)

@@ -33,10 +33,20 @@ def check(options: argparse.Namespace) -> int:
         sys.stderr.writelines(f"{line}\n" for line in wrong)
         return InputError.exit_code
     sites = load_cohorts(experiment).values()
-    document = {"experiment": str(options.experiment), "sites": [_site(site) for site in sites]}
+    base, is_here = experiment.model.base, _is_local(experiment.model.base)
+    document = {
+        "experiment": str(options.experiment),
+        "base": {"name": base, "looked_up": is_here},
+        "sites": [_site(site) for site in sites],
+    }
     fit = f"{options.experiment}: fit to run"
-    answer(options, document, [*(f"{s.name}: {s.role}, {_notes(s)}" for s in sites), fit])
+    asked = "" if is_here else f", if {base!r} is a model of the hub: that was not looked up"
+    answer(options, document, [*(f"{s.name}: {s.role}, {_notes(s)}" for s in sites), fit + asked])
     return 0
+
+
+def _is_local(base: str) -> bool:
+    return base == "minilm" or Path(base).is_absolute()
 
 
 def _site(site: Cohort) -> dict[str, Any]:
@@ -55,6 +65,7 @@ def _notes(site: Cohort) -> str:
 def report(options: argparse.Namespace) -> int:
     """Write one page of one or more runs."""
     out = options.out or options.runs[0] / "report.html"
+    out.parent.mkdir(parents=True, exist_ok=True)
     write_report(options.runs, out)
     answer(options, {"report": str(out)}, [str(out)])
     return 0
@@ -77,7 +88,7 @@ def write_report(runs: Sequence[Path], out: Path) -> None:
 def _model_faults(experiment: Experiment) -> list[str]:
     """Return what is wrong with a base model on this machine; a hub is not asked."""
     base = experiment.model.base
-    if base != "minilm" and not Path(base).is_dir():
+    if not _is_local(base):
         return []
     try:
         find_base_model(base)

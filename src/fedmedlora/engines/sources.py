@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fedmedlora.adapters.weights import AdapterWeights, names_fault, shape_fault
-from fedmedlora.engines.backbone import TaggingBackbone
 from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.opening import open_backbone, open_local
 from fedmedlora.errors import Fault, InputError, ModelError
@@ -24,12 +23,14 @@ class Source:
     """A trained adapter and how it was made.
 
     Attributes:
+        origin: Which arm and round of which experiment it is, in words.
         base_digest: sha256 of the base model it belongs to.
         types: Channels of its tagging head.
         place: Where it was read, for errors.
     """
 
     adapter: AdapterWeights
+    origin: str
     base_digest: str
     model: Model
     training: Training
@@ -55,6 +56,7 @@ class _Facts:
     """What stands beside the weights of an exported adapter."""
 
     schema: Annotated[int, Rule("that is 1", lambda schema: schema == 1)]
+    origin: str
     base_sha256: str
     types: tuple[str, ...]
     seed: int
@@ -71,9 +73,10 @@ def open_source(path: Path, *, arm: str | None) -> Source:
     if is_peft_folder(path):
         return _from_folder(path)
     with RunStore.open(path) as store:
-        experiment, chosen = store.experiment(), _arm(store, arm)
+        experiment, (name, chosen) = store.experiment(), _arm(store, arm)
         return Source(
             adapter=store.adapter(chosen["adapter"]),
+            origin=f"{name} of {experiment.name}, {_trained(chosen['best_round'])}",
             base_digest=store.meta("base"),
             model=experiment.model,
             training=experiment.training,
@@ -83,20 +86,14 @@ def open_source(path: Path, *, arm: str | None) -> Source:
         )
 
 
-def export_peft(source: Source, folder: Path, *, adapter: AdapterWeights | None = None) -> None:
-    """Write a source's adapter, or one trained on from it, as a folder that peft loads."""
+def export_peft(source: Source, folder: Path) -> None:
+    """Write a source's adapter as a folder that peft loads, with the facts of the source."""
     backbone, _ = open_backbone(source.model, source.training, source.types, seed=source.seed)
     _require_base(backbone.digest, source.base_digest, source.model.base)
     _require_fit(source, backbone.initial())
-    write_folder(backbone, source, folder, adapter or source.adapter)
-
-
-def write_folder(
-    backbone: TaggingBackbone, source: Source, folder: Path, adapter: AdapterWeights
-) -> None:
-    """Write an adapter with the facts of the source it comes from."""
     facts = _Facts(
         schema=1,
+        origin=source.origin,
         base_sha256=source.base_digest,
         types=source.types,
         seed=source.seed,
@@ -105,7 +102,7 @@ def write_folder(
     )
     # What is left out reads as its default, and None is one wherever it may stand.
     said = asdict(facts, dict_factory=lambda items: {k: v for k, v in items if v is not None})
-    write_peft_folder(folder, adapter, backbone.peft_config(), said)
+    write_peft_folder(folder, source.adapter, backbone.peft_config(), said)
 
 
 def _from_folder(path: Path) -> Source:
@@ -116,6 +113,7 @@ def _from_folder(path: Path) -> Source:
     facts = _Facts(**reading.values)
     return Source(
         adapter=adapter,
+        origin=facts.origin,
         base_digest=facts.base_sha256,
         model=facts.model,
         training=facts.training,
@@ -125,7 +123,12 @@ def _from_folder(path: Path) -> Source:
     )
 
 
-def _arm(store: RunStore, name: str | None) -> dict[str, Any]:
+def _trained(best_round: int | None) -> str:
+    return f"round {best_round}" if best_round else "untrained"
+
+
+def _arm(store: RunStore, name: str | None) -> tuple[str, dict[str, Any]]:
+    """Return the name and the document of the arm that was asked for, or of the best kind."""
     finished = store.arms()
     federated = [arm for arm in PREFERENCE if arm in finished]
     chosen = name or next(iter(federated), finished[-1] if finished else "")
@@ -134,7 +137,7 @@ def _arm(store: RunStore, name: str | None) -> dict[str, Any]:
         found = f"no finished arm {chosen!r}" if chosen else "no finished arm"
         expected = f"one of {', '.join(finished)}" if finished else "a run with a finished arm"
         raise InputError([Fault(f"{store.folder}: --arm", found, expected)])
-    return document
+    return chosen, document
 
 
 def _require_base(found: str, expected: str, name: str) -> None:

@@ -1,5 +1,6 @@
 """One TOML file read into one frozen `Experiment`, complete and checked before anything loads."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
@@ -59,6 +60,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "evaluation": Evaluation,
     "engine": EngineChoice,
 }
+_PLACE = re.compile(r"sites\[\d+\]\.path")
 _OWN_KEYS = tuple(key.name for key in fields(Experiment) if key.name not in {*_SECTIONS, "sites"})
 
 
@@ -105,8 +107,14 @@ def settings(experiment: Experiment) -> dict[str, object]:
 
 
 def changed_keys(a: Experiment, b: Experiment) -> list[str]:
-    """Return the dotted keys whose values differ, or that only one of the two has."""
-    before, after = settings(a), settings(b)
+    """Return the dotted keys whose values differ, or that only one of the two has.
+
+    Where a site's folder lies does not count: what counts is its notes, which have a digest.
+    """
+    before, after = (
+        {key: value for key, value in settings(one).items() if not _PLACE.fullmatch(key)}
+        for one in (a, b)
+    )
     return [
         key
         for key in {**before, **after}

@@ -92,13 +92,17 @@ def _span_faults(entity: Mapping[str, Any], path: str, text: str) -> Iterator[Fa
         num_same = _num_same(found, text[start:end])
         yield Fault(
             f"{path}.text",
-            f"{len(found)} characters, of which only the first {num_same} agree",
-            f"the {end - start} characters of the note's text[{start}:{end}]",
+            f"{len(found)} characters, of which {_agreeing(num_same)}",
+            f"{end - start}, those of the note's text[{start}:{end}]",
             "offsets count characters, not bytes, and CR LF as two",
         )
     elif not found.strip():
         found = f"only white space, {len(found)} characters"
         yield Fault(f"{path}.text", found, "the text of an entity", "leave the entity out")
+
+
+def _agreeing(num_same: int) -> str:
+    return f"only the first {num_same} agree" if num_same else "not even the first agrees"
 
 
 def _num_same(one: str, other: str) -> int:

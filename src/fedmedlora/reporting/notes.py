@@ -1,9 +1,9 @@
 """A note with gold and predicted findings drawn into its text.
 
 Each span is an underline in a lane of its own, so that nested and crossing spans stay readable, and
-a small label where it ends. Three signs tell the states apart without colour: found (solid line,
-✓), missed (dashed line, ○), extra (dotted line, +). A relation is a label on its tail that names
-the number of its head.
+a small label after its last word. Three signs tell the states apart without colour: found (solid
+line, ✓), missed (dashed line, ○), extra (dotted line, +). A relation is a label on its tail that
+names the number of its head.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -170,12 +170,22 @@ def _lanes(spans: Sequence[Span]) -> list[int]:
 
 def _marked(body: str, marks: Sequence[Drawn], lanes: Sequence[int]) -> Html:
     laid = list(zip(marks, lanes, strict=True))
-    cuts = sorted({0, len(body)} | {edge for mark in marks for edge in mark.span[:2]})
-    parts = [_labels_at(0, laid)]
+    labels = [(_word_end(body, mark.span[1]), mark, lane) for mark, lane in laid]
+    edges = {edge for mark in marks for edge in mark.span[:2]}
+    cuts = sorted({0, len(body)} | edges | {place for place, _, _ in labels})
+    parts = []
     for start, end in pairwise(cuts):
         over = [(m, lane) for m, lane in laid if m.span[0] <= start and end <= m.span[1]]
-        parts += [_underlined(text(body[start:end]), over), _labels_at(end, laid)]
+        parts.append(_underlined(text(body[start:end]), over))
+        parts.append(_labels_at(end, labels))
     return join(parts)
+
+
+def _word_end(body: str, place: int) -> int:
+    """Return where a label may stand without cutting a word in two."""
+    while place < len(body) and body[place - 1].isalnum() and body[place].isalnum():
+        place += 1
+    return place
 
 
 def _underlined(content: Html, over: Iterable[tuple[Drawn, int]]) -> Html:
@@ -185,13 +195,13 @@ def _underlined(content: Html, over: Iterable[tuple[Drawn, int]]) -> Html:
     return content
 
 
-def _labels_at(place: int, laid: Sequence[tuple[Drawn, int]]) -> Html:
-    ending = sorted(
-        (pair for pair in laid if pair[0].span[1] == place),
+def _labels_at(place: int, labels: Sequence[tuple[int, Drawn, int]]) -> Html:
+    here = sorted(
+        (label[1:] for label in labels if label[0] == place),
         key=lambda pair: (pair[1], pair[0].label),
     )
-    over = [(m, lane) for m, lane in laid if m.span[0] < place < m.span[1]]
-    return join(_underlined(_label(mark), over) for mark, _ in ending)
+    over = [(m, lane) for _, m, lane in labels if m.span[0] < place < m.span[1]]
+    return join(_underlined(_label(mark), over) for mark, _ in here)
 
 
 def _label(mark: Drawn) -> Html:

@@ -64,23 +64,45 @@ def sites_table(results: Json) -> Html:
         Heading("Relation types", figures=False),
         Heading("Notes public", figures=False),
     ]
+    sites = results.get("sites") or ()
+    every = {
+        kind: list(dict.fromkeys(type_ for site in sites for type_ in site.get(kind) or ()))
+        for kind in ("entities", "relations")
+    }
     rows = [
         [
             named(site["name"]),
             named(_ROLES.get(site.get("role", ""), UNDEFINED)),
-            *(figure(count((site.get("notes") or {}).get(split))) for split in _SPLITS),
-            _types(site.get("entities")),
-            _types(site.get("relations")),
+            *(_notes(results, site, split) for split in _SPLITS),
+            *(_types(site.get(kind) or (), every[kind]) for kind in every),
             named("yes" if site.get("public") else "no"),
         ]
-        for site in results.get("sites") or ()
+        for site in sites
     ]
     return table("Sites and what they annotate", headings, [Rows(rows)])
 
 
-def _types(types: Iterable[str] | None) -> Cell:
-    listed = list(types or ())
-    return Cell(show(", ".join(listed) or UNDEFINED), "types")
+def _notes(results: Json, site: Json, split: str) -> Cell:
+    """Return how many notes a split has, and of those that end an arm how many were scored."""
+    there = (site.get("notes") or {}).get(split)
+    finals = (arm.get("final", {}).get(site["name"]) or {} for arm in results.get("arms", ()))
+    scored = max((f.get("notes", 0) for f in finals if f.get("split") == split), default=0)
+    is_part = there is not None and 0 < scored < there
+    return figure(f"{count(scored)} of {count(there)}" if is_part else count(there))
+
+
+def _types(types: Sequence[str], every: Sequence[str]) -> Cell:
+    """Return which of all sites' types a site annotates, in the fewest words."""
+    missing = [type_ for type_ in every if type_ not in types]
+    if not types:
+        said = UNDEFINED
+    elif not missing:
+        said = f"all {len(every)}" if len(every) > 1 else every[0]
+    elif len(missing) < len(types):
+        said = f"all {len(every)} but {', '.join(missing)}"
+    else:
+        said = ", ".join(types)
+    return Cell(show(said), "types")
 
 
 def ceilings_table(results: Json) -> Html:

@@ -66,7 +66,12 @@ def rounds_part(results: Json) -> Html:
     ]
     caption = "Strict entity F1 on dev notes after each round; the ringed round was kept"
     figures = [tables.rounds_table(arm) for arm in results["arms"] if _scored(arm)]
-    return join([rounds_chart(caption, panels), details("The figures", *figures)])
+    return join(
+        [
+            rounds_chart(caption, panels),
+            details("The figures", element("div", *figures, class_="pair")),
+        ]
+    )
 
 
 def _scored(arm: Json) -> bool:

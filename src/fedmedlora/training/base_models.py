@@ -73,9 +73,9 @@ def _folder(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt"]))
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"model {name!r}: found neither a folder nor a hub model ({type(error).__name__}), "
-            'expected "minilm", a folder with config.json and *.safetensors, or a hub name that '
-            "can be reached or is cached"
+            f"model {name!r}: found neither a folder nor a hub model that is cached or can be "
+            'reached, expected "minilm", a folder with config.json and *.safetensors, or a hub '
+            "name; look at its spelling, and at HF_HUB_OFFLINE where it should be downloaded"
         ) from error
 
 
