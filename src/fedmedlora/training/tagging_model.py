@@ -14,6 +14,7 @@ from fedmedlora.tasks.tagging import NUM_TAGS
 from fedmedlora.training.adapter_slots import AdapterSlots
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.loading import quietly
+from fedmedlora.training.lora_linear import LoraLinear
 from fedmedlora.training.settings import Dtype, LoraSettings
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
@@ -91,6 +92,7 @@ def _with_lora(plain: PreTrainedModel, head: str, base: BaseModel, lora: LoraSet
         target_modules=_targets(lora),
         exclude_modules=[head],
     )
+    settings._register_custom_module({torch.nn.Linear: LoraLinear})  # noqa: SLF001 -- peft's way in
     try:
         with quietly():
             return cast("PeftModel", get_peft_model(plain, settings))
