@@ -7,6 +7,7 @@
     ├── TrainingError        one site's training failed; the round goes on
     ├── AggregationError     the admitted updates cannot be combined            (exit 3)
     ├── QuorumError          too few sites answered                             (exit 3)
+    ├── EngineError          what does the work is gone                         (exit 3)
     └── StoreError           the run store cannot be read or written            (exit 3)
 
 A message reads *where: found X, expected Y; what to do* and never holds note text.
@@ -73,6 +74,10 @@ class AggregationError(FedMedLoRAError):
 
 class QuorumError(FedMedLoRAError):
     """Fewer sites than the quorum sent a usable update."""
+
+
+class EngineError(FedMedLoRAError):
+    """A process that does an engine's work has ended."""
 
 
 class StoreError(FedMedLoRAError):

@@ -10,6 +10,7 @@ site's own lean to B, and in every later value something that depends on the see
 import json
 import re
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,12 +22,14 @@ from numpy.typing import NDArray
 from fedmedlora.adapters.files import digest, encode
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.errors import EngineError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.config import Experiment, parse_experiment
 from fedmedlora.experiment.run import run
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import LocalPlan, Trained
 from fedmedlora.federation.engine import SERVER, Outcome, Participant
+from fedmedlora.federation.turns import Turn
 from fedmedlora.sites import SiteRole
 from fedmedlora.tasks.scoring import Counts, NoteCounts, Part, PartCounts
 
@@ -112,9 +115,19 @@ class FakeEngine:
     base: str = "b" * 64
     num_base_bytes: int = 4800
     dtype: str = "float32"
+    num_workers: int = 1
+    turn: Turn = field(default_factory=Turn)
+    pause_s: float = 0.0
+    closed: bool = False
     steps: int = 0
     asked: list[tuple[str, int]] = field(default_factory=list)
     read: list[tuple[str, str]] = field(default_factory=list)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def peak_memory_bytes(self) -> int | None:
+        return 1000
 
     def initial(self) -> AdapterWeights:
         self._step()
@@ -181,6 +194,11 @@ class FakeEngine:
         return [{"site": site, "note_id": "n1", "text": f"seen {float(adapter[A].mean())}"}]
 
     def _step(self) -> None:
+        with self.turn.given_up():
+            # With one worker nobody else is there to go on meanwhile.
+            time.sleep(self.pause_s)
+        if self.closed:
+            raise EngineError("engine: found it closed, expected an answer")
         self.steps += 1
         if self.say_steps:
             print(self.steps, flush=True)  # noqa: T201 -- whoever kills us waits for it

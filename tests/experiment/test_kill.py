@@ -49,7 +49,7 @@ def write_rounds(folder: Path, rounds: int) -> None:
             store.put_round(ARM, round_index, {"round": round_index, "adapter": sha256})
             say("row")
         if store.arm(ARM) is None:
-            store.put_arm(ARM, {"best_round": rounds})
+            store.put_arm(ARM, {"best_round": rounds}, position=0)
 
 
 def put_adapter(store: RunStore, seed: str) -> str:

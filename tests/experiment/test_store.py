@@ -130,7 +130,7 @@ def test_another_version_is_refused(store: RunStore) -> None:
     connection.execute("PRAGMA user_version = 99")
     connection.close()
 
-    with pytest.raises(StoreError, match="found a run store of version 99, expected 2"):
+    with pytest.raises(StoreError, match="found a run store of version 99, expected 3"):
         RunStore.open(store.folder)
 
 
@@ -184,7 +184,7 @@ def test_what_is_put_is_there_after_opening_again(store: RunStore) -> None:
     store.put_site_update("key", {"site": "heart", "sha256": adapter.sha256})
     store.put_round("fed", 1, {"adapter": adapter.sha256, "shares": {"heart": 1.0}})
     store.put_final("fed", "heart", {"scores": {"notes": 3}})
-    store.put_arm("fed", {"kind": "federated"})
+    store.put_arm("fed", {"kind": "federated"}, position=0)
     store.put_meta("sites", [{"name": "heart"}])
     store.put_drawn("fed", [{"id": "n1"}])
     store.close()
@@ -214,8 +214,8 @@ def test_what_was_not_put_is_not_there(store: RunStore) -> None:
 
 
 def test_arms_keep_their_order_and_rounds_their_arm(store: RunStore) -> None:
-    for arm in ("zero_shot", "fed_medlora", "adapted"):
-        store.put_arm(arm, {})
+    for position, arm in ((7, "adapted"), (0, "zero_shot"), (5, "fed_medlora")):
+        store.put_arm(arm, {}, position=position)
         store.put_round(arm, 1, {"of": arm})
 
     assert store.arms() == ["zero_shot", "fed_medlora", "adapted"]
@@ -237,7 +237,7 @@ def test_rounds_have_no_gap_and_no_second_time(store: RunStore, round_index: int
     [
         lambda store, value: store.put_site_update("key", {"n": value}),
         lambda store, value: store.put_final("fed", "heart", {"n": value}),
-        lambda store, value: store.put_arm("fed", {"n": value}),
+        lambda store, value: store.put_arm("fed", {"n": value}, position=0),
     ],
 )
 def test_what_is_decided_once_is_not_put_twice(
@@ -270,7 +270,7 @@ def test_no_row_names_an_adapter_that_is_not_there(store: RunStore, key: str) ->
     with pytest.raises(ValueError, match="found no file"):
         store.put_site_update("key", document)
     with pytest.raises(ValueError, match="found no file"):
-        store.put_arm("fed", document)
+        store.put_arm("fed", document, position=0)
 
     assert (store.rounds("fed"), store.site_update("key"), store.arms()) == ([], None, [])
 
@@ -320,6 +320,17 @@ def test_what_is_forgotten_goes_with_the_adapters_that_no_other_row_names(store:
     store.put_site_update("gone", {"delta": store.put_adapter(weights(4)).sha256})
 
 
+def test_forgetting_leaves_what_another_arm_is_about_to_name(store: RunStore) -> None:
+    about = store.put_adapter(weights(1)).sha256
+    store.put_site_update("gone", {"delta": store.put_adapter(weights(2)).sha256})
+
+    store.forget_site_updates(["gone"])
+
+    assert on_disk(store) == {about}
+    store.sweep()
+    assert on_disk(store) == set()
+
+
 def test_a_reader_forgets_nothing(store: RunStore) -> None:
     store.put_site_update("key", {})
 
@@ -333,7 +344,7 @@ def test_adapters_that_no_row_names_are_swept_up_by_the_next_writer(store: RunSt
     named = [store.put_adapter(weights(value)).sha256 for value in (1, 2, 3)]
     store.put_site_update("key", {"delta": named[0]})
     store.put_round("fed", 1, {"adapter": named[1]})
-    store.put_arm("fed", {"adapter": named[2]})
+    store.put_arm("fed", {"adapter": named[2]}, position=0)
     orphan = store.put_adapter(weights(4)).sha256
     store.close()
 

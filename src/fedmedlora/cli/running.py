@@ -9,7 +9,7 @@ from fedmedlora.cli.answers import answer
 from fedmedlora.cli.notes import write_hospitals
 from fedmedlora.cli.reading import write_report
 from fedmedlora.durable_files import write_whole
-from fedmedlora.engines.opening import open_local
+from fedmedlora.engines.opening import open_engine
 from fedmedlora.errors import Fault, InputError, QuorumError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.cohorts import annotated_types, load_cohorts
@@ -90,10 +90,17 @@ def _go_on(
         conclude(experiment, store, cohorts)
         return
     types = annotated_types(cohorts)
-    engine = open_local(experiment.model, experiment.training, cohorts, types, seed=experiment.seed)
     if store.meta("types") is None:
         store.put_meta("types", types)
-    run_experiment(experiment, engine, store, cohorts, only=arms)
+    with open_engine(
+        experiment.engine,
+        experiment.model,
+        experiment.training,
+        cohorts,
+        types,
+        seed=experiment.seed,
+    ) as engine:
+        run_experiment(experiment, engine, store, cohorts, only=arms)
 
 
 def _store(experiment: Experiment, file: Path, out: Path, *, resume: bool) -> RunStore:

@@ -11,9 +11,11 @@ from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.errors import TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.experiment.environment import peak_memory_bytes
 from fedmedlora.federation.backbone import Backbone, LocalPlan
 from fedmedlora.federation.engine import SERVER, Outcome, Participant
 from fedmedlora.federation.shift import count_tokens
+from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.findings import Findings, gold_findings
 from fedmedlora.tasks.scoring import NoteCounts, Part
@@ -35,6 +37,8 @@ class LocalEngine:
         self.base = backbone.digest
         self.num_base_bytes = backbone.num_bytes
         self.dtype = backbone.dtype
+        self.num_workers = 1
+        self.turn = Turn()
         self._backbone = backbone
         self._task = task
         self._cohorts = cohorts
@@ -42,6 +46,13 @@ class LocalEngine:
         self._vocabulary = vocabulary
         self._training_examples = cache(self._make_training_examples)
         self._loss_examples = cache(self._make_loss_examples)
+
+    def close(self) -> None:
+        """Do nothing: all there is ends with this process."""
+
+    def peak_memory_bytes(self) -> int | None:
+        """Return the most memory this process has held."""
+        return peak_memory_bytes()
 
     def initial(self) -> AdapterWeights:
         """Return the adapter every arm starts from."""

@@ -1,13 +1,17 @@
 """From a description of a model and the notes of some sites to an engine that can run them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import asdict
+from functools import partial
 
 from fedmedlora.engines.backbone import TaggingBackbone
 from fedmedlora.engines.local import LocalEngine
+from fedmedlora.engines.parallel import ParallelEngine
 from fedmedlora.errors import ModelError
 from fedmedlora.evaluation.cohorts import Cohort
-from fedmedlora.experiment.schema import Model, Training
+from fedmedlora.experiment.schema import EngineChoice, Model, Training
+from fedmedlora.federation.engine import Engine
 from fedmedlora.federation.shift import most_frequent
 from fedmedlora.synthetic.hospitals import public_text
 from fedmedlora.tasks.extraction import Extraction
@@ -15,6 +19,29 @@ from fedmedlora.tasks.tagging import Tagging
 from fedmedlora.training.base_models import find_base_model
 from fedmedlora.training.settings import LoraSettings, TrainingSettings
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
+
+
+@contextmanager
+def open_engine(
+    choice: EngineChoice,
+    model: Model,
+    training: Training,
+    cohorts: Mapping[str, Cohort],
+    types: tuple[str, ...],
+    *,
+    seed: int,
+) -> Iterator[Engine]:
+    """Give the engine of an experiment, and close it.
+
+    Raises:
+        ModelError: As `open_local` has it.
+        EngineError: A worker ended before it was ready.
+    """
+    opening = partial(open_local, model, training, cohorts, types, seed=seed)
+    one = choice.workers == 1
+    engine = opening() if one else ParallelEngine(opening, num_workers=choice.workers)
+    with closing(engine):
+        yield engine
 
 
 def open_local(

@@ -60,7 +60,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "evaluation": Evaluation,
     "engine": EngineChoice,
 }
-_PLACE = re.compile(r"sites\[\d+\]\.path")
+_IMMATERIAL = re.compile(r"sites\[\d+\]\.path|engine\.workers")
 _OWN_KEYS = tuple(key.name for key in fields(Experiment) if key.name not in {*_SECTIONS, "sites"})
 
 
@@ -109,10 +109,11 @@ def settings(experiment: Experiment) -> dict[str, object]:
 def changed_keys(a: Experiment, b: Experiment) -> list[str]:
     """Return the dotted keys whose values differ, or that only one of the two has.
 
-    Where a site's folder lies does not count: what counts is its notes, which have a digest.
+    What changes no result does not count: how many workers there are, and where a site's folder
+    lies (its notes have a digest).
     """
     before, after = (
-        {key: value for key, value in settings(one).items() if not _PLACE.fullmatch(key)}
+        {key: value for key, value in settings(one).items() if not _IMMATERIAL.fullmatch(key)}
         for one in (a, b)
     )
     return [

@@ -10,7 +10,7 @@ from fedmedlora.errors import StoreError
 from fedmedlora.experiment.disk import store_errors
 
 _FILE = "run.sqlite"
-_VERSION = 2
+_VERSION = 3
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, document TEXT NOT NULL);
 CREATE TABLE site_updates (key TEXT PRIMARY KEY, document TEXT NOT NULL);
@@ -128,7 +128,8 @@ def _connected(folder: Path, mode: Mode) -> sqlite3.Connection:
     # a medium that is read-only. One at rest is read as the plain file it is.
     options = f"mode={mode}" + ("&immutable=1" if mode == "ro" and _at_rest(path) else "")
     uri = f"{path.resolve().as_uri()}?{options}"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+    # Arms that run side by side are threads that take turns.
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA synchronous = FULL")
     return connection
 

@@ -30,14 +30,17 @@ def environment() -> dict[str, object]:
     }
 
 
-def usage(earlier: Mapping[str, Any], *, seconds: float) -> dict[str, Any]:
-    """Return what a run has used so far: what it had used before, and this process.
+def usage(
+    earlier: Mapping[str, Any], *, seconds: float, peak_memory_bytes: int | None
+) -> dict[str, Any]:
+    """Return what a run has used so far: what it had used before, and since it went on.
 
     Args:
-        earlier: What this function returned in the process before, or nothing.
-        seconds: Wall time of the run in this process.
+        earlier: What this function returned before the run went on, or nothing.
+        seconds: Wall time since.
+        peak_memory_bytes: The most memory held since.
     """
-    peaks = [earlier.get("peak_memory_bytes"), peak_memory_bytes()]
+    peaks = [earlier.get("peak_memory_bytes"), peak_memory_bytes]
     return {
         "seconds": earlier.get("seconds", 0.0) + seconds,
         "peak_memory_bytes": max((peak for peak in peaks if peak is not None), default=None),

@@ -17,7 +17,7 @@ _SCHEMA = 1
 
 
 def results(store: RunStore) -> dict[str, Any]:
-    """Return the figures of a run, finished arms in the order in which they were recorded.
+    """Return the figures of a run, finished arms in the order of the experiment's plan.
 
     What stands under `summary` is over the sites that train.
     """

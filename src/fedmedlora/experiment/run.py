@@ -25,6 +25,7 @@ from fedmedlora.experiment.environment import usage
 from fedmedlora.experiment.results import write_results
 from fedmedlora.experiment.rounds import run_rounds
 from fedmedlora.experiment.schema import Experiment
+from fedmedlora.experiment.side_by_side import side_by_side
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.engine import Engine
 from fedmedlora.federation.shift import token_shift
@@ -56,23 +57,28 @@ def run(
         ModelError: The run began with another base model.
         QuorumError: Some arm could not go on: too few usable updates, or none that can be weighed.
         StoreError: The disk is full, or the store cannot be written.
+        EngineError: A process that does the engine's work has ended.
     """
     missing = missing_arms(experiment, store, cohorts, only=only)
     _require_same(engine, store, cohorts)
     store.put_meta("sites", [_site(cohort, engine, experiment) for cohort in cohorts.values()])
     store.put_meta("communication", _communication(engine))
     earlier, began = store.meta("usage") or {}, time.monotonic()
-    failures = []
-    for arm in missing:
+    failures = {}
+
+    def attempt(arm: Arm) -> None:
         try:
             _run_arm(arm, experiment, engine, store, cohorts)
         except (QuorumError, AggregationError, TrainingError) as error:
-            failures.append(f"arm {arm.name}: {error}")
-            logger.warning("%s", failures[-1])
-        store.put_meta("usage", usage(earlier, seconds=time.monotonic() - began))
+            failures[arm.name] = f"arm {arm.name}: {error}"
+            logger.warning("%s", failures[arm.name])
+        seconds, peak = time.monotonic() - began, engine.peak_memory_bytes()
+        store.put_meta("usage", usage(earlier, seconds=seconds, peak_memory_bytes=peak))
+
+    side_by_side(missing, attempt, engine)
     conclude(experiment, store, cohorts)
     if failures:
-        raise QuorumError("\n".join(failures))
+        raise QuorumError("\n".join(failures[arm.name] for arm in missing if arm.name in failures))
 
 
 def conclude(experiment: Experiment, store: RunStore, cohorts: Mapping[str, Cohort]) -> None:
@@ -84,6 +90,7 @@ def conclude(experiment: Experiment, store: RunStore, cohorts: Mapping[str, Coho
     store.put_meta("comparisons", _comparisons(experiment, store, cohorts))
     if not missing_arms(experiment, store, cohorts):
         store.forget_site_updates(store.site_update_keys())
+        store.sweep()
     write_results(store)
 
 
@@ -163,7 +170,9 @@ def _run_arm(
             store.put_final(arm.name, cohort.name, final)
     if arm.name == preferred_arm(experiment):
         store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, cohorts))
-    store.put_arm(arm.name, {**document, "evaluation_seconds": time.monotonic() - began})
+    document["evaluation_seconds"] = time.monotonic() - began
+    planned = [other.name for other in _planned(experiment, cohorts)]
+    store.put_arm(arm.name, document, position=planned.index(arm.name))
     logger.info("%s: scored on %d sites", arm.name, len(_scored_on(arm, cohorts)))
 
 

@@ -135,9 +135,15 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineChoice:
-    """Where the rounds run."""
+    """Where the rounds run.
+
+    Attributes:
+        workers: Processes of this machine that share the work, each with a base model of its own
+            and `training.num_threads` threads; how many there are changes no byte of the result.
+    """
 
     name: Annotated[str, _LOCAL] = "local"
+    workers: _Count = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,9 @@ def collect(
         if isinstance(document, str):
             reasons[name] = document
             continue
-        store.put_site_update(keys[name], document)
+        # An arm that runs beside this one and begins alike may have been first.
+        if store.site_update(keys[name]) is None:
+            store.put_site_update(keys[name], document)
         spooled[name] = document
         del reasons[name]
     for name, reason in reasons.items():

@@ -13,7 +13,7 @@ null, never NaN.
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -176,10 +176,22 @@ class RunStore:
         rows = self._database.rows("SELECT key FROM site_updates ORDER BY key")
         return [key for (key,) in rows]
 
-    def forget_site_updates(self, keys: Iterable[str]) -> None:
-        """Take away trainings that nobody will ask for again, and every adapter no row names."""
+    def forget_site_updates(self, keys: Collection[str]) -> None:
+        """Take away trainings that nobody will ask for again, with the adapters they alone name."""
+        forgotten = {
+            document[name]
+            for key in keys
+            if (document := self.site_update(key))
+            for name in _NAMES_AN_ADAPTER
+            if name in document
+        }
         for key in keys:
             self._database.remove("DELETE FROM site_updates WHERE key = ?", key)
+        # Others stay: one that is on the disk and not in a row yet may be another arm's.
+        _sweep(self.folder, self._database, only=forgotten)
+
+    def sweep(self) -> None:
+        """Take away every adapter that no row names; no arm may be under way."""
         _sweep(self.folder, self._database)
 
     def rounds(self, arm: str) -> list[Document]:
@@ -228,14 +240,17 @@ class RunStore:
         return found
 
     def arms(self) -> list[str]:
-        """Return the finished arms in the order in which they were recorded."""
+        """Return the finished arms, by position."""
         return [name for (name,) in self._database.rows("SELECT name FROM arms ORDER BY position")]
 
-    def put_arm(self, name: str, document: Document) -> None:
-        """Record that an arm is finished."""
+    def put_arm(self, name: str, document: Document, *, position: int) -> None:
+        """Record that an arm is finished.
+
+        Args:
+            position: Its place among all arms of the experiment, from 0.
+        """
         self._require_adapters(document)
-        sql = "INSERT INTO arms (name, document) VALUES (?, ?)"
-        self._database.put(sql, name, document=document)
+        self._database.put("INSERT INTO arms VALUES (?, ?, ?)", position, name, document=document)
 
     def meta(self, key: str) -> Any:  # noqa: ANN401 -- any JSON value
         """Return what is recorded about the whole run under a key, None where nothing is."""
@@ -265,7 +280,8 @@ class RunStore:
                 raise ValueError(f"{key} {sha256}: found no file, expected its adapter put before")
 
 
-def _sweep(folder: Path, database: Database) -> None:
+def _sweep(folder: Path, database: Database, *, only: Collection[str] | None = None) -> None:
+    """Take away the adapters that no row names, or those of them that are asked for."""
     documents = [
         json.loads(document)
         for table in ("site_updates", "rounds", "arms")
@@ -274,7 +290,7 @@ def _sweep(folder: Path, database: Database) -> None:
     named = {document.get(key) for document in documents for key in _NAMES_AN_ADAPTER}
     with store_errors(folder):
         for path in (folder / _ADAPTERS).glob("*.safetensors"):
-            if path.stem not in named:
+            if path.stem not in named and (only is None or path.stem in only):
                 path.unlink(missing_ok=True)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.federation.backbone import LocalPlan, Trained
+from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.scoring import NoteCounts, Part
 
 SERVER = "server"
@@ -52,6 +53,17 @@ class Engine(Protocol):
     base: str
     num_base_bytes: int
     dtype: str
+    num_workers: int
+    """How many arms may be under way at once; more than one only in threads that take turns."""
+    turn: Turn
+
+    def close(self) -> None:
+        """Let go of what the engine holds; whoever waits for an answer gets an `EngineError`."""
+        ...
+
+    def peak_memory_bytes(self) -> int | None:
+        """Return the most memory its processes have held, None where the system does not say."""
+        ...
 
     def initial(self) -> AdapterWeights:
         """Return the adapter every arm starts from."""

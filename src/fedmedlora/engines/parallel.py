@@ -1,0 +1,228 @@
+"""Several processes of this machine that share the work, each with a base model of its own.
+
+Every piece of work (a site's training in a round, the loss or the score of an adapter) is a pure
+function of what is handed over, so which process does it, and when, changes no byte of a run.
+"""
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from functools import partial
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.engines.local import LocalEngine
+from fedmedlora.errors import EngineError
+from fedmedlora.experiment.environment import peak_memory_bytes
+from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.engine import Outcome, Participant
+from fedmedlora.federation.turns import Turn
+from fedmedlora.tasks.scoring import NoteCounts, Part
+
+Work = Callable[[LocalEngine], Any]
+
+
+class ParallelEngine:
+    """An engine whose work is done by several processes."""
+
+    def __init__(self, opening: Callable[[], LocalEngine], *, num_workers: int) -> None:
+        """Start the processes and wait until each has its engine.
+
+        Args:
+            opening: Makes the engine of a process; travels there by pickle.
+            num_workers: How many processes; each trains with the threads that `opening` sets.
+
+        Raises:
+            ModelError: The base model cannot be opened.
+            EngineError: A process ended before it was ready.
+        """
+        self.num_workers = num_workers
+        self.turn = Turn()
+        self._workers = [_Worker(opening) for _ in range(num_workers)]
+        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        self._threads = ThreadPoolExecutor(num_workers)
+        try:
+            for worker in self._workers:
+                worker.answer()
+                self._idle.put(worker)
+            facts: tuple[str, int, str, AdapterWeights] = self._asked(_facts)
+            self.base, self.num_base_bytes, self.dtype, self._initial = facts
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the processes at once; whoever waits for an answer gets an `EngineError`."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for worker in self._workers:
+            worker.end()
+
+    def peak_memory_bytes(self) -> int | None:
+        """Return the most memory that this process and the workers have held, added up."""
+        peaks = [peak_memory_bytes(), *(worker.peak for worker in self._workers)]
+        return None if None in peaks else sum(peak or 0 for peak in peaks)
+
+    def initial(self) -> AdapterWeights:
+        """Return the adapter every arm starts from."""
+        return self._initial
+
+    def train(
+        self,
+        participants: Sequence[Participant],
+        start: AdapterWeights,
+        plans: Mapping[str, LocalPlan],
+    ) -> Iterator[Outcome]:
+        """Yield each participant's outcome as it arrives."""
+        adapter = dict(start)
+        under_way = {
+            self._begun(partial(_trained, [one], adapter, {one.name: plans[one.name]}))
+            for one in participants
+        }
+        while under_way:
+            with self.turn.given_up():
+                ended = next(as_completed(under_way))
+            under_way.remove(ended)
+            yield from ended.result()
+
+    def loss(self, adapter: AdapterWeights, place: str) -> float:
+        """Return an adapter's loss on a site's dev notes or the server's, in nats a label token."""
+        loss: float = self._asked(partial(_called, "loss", dict(adapter), place))
+        return loss
+
+    def token_counts(self, site: str) -> NDArray[np.int64]:
+        """Return how often a site's training notes use each token of the public vocabulary."""
+        counts: NDArray[np.int64] = self._asked(partial(_called, "token_counts", site))
+        return counts
+
+    def evaluate(
+        self, adapter: AdapterWeights, site: str, split: str, *, parts: Sequence[Part], limit: int
+    ) -> list[NoteCounts]:
+        """Return the counts of each of a site's first `limit` notes of a split."""
+        asked = partial(_called, "evaluate", dict(adapter), site, split, parts=parts, limit=limit)
+        counts: list[NoteCounts] = self._asked(asked)
+        return counts
+
+    def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
+        """Return the counts a perfect model would reach in the experiment's formulation."""
+        counts: list[NoteCounts] = self._asked(
+            partial(_called, "ceiling", site, split, limit=limit)
+        )
+        return counts
+
+    def predictions(
+        self, adapter: AdapterWeights, site: str, split: str, *, limit: int
+    ) -> list[dict[str, object]]:
+        """Return what the report draws; nothing where the site is not public."""
+        asked = partial(_called, "predictions", dict(adapter), site, split, limit=limit)
+        drawn: list[dict[str, object]] = self._asked(asked)
+        return drawn
+
+    def _asked(self, work: Work) -> Any:  # noqa: ANN401 -- whatever the work returns
+        begun = self._begun(work)
+        with self.turn.given_up():
+            return begun.result()
+
+    def _begun(self, work: Work) -> "Future[Any]":
+        try:
+            return self._threads.submit(self._done, work)
+        except RuntimeError as error:
+            raise EngineError(_ENDED) from error
+
+    def _done(self, work: Work) -> Any:  # noqa: ANN401
+        # There are as many threads as workers, so one is idle.
+        worker = self._idle.get()
+        try:
+            worker.ask(work)
+            return worker.answer()
+        finally:
+            self._idle.put(worker)
+
+
+class _Worker:
+    """One process with its engine, reached through a pipe; one question at a time."""
+
+    def __init__(self, opening: Callable[[], LocalEngine]) -> None:
+        # Not forked: threads of this process, those of OpenMP too, would be missing there.
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, opening), daemon=True)
+        self.peak: int | None = 0
+        self._process.start()
+        # Closed here, the pipe ends with the process, and with it whoever waits.
+        theirs.close()
+
+    def ask(self, work: Work) -> None:
+        try:
+            self._pipe.send(work)
+        except OSError as error:
+            raise EngineError(_ENDED) from error
+
+    def answer(self) -> Any:  # noqa: ANN401 -- whatever was asked for
+        """Return the answer to the one question, the first that the engine is there.
+
+        Raises:
+            EngineError: The process has ended.
+        """
+        try:
+            answer, error, self.peak = self._pipe.recv()
+        except (OSError, EOFError) as ended:
+            raise EngineError(_ENDED) from ended
+        if error is not None:
+            raise error
+        return answer
+
+    def end(self) -> None:
+        self._process.terminate()
+        self._process.join()
+
+
+_ENDED = (
+    "engine: found that a worker process has ended, expected its answer; the system may have run "
+    "out of memory: lower engine.workers, and go on with --resume"
+)
+
+
+def _serve(pipe: Connection, opening: Callable[[], LocalEngine]) -> None:
+    """Answer until the pipe ends, which it does with the process that asks."""
+    # Ctrl-C reaches every process of a terminal; the one that asks decides what becomes of it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    engine, error = _attempted(opening)
+    answer = None
+    while True:
+        try:
+            pipe.send((answer, error, peak_memory_bytes()))
+            work = pipe.recv()
+        except (OSError, EOFError):
+            return
+        answer, error = _attempted(partial(work, engine))
+
+
+def _attempted(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    try:
+        return work(), None
+    except Exception as error:  # noqa: BLE001 -- raised again where it was asked for
+        return None, error
+
+
+def _facts(engine: LocalEngine) -> tuple[str, int, str, AdapterWeights]:
+    return engine.base, engine.num_base_bytes, engine.dtype, engine.initial()
+
+
+def _trained(
+    participants: Sequence[Participant],
+    start: AdapterWeights,
+    plans: Mapping[str, LocalPlan],
+    engine: LocalEngine,
+) -> list[Outcome]:
+    return list(engine.train(participants, start, plans))
+
+
+def _called(name: str, *args: object, **options: object) -> Any:  # noqa: ANN401
+    *rest, engine = args
+    return getattr(engine, name)(*rest, **options)

@@ -1,0 +1,164 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.engines.test_local import cohort
+from tests.training.tiny_models import TYPES, tiny_bert
+
+from fedmedlora.engines.local import LocalEngine
+from fedmedlora.engines.opening import open_local
+from fedmedlora.engines.parallel import ParallelEngine
+from fedmedlora.errors import EngineError, ModelError
+from fedmedlora.experiment.schema import Lora, Model, Training
+from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.engine import Participant
+from fedmedlora.training.base_models import BaseModel
+
+COHORTS = {name: cohort(name) for name in ("a", "b", "c")} | {"empty": cohort("empty", train=0)}
+PLANS = {name: LocalPlan(seed=7, round_index=1, num_rounds=2) for name in COHORTS}
+ALL = [Participant(name, (name,)) for name in COHORTS]
+
+
+def opening(base: BaseModel) -> Any:  # noqa: ANN401 -- a call that travels to another process
+    model = Model(base=str(base.folder), window_tokens=40, lora=Lora(rank=4))
+    channels = (*TYPES, "causes")
+    return partial(open_local, model, Training(num_threads=1), COHORTS, channels, seed=0)
+
+
+@pytest.fixture(scope="module")
+def local(bert: BaseModel) -> LocalEngine:
+    engine: LocalEngine = opening(bert)()
+    return engine
+
+
+@pytest.fixture(scope="module")
+def parallel(bert: BaseModel) -> Iterator[ParallelEngine]:
+    engine = ParallelEngine(opening(bert), num_workers=2)
+    yield engine
+    engine.close()
+
+
+def trained(engine: Any) -> dict[str, Any]:  # noqa: ANN401 -- either engine
+    outcomes = engine.train(ALL, engine.initial(), PLANS)
+    return {outcome.participant.name: outcome for outcome in outcomes}
+
+
+def test_sites_end_in_the_same_bytes_as_in_one_process(
+    local: LocalEngine, parallel: ParallelEngine
+) -> None:
+    here, there = trained(local), trained(parallel)
+
+    assert set(here) == set(there) == set(COHORTS)
+    for name, outcome in here.items():
+        if outcome.trained is None:
+            continue
+        found = there[name].trained
+        assert all(
+            found.adapter[key].tobytes() == array.tobytes()
+            for key, array in outcome.trained.adapter.items()
+        )
+        assert replace(found, adapter={}) == replace(outcome.trained, adapter={})
+    # A site that cannot train says why, wherever it was asked.
+    assert "found no label token" in here["empty"].reason
+    assert there["empty"].reason == here["empty"].reason
+
+
+def test_whatever_is_asked_is_answered_as_in_one_process(
+    local: LocalEngine, parallel: ParallelEngine
+) -> None:
+    for name in ("base", "num_base_bytes", "dtype"):
+        assert getattr(parallel, name) == getattr(local, name)
+    adapter = trained(local)["a"].trained.adapter
+    for ask in (
+        lambda engine: engine.loss(adapter, "b"),
+        lambda engine: engine.token_counts("b").tolist(),
+        lambda engine: engine.evaluate(adapter, "c", "final", parts=("ner", "re"), limit=2),
+        lambda engine: engine.ceiling("c", "dev", limit=1),
+        lambda engine: engine.predictions(adapter, "a", "final", limit=1),
+        lambda engine: {key: array.tobytes() for key, array in engine.initial().items()},
+    ):
+        assert ask(parallel) == ask(local)
+
+
+def test_memory_is_that_of_all_processes(parallel: ParallelEngine, local: LocalEngine) -> None:
+    one, all_of_them = local.peak_memory_bytes(), parallel.peak_memory_bytes()
+
+    assert one is not None
+    assert all_of_them is not None
+    # Each worker holds torch at least.
+    assert all_of_them > one + 2 * 50e6
+
+
+def test_others_go_on_while_an_answer_is_awaited(parallel: ParallelEngine) -> None:
+    with parallel.turn:
+        parallel.token_counts("a")
+        # The answer came in its turn, and the turn is still this thread's.
+        with parallel.turn.given_up():
+            pass
+
+
+def test_an_engine_that_cannot_be_opened_says_why(bert: BaseModel) -> None:
+    gone = opening(replace(bert, folder=Path("/no/such/folder")))
+
+    with pytest.raises(ModelError, match="'/no/such/folder': found neither a folder nor a hub"):
+        ParallelEngine(gone, num_workers=2)
+
+
+def test_a_worker_that_is_killed_is_told_and_does_not_hang(bert: BaseModel) -> None:
+    engine = ParallelEngine(opening(bert), num_workers=1)
+    os.kill(engine._workers[0]._process.pid or 0, signal.SIGKILL)
+
+    with pytest.raises(EngineError, match="found that a worker process has ended"):
+        engine.loss(engine.initial(), "a")
+    engine.close()
+    with pytest.raises(EngineError, match="found that a worker process has ended"):
+        list(engine.train(ALL, engine.initial(), PLANS))
+
+
+def test_workers_end_with_the_process_they_work_for(tmp_path: Path) -> None:
+    tiny_bert(tmp_path / "base")
+    with subprocess.Popen(
+        [sys.executable, __file__, str(tmp_path / "base")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as process:
+        assert process.stdout is not None
+        workers = [int(pid) for pid in process.stdout.readline().split()]
+        process.kill()
+
+    assert len(workers) == 2
+    deadline = time.monotonic() + 30
+    while any(_lives(pid) for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+def main(folder: str) -> None:
+    """Open an engine, say who works for it, and wait to be killed."""
+    base = BaseModel("tiny", Path(folder), "", 0)
+    engine = ParallelEngine(opening(base), num_workers=2)
+    assert np.isfinite(engine.loss(engine.initial(), "a"))
+    print(*(worker._process.pid for worker in engine._workers), flush=True)  # noqa: T201
+    time.sleep(60)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
