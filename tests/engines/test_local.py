@@ -178,7 +178,7 @@ class TestLoss:
     def test_of_a_site_is_on_its_dev_notes(self, tokenizer: HuggingFaceTokenizer) -> None:
         engine = engine_over(tokenizer, cohort("a", dev=2), cohort("b", dev=4))
 
-        assert engine.loss({"w": np.array([100.0], dtype=np.float32)}, "a") == 106.0
+        assert engine.losses([({"w": np.array([100.0], dtype=np.float32)}, "a")]) == [106.0]
 
     def test_of_the_server_is_on_its_own_notes_and_those_set_aside_for_it(
         self, tokenizer: HuggingFaceTokenizer
@@ -189,12 +189,12 @@ class TestLoss:
 
         engine = engine_over(tokenizer, server, aside, external)
 
-        assert engine.loss(START, SERVER) == 3 * (4 + 2)
+        assert engine.losses([(START, SERVER)]) == [3 * (4 + 2)]
 
     def test_heads_of_each_folder_may_be_limited(self, tokenizer: HuggingFaceTokenizer) -> None:
         limited = replace(cohort("a", dev=4), validation_heads=3)
 
-        assert engine_over(tokenizer, limited).loss(START, "a") == 4 + 3
+        assert engine_over(tokenizer, limited).losses([(START, "a")]) == [4 + 3]
 
 
 class TestTokenCounts:
@@ -212,7 +212,7 @@ class TestEvaluate:
     def test_scores_the_first_notes_of_a_split(self, tokenizer: HuggingFaceTokenizer) -> None:
         engine = engine_over(tokenizer, cohort("a", dev=4))
 
-        counts = engine.evaluate(START, "a", "dev", parts=("ner", "re", "re_gold"), limit=3)
+        counts = engine.evaluate(START, ["a"], "dev", parts=("ner", "re", "re_gold"), limit=3)["a"]
 
         # The fake answers with the target: two entities and a relation a note.
         assert [one.ner.matched("strict") for one in counts] == [Counts(2)] * 3
@@ -222,7 +222,7 @@ class TestEvaluate:
     def test_leaves_out_parts_that_are_not_asked_for(self, tokenizer: HuggingFaceTokenizer) -> None:
         engine = engine_over(tokenizer, cohort("a"))
 
-        (counts,) = engine.evaluate(START, "a", "dev", parts=("ner",), limit=1)
+        (counts,) = engine.evaluate(START, ["a"], "dev", parts=("ner",), limit=1)["a"]
 
         assert counts.ner.matched("strict") == Counts(2)
         assert counts.re.matched("strict") == Counts(fn=1)

@@ -26,8 +26,8 @@ def test_the_longest_window_that_fits_is_read(bert: BaseModel) -> None:
 
     engine = open_local(longest, TRAINING, {"a": COHORT}, TYPES, seed=0)
 
-    counts = engine.evaluate(engine.initial(), "a", "final", parts=("ner",), limit=1)
-    assert len(counts) == 1
+    counts = engine.evaluate(engine.initial(), ["a"], "final", parts=("ner",), limit=1)
+    assert len(counts["a"]) == 1
 
 
 def test_a_window_longer_than_the_base_can_read_is_refused(bert: BaseModel) -> None:

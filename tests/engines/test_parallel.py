@@ -79,9 +79,9 @@ def test_whatever_is_asked_is_answered_as_in_one_process(
         assert getattr(parallel, name) == getattr(local, name)
     adapter = trained(local)["a"].trained.adapter
     for ask in (
-        lambda engine: engine.loss(adapter, "b"),
+        lambda engine: engine.losses([(adapter, "b"), (adapter, "c"), (engine.initial(), "b")]),
         lambda engine: engine.token_counts("b").tolist(),
-        lambda engine: engine.evaluate(adapter, "c", "final", parts=("ner", "re"), limit=2),
+        lambda engine: engine.evaluate(adapter, ["c", "a"], "final", parts=("ner", "re"), limit=2),
         lambda engine: engine.ceiling("c", "dev", limit=1),
         lambda engine: engine.predictions(adapter, "a", "final", limit=1),
         lambda engine: {key: array.tobytes() for key, array in engine.initial().items()},
@@ -118,7 +118,7 @@ def test_a_worker_that_is_killed_is_told_and_does_not_hang(bert: BaseModel) -> N
     os.kill(engine._workers[0]._process.pid or 0, signal.SIGKILL)
 
     with pytest.raises(EngineError, match="found that a worker process has ended"):
-        engine.loss(engine.initial(), "a")
+        engine.losses([(engine.initial(), "a")])
     engine.close()
     with pytest.raises(EngineError, match="found that a worker process has ended"):
         list(engine.train(ALL, engine.initial(), PLANS))
@@ -155,7 +155,7 @@ def main(folder: str) -> None:
     """Open an engine, say who works for it, and wait to be killed."""
     base = BaseModel("tiny", Path(folder), "", 0)
     engine = ParallelEngine(opening(base), num_workers=2)
-    assert np.isfinite(engine.loss(engine.initial(), "a"))
+    assert np.isfinite(engine.losses([(engine.initial(), "a")])[0])
     print(*(worker._process.pid for worker in engine._workers), flush=True)  # noqa: T201
     time.sleep(60)
 

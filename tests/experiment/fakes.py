@@ -162,7 +162,10 @@ class FakeEngine:
             claim = self.claims.get(participant.name, {}) if asked[1] == 1 else {}
             yield Outcome(participant, replace(answer, **claim), "", 0.5)
 
-    def loss(self, adapter: AdapterWeights, place: str) -> float:
+    def losses(self, questions: Sequence[tuple[AdapterWeights, str]]) -> list[float]:
+        return [self._loss(adapter, place) for adapter, place in questions]
+
+    def _loss(self, adapter: AdapterWeights, place: str) -> float:
         self._step()
         return float(adapter[B][0, 0]) + OFFSETS[place]
 
@@ -171,7 +174,18 @@ class FakeEngine:
         return np.array(WORDS[site], dtype=np.int64)
 
     def evaluate(
-        self, adapter: AdapterWeights, site: str, split: str, *, parts: Sequence[Part], limit: int
+        self,
+        adapter: AdapterWeights,
+        sites: Sequence[str],
+        split: str,
+        *,
+        parts: Sequence[Part],
+        limit: int,
+    ) -> dict[str, list[NoteCounts]]:
+        return {site: self._scored(adapter, site, split, parts, limit) for site in sites}
+
+    def _scored(
+        self, adapter: AdapterWeights, site: str, split: str, parts: Sequence[Part], limit: int
     ) -> list[NoteCounts]:
         self._step()
         self.read.append((site, split))

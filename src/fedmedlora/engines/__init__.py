@@ -1,1 +1,1 @@
-"""Where rounds run: in one process here, between hospitals elsewhere."""
+"""Where rounds run: on one machine here, between hospitals elsewhere."""

@@ -77,9 +77,11 @@ class LocalEngine:
             else:
                 yield Outcome(participant, trained, "", time.monotonic() - began)
 
-    def loss(self, adapter: AdapterWeights, place: str) -> float:
-        """Return an adapter's loss on a site's dev notes or the server's, in nats a label token."""
-        return self._backbone.loss(adapter, self._loss_examples(place))
+    def losses(self, questions: Sequence[tuple[AdapterWeights, str]]) -> list[float]:
+        """Return each adapter's loss on a place's dev notes, in nats per label token."""
+        return [
+            self._backbone.loss(adapter, self._loss_examples(place)) for adapter, place in questions
+        ]
 
     def token_counts(self, site: str) -> NDArray[np.int64]:
         """Return how often a site's training notes use each token of the public vocabulary."""
@@ -91,9 +93,20 @@ class LocalEngine:
         return count_tokens(ids, self._vocabulary)
 
     def evaluate(
-        self, adapter: AdapterWeights, site: str, split: str, *, parts: Sequence[Part], limit: int
+        self,
+        adapter: AdapterWeights,
+        sites: Sequence[str],
+        split: str,
+        *,
+        parts: Sequence[Part],
+        limit: int,
+    ) -> dict[str, list[NoteCounts]]:
+        """Return the counts of each of the first `limit` notes of a split, by site."""
+        return {site: self._scored(adapter, site, split, parts, limit) for site in sites}
+
+    def _scored(
+        self, adapter: AdapterWeights, site: str, split: str, parts: Sequence[Part], limit: int
     ) -> list[NoteCounts]:
-        """Return the counts of each of a site's first `limit` notes of a split."""
         cohort, notes = self._cohorts[site], self._cohorts[site].notes(split)[:limit]
         found = self._task.predict(notes, cohort.labels, self._answer(adapter), parts=parts)
         return self._task.score(notes, found, cohort.labels)

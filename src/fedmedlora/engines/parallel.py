@@ -90,10 +90,10 @@ class ParallelEngine:
             under_way.remove(ended)
             yield from ended.result()
 
-    def loss(self, adapter: AdapterWeights, place: str) -> float:
-        """Return an adapter's loss on a site's dev notes or the server's, in nats a label token."""
-        loss: float = self._asked(partial(_called, "loss", dict(adapter), place))
-        return loss
+    def losses(self, questions: Sequence[tuple[AdapterWeights, str]]) -> list[float]:
+        """Return each adapter's loss on a place's dev notes, in nats per label token."""
+        asked = [partial(_called, "losses", [(dict(a), place)]) for a, place in questions]
+        return [loss for (loss,) in self._all_of(asked)]
 
     def token_counts(self, site: str) -> NDArray[np.int64]:
         """Return how often a site's training notes use each token of the public vocabulary."""
@@ -101,12 +101,21 @@ class ParallelEngine:
         return counts
 
     def evaluate(
-        self, adapter: AdapterWeights, site: str, split: str, *, parts: Sequence[Part], limit: int
-    ) -> list[NoteCounts]:
-        """Return the counts of each of a site's first `limit` notes of a split."""
-        asked = partial(_called, "evaluate", dict(adapter), site, split, parts=parts, limit=limit)
-        counts: list[NoteCounts] = self._asked(asked)
-        return counts
+        self,
+        adapter: AdapterWeights,
+        sites: Sequence[str],
+        split: str,
+        *,
+        parts: Sequence[Part],
+        limit: int,
+    ) -> dict[str, list[NoteCounts]]:
+        """Return the counts of each of the first `limit` notes of a split, by site."""
+        weights = dict(adapter)
+        asked = [
+            partial(_called, "evaluate", weights, [site], split, parts=parts, limit=limit)
+            for site in sites
+        ]
+        return {site: counts for one in self._all_of(asked) for site, counts in one.items()}
 
     def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
         """Return the counts a perfect model would reach in the experiment's formulation."""
@@ -124,9 +133,13 @@ class ParallelEngine:
         return drawn
 
     def _asked(self, work: Work) -> Any:  # noqa: ANN401 -- whatever the work returns
-        begun = self._begun(work)
+        (answer,) = self._all_of([work])
+        return answer
+
+    def _all_of(self, works: Sequence[Work]) -> list[Any]:
+        under_way = [self._begun(work) for work in works]
         with self.turn.given_up():
-            return begun.result()
+            return [begun.result() for begun in under_way]
 
     def _begun(self, work: Work) -> "Future[Any]":
         try:

@@ -177,19 +177,25 @@ def _measured(
     """Return updates with the loss of each site's adapter on the validation notes, and refusals."""
     if not opened.arm.strategy.needs_loss:
         return tuple(updates), ()
-    sites = [update.report.site for update in updates]
-    by_server = opened.experiment.aggregation.validation == "server"
-    measured = []
-    for update in updates:
-        site, adapter = update.report.site, add(start, update.delta)
-        # A site without peers has the only share; any loss will do for it, so its own dev notes.
-        peers = [other for other in sites if other != site] or [site]
-        loss = statistics.fmean(
-            opened.engine.loss(adapter, place) for place in ([SERVER] if by_server else peers)
-        )
-        measured.append(replace(update, report=replace(update.report, validation_loss=loss)))
+    adapters = {update.report.site: add(start, update.delta) for update in updates}
+    places = {site: _judges(opened, site, list(adapters)) for site in adapters}
+    asked = [(adapters[site], place) for site in adapters for place in places[site]]
+    told = iter(opened.engine.losses(asked))
+    losses = {site: statistics.fmean(next(told) for _ in places[site]) for site in adapters}
+    measured = [
+        replace(update, report=replace(update.report, validation_loss=losses[update.report.site]))
+        for update in updates
+    ]
     # Finite weights can still be far off; a loss that is not finite is found only here.
     return _admitted(opened, measured, start)
+
+
+def _judges(opened: OpenRound, site: str, sites: Sequence[str]) -> list[str]:
+    """Return on whose notes a site's adapter is scored."""
+    if opened.experiment.aggregation.validation == "server":
+        return [SERVER]
+    # A site without peers has the only share; any loss will do for it, so its own dev notes.
+    return [other for other in sites if other != site] or [site]
 
 
 def _travelled(
@@ -232,12 +238,13 @@ def _log(arm: Arm, document: Document) -> None:
 
 
 def _evaluation(opened: OpenRound, adapter: AdapterWeights) -> Document:
-    limit = opened.experiment.evaluation.round_notes
+    counts = opened.engine.evaluate(
+        adapter,
+        opened.arm.chosen_on,
+        "dev",
+        parts=("ner",),
+        limit=opened.experiment.evaluation.round_notes,
+    )
     return {
-        site: site_scores(
-            opened.engine.evaluate(adapter, site, "dev", parts=("ner",), limit=limit),
-            split="dev",
-            parts=("ner",),
-        )
-        for site in opened.arm.chosen_on
+        site: site_scores(of_site, split="dev", parts=("ner",)) for site, of_site in counts.items()
     }

@@ -164,10 +164,11 @@ def _run_arm(
 ) -> None:
     document = run_rounds(arm, experiment, engine, store, shifts=_shifts(arm, engine))
     began = time.monotonic()
-    for cohort in _scored_on(arm, cohorts):
-        if store.final(arm.name, cohort.name) is None:
-            final = _final(document["adapter"], cohort, experiment, engine, store)
-            store.put_final(arm.name, cohort.name, final)
+    unread = [c for c in _scored_on(arm, cohorts) if store.final(arm.name, c.name) is None]
+    weights, limit = store.adapter(document["adapter"]), experiment.evaluation.final_notes
+    read = engine.evaluate(weights, [c.name for c in unread], "final", parts=PARTS, limit=limit)
+    for cohort in unread:
+        store.put_final(arm.name, cohort.name, _final(cohort, read[cohort.name], experiment))
     if arm.name == preferred_arm(experiment):
         store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, cohorts))
     document["evaluation_seconds"] = time.monotonic() - began
@@ -188,13 +189,8 @@ def _scored_on(arm: Arm, cohorts: Mapping[str, Cohort]) -> list[Cohort]:
     return [cohort for cohort in cohorts.values() if cohort.role in roles]
 
 
-def _final(
-    adapter: str, cohort: Cohort, experiment: Experiment, engine: Engine, store: RunStore
-) -> dict[str, Any]:
+def _final(cohort: Cohort, counts: Sequence[NoteCounts], experiment: Experiment) -> dict[str, Any]:
     settings = experiment.evaluation
-    counts = engine.evaluate(
-        store.adapter(adapter), cohort.name, "final", parts=PARTS, limit=settings.final_notes
-    )
     drawn = draws({cohort.name: len(counts)}, replicates=settings.replicates, seed=experiment.seed)
     scores = site_scores(
         counts,

@@ -78,11 +78,11 @@ class Engine(Protocol):
         """Yield each participant's outcome as it arrives."""
         ...
 
-    def loss(self, adapter: AdapterWeights, place: str) -> float:
-        """Return an adapter's loss on the dev notes of a site, or on those of `SERVER`.
+    def losses(self, questions: Sequence[tuple[AdapterWeights, str]]) -> list[float]:
+        """Return each adapter's loss on the dev notes of a site, or on those of `SERVER`.
 
         Returns:
-            Nats per label token.
+            Nats per label token, in the order of the questions.
         """
         ...
 
@@ -91,9 +91,15 @@ class Engine(Protocol):
         ...
 
     def evaluate(
-        self, adapter: AdapterWeights, site: str, split: str, *, parts: Sequence[Part], limit: int
-    ) -> list[NoteCounts]:
-        """Return the counts of each of a site's first `limit` notes of a split."""
+        self,
+        adapter: AdapterWeights,
+        sites: Sequence[str],
+        split: str,
+        *,
+        parts: Sequence[Part],
+        limit: int,
+    ) -> dict[str, list[NoteCounts]]:
+        """Return the counts of each of the first `limit` notes of a split, by site."""
         ...
 
     def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:

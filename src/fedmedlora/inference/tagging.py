@@ -12,7 +12,7 @@ from fedmedlora.tasks.task import Example
 Logits = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(input ids, attention), both (batch, length) -> (batch, length, channels, tags)."""
 
-_BATCH_TOKENS = 2048
+_BATCH_TOKENS = 1024
 
 
 def tag(

@@ -1,5 +1,6 @@
 """A Hugging Face tokenizer behind the four lines a task needs."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from fedmedlora.clinical.notes import trimmed
 from fedmedlora.errors import ModelError
 from fedmedlora.tasks.task import Tokens
 from fedmedlora.training.loading import quietly
+
+_REMEMBERED = 1024
 
 
 class HuggingFaceTokenizer:
@@ -27,9 +30,14 @@ class HuggingFaceTokenizer:
         self.prefix: tuple[int, ...] = framed[:first]
         self.suffix: tuple[int, ...] = framed[first + len(bare) :]
         self.pad_id: int = self._tokenizer.pad_token_id or 0
+        # The same notes and marks are asked for after every round.
+        self._tokens = lru_cache(_REMEMBERED)(self._tokenized)
 
     def tokenize(self, text: str) -> Tokens:
         """Return a text's tokens; white space at a token's ends is not part of its offsets."""
+        return self._tokens(text)
+
+    def _tokenized(self, text: str) -> Tokens:
         encoded = self._tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
