@@ -25,15 +25,14 @@ from fedmedlora.errors import Fault, InputError, StoreError
 from fedmedlora.experiment.config import Experiment, changed_keys, parse_experiment, settings
 from fedmedlora.experiment.database import Database, has_run, to_json
 from fedmedlora.experiment.disk import lock_folder, store_errors
+from fedmedlora.experiment.sweeping import ADAPTERS, NAMING_KEYS, sweep
 from fedmedlora.experiment.toml_values import show
 
 Document = dict[str, Any]
 
 _EXPERIMENT = "experiment.toml"
 _ENVIRONMENT = "environment.json"
-_ADAPTERS = "adapters"
 _ORIGIN = "origin"
-_NAMES_AN_ADAPTER = ("adapter", "delta", "sha256")
 
 
 class RunStore:
@@ -57,7 +56,7 @@ class RunStore:
             resources.enter_context(lock_folder(folder))
             text = experiment_path.read_bytes()
             _require_new(folder, text)
-            (folder / _ADAPTERS).mkdir(exist_ok=True)
+            (folder / ADAPTERS).mkdir(exist_ok=True)
             write_whole(folder / _EXPERIMENT, text)
             write_whole(folder / _ENVIRONMENT, to_json(environment).encode())
             database = Database(folder, mode="rwc")
@@ -81,12 +80,12 @@ class RunStore:
         with store_errors(folder), ExitStack() as resources:
             if writable:
                 resources.enter_context(lock_folder(folder))
-                remove_parts(folder, folder / _ADAPTERS)
+                remove_parts(folder, folder / ADAPTERS)
             database = Database(folder, mode="rw" if writable else "ro")
             resources.callback(database.close)
             database.require_version()
             if writable:
-                _sweep(folder, database)
+                sweep(folder, database)
             return cls(folder, database, resources=resources.pop_all())
 
     def __enter__(self) -> Self:
@@ -146,7 +145,7 @@ class RunStore:
 
     def put_adapter(self, weights: AdapterWeights) -> StoredAdapter:
         """Return where an adapter now lies, after it has reached the disk."""
-        return write_adapter(self.folder / _ADAPTERS, weights)
+        return write_adapter(self.folder / ADAPTERS, weights)
 
     def adapter(self, sha256: str) -> AdapterWeights:
         """Return the adapter of a digest; its tensors are read when they are asked for.
@@ -182,17 +181,17 @@ class RunStore:
             document[name]
             for key in keys
             if (document := self.site_update(key))
-            for name in _NAMES_AN_ADAPTER
+            for name in NAMING_KEYS
             if name in document
         }
         for key in keys:
             self._database.remove("DELETE FROM site_updates WHERE key = ?", key)
         # Others stay: one that is on the disk and not in a row yet may be another arm's.
-        _sweep(self.folder, self._database, only=forgotten)
+        sweep(self.folder, self._database, only=forgotten)
 
     def sweep(self) -> None:
         """Take away every adapter that no row names; no arm may be under way."""
-        _sweep(self.folder, self._database)
+        sweep(self.folder, self._database)
 
     def rounds(self, arm: str) -> list[Document]:
         """Return the rounds of an arm in order."""
@@ -271,27 +270,13 @@ class RunStore:
         self._database.put(sql, arm, document=list(documents))
 
     def _adapter_path(self, sha256: str) -> Path:
-        return self.folder / _ADAPTERS / f"{sha256}.safetensors"
+        return self.folder / ADAPTERS / f"{sha256}.safetensors"
 
     def _require_adapters(self, document: Document) -> None:
-        for key in _NAMES_AN_ADAPTER:
+        for key in NAMING_KEYS:
             sha256 = document.get(key)
             if sha256 is not None and not self._adapter_path(sha256).is_file():
                 raise ValueError(f"{key} {sha256}: found no file, expected its adapter put before")
-
-
-def _sweep(folder: Path, database: Database, *, only: Collection[str] | None = None) -> None:
-    """Take away the adapters that no row names, or those of them that are asked for."""
-    documents = [
-        json.loads(document)
-        for table in ("site_updates", "rounds", "arms")
-        for (document,) in database.rows(f"SELECT document FROM {table}")  # noqa: S608
-    ]
-    named = {document.get(key) for document in documents for key in _NAMES_AN_ADAPTER}
-    with store_errors(folder):
-        for path in (folder / _ADAPTERS).glob("*.safetensors"):
-            if path.stem not in named and (only is None or path.stem in only):
-                path.unlink(missing_ok=True)
 
 
 def _require_new(folder: Path, text: bytes) -> None:
