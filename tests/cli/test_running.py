@@ -130,6 +130,8 @@ def test_the_same_experiment_ends_in_the_same_bytes(
     done = json.loads((tmp_path / "run" / "results.json").read_text("utf-8"))
     assert [arm["name"] for arm in done["arms"]] == list(few)
 
+    # By two processes now, which must not be seen in any byte.
+    file.write_text(f"{file.read_text('utf-8')}\n[engine]\nworkers = 2\n", encoding="utf-8")
     rest = shell("run", file, "--out", tmp_path / "run", "--resume")
     assert rest.code == 0
     assert [p.name for p in adapters(tmp_path / "run")] == [p.name for p in adapters(finished)]

@@ -212,7 +212,9 @@ class TestEvaluate:
     def test_scores_the_first_notes_of_a_split(self, tokenizer: HuggingFaceTokenizer) -> None:
         engine = engine_over(tokenizer, cohort("a", dev=4))
 
-        counts = engine.evaluate(START, ["a"], "dev", parts=("ner", "re", "re_gold"), limit=3)["a"]
+        counts = dict(
+            engine.evaluate(START, ["a"], "dev", parts=("ner", "re", "re_gold"), limit=3)
+        )["a"]
 
         # The fake answers with the target: two entities and a relation a note.
         assert [one.ner.matched("strict") for one in counts] == [Counts(2)] * 3
@@ -222,7 +224,7 @@ class TestEvaluate:
     def test_leaves_out_parts_that_are_not_asked_for(self, tokenizer: HuggingFaceTokenizer) -> None:
         engine = engine_over(tokenizer, cohort("a"))
 
-        (counts,) = engine.evaluate(START, ["a"], "dev", parts=("ner",), limit=1)["a"]
+        ((_, (counts,)),) = engine.evaluate(START, ["a"], "dev", parts=("ner",), limit=1)
 
         assert counts.ner.matched("strict") == Counts(2)
         assert counts.re.matched("strict") == Counts(fn=1)

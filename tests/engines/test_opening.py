@@ -26,7 +26,7 @@ def test_the_longest_window_that_fits_is_read(bert: BaseModel) -> None:
 
     engine = open_local(longest, TRAINING, {"a": COHORT}, TYPES, seed=0)
 
-    counts = engine.evaluate(engine.initial(), ["a"], "final", parts=("ner",), limit=1)
+    counts = dict(engine.evaluate(engine.initial(), ["a"], "final", parts=("ner",), limit=1))
     assert len(counts["a"]) == 1
 
 

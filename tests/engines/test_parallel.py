@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from tests.engines.test_local import cohort
 from tests.training.tiny_models import TYPES, tiny_bert
@@ -23,15 +23,17 @@ from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import Participant
 from fedmedlora.training.base_models import BaseModel
 
+ROOT = Path(__file__).parents[2]
 COHORTS = {name: cohort(name) for name in ("a", "b", "c")} | {"empty": cohort("empty", train=0)}
 PLANS = {name: LocalPlan(seed=7, round_index=1, num_rounds=2) for name in COHORTS}
 ALL = [Participant(name, (name,)) for name in COHORTS]
 
 
-def opening(base: BaseModel) -> Any:  # noqa: ANN401 -- a call that travels to another process
+def opening(base: BaseModel, *, epochs: int = 1) -> Any:  # noqa: ANN401 -- travels to a process
     model = Model(base=str(base.folder), window_tokens=40, lora=Lora(rank=4))
+    training = Training(num_threads=1, epochs=epochs)
     channels = (*TYPES, "causes")
-    return partial(open_local, model, Training(num_threads=1), COHORTS, channels, seed=0)
+    return partial(open_local, model, training, COHORTS, channels, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,9 @@ def test_whatever_is_asked_is_answered_as_in_one_process(
     for ask in (
         lambda engine: engine.losses([(adapter, "b"), (adapter, "c"), (engine.initial(), "b")]),
         lambda engine: engine.token_counts("b").tolist(),
-        lambda engine: engine.evaluate(adapter, ["c", "a"], "final", parts=("ner", "re"), limit=2),
+        lambda engine: dict(
+            engine.evaluate(adapter, ["c", "a"], "final", parts=("ner", "re"), limit=2)
+        ),
         lambda engine: engine.ceiling("c", "dev", limit=1),
         lambda engine: engine.predictions(adapter, "a", "final", limit=1),
         lambda engine: {key: array.tobytes() for key, array in engine.initial().items()},
@@ -99,11 +103,50 @@ def test_memory_is_that_of_all_processes(parallel: ParallelEngine, local: LocalE
 
 
 def test_others_go_on_while_an_answer_is_awaited(parallel: ParallelEngine) -> None:
+    others: list[str] = []
+
+    def other() -> None:
+        with parallel.turn:
+            others.append("went on")
+
     with parallel.turn:
-        parallel.token_counts("a")
-        # The answer came in its turn, and the turn is still this thread's.
-        with parallel.turn.given_up():
-            pass
+        thread = threading.Thread(target=other)
+        thread.start()
+        for ask in (
+            lambda: parallel.losses([(parallel.initial(), "a")]),
+            lambda: dict(parallel.evaluate(parallel.initial(), ["a"], "dev", parts=(), limit=1)),
+        ):
+            deadline = time.monotonic() + 30
+            while not others and time.monotonic() < deadline:
+                ask()
+            assert others
+            thread.join()
+            others.clear()
+            thread = threading.Thread(target=other)
+            thread.start()
+    thread.join()
+
+
+def test_an_engine_that_is_closed_lets_nobody_wait(bert: BaseModel) -> None:
+    engine = ParallelEngine(opening(bert, epochs=100_000), num_workers=1)
+    ended: list[str] = []
+
+    def train(names: list[Participant]) -> None:
+        try:
+            list(engine.train(names, engine.initial(), PLANS))
+        except EngineError as error:
+            ended.append(str(error))
+
+    # One training is under way, the others are queued behind it.
+    threads = [threading.Thread(target=train, args=([one, one],)) for one in ALL[:2]]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    engine.close()
+    for thread in threads:
+        thread.join(20)
+
+    assert [message.partition(":")[0] for message in ended] == ["engine", "engine"]
 
 
 def test_an_engine_that_cannot_be_opened_says_why(bert: BaseModel) -> None:
@@ -124,13 +167,15 @@ def test_a_worker_that_is_killed_is_told_and_does_not_hang(bert: BaseModel) -> N
         list(engine.train(ALL, engine.initial(), PLANS))
 
 
-def test_workers_end_with_the_process_they_work_for(tmp_path: Path) -> None:
+def test_workers_end_with_the_process_they_work_for_in_the_middle_of_a_training(
+    tmp_path: Path,
+) -> None:
     tiny_bert(tmp_path / "base")
     with subprocess.Popen(
         [sys.executable, __file__, str(tmp_path / "base")],
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
     ) as process:
         assert process.stdout is not None
         workers = [int(pid) for pid in process.stdout.readline().split()]
@@ -152,10 +197,12 @@ def _lives(pid: int) -> bool:
 
 
 def main(folder: str) -> None:
-    """Open an engine, say who works for it, and wait to be killed."""
+    """Let two workers train for long, say who they are, and wait to be killed."""
     base = BaseModel("tiny", Path(folder), "", 0)
-    engine = ParallelEngine(opening(base), num_workers=2)
-    assert np.isfinite(engine.losses([(engine.initial(), "a")])[0])
+    engine = ParallelEngine(opening(base, epochs=100_000), num_workers=2)
+    asked = engine.train(ALL[:2], engine.initial(), PLANS)
+    threading.Thread(target=list, args=(asked,), daemon=True).start()
+    time.sleep(0.5)
     print(*(worker._process.pid for worker in engine._workers), flush=True)  # noqa: T201
     time.sleep(60)
 

@@ -52,9 +52,9 @@ def test_an_adapter_that_came_back_finds_the_same(source: Source, tmp_path: Path
     found = open_source(tmp_path / "adapter", arm=None)
 
     counts = [
-        one.engine({"a": COHORT}).evaluate(one.adapter, ["a"], "final", parts=("ner",), limit=1)[
-            "a"
-        ]
+        dict(
+            one.engine({"a": COHORT}).evaluate(one.adapter, ["a"], "final", parts=("ner",), limit=1)
+        )["a"]
         for one in (source, found)
     ]
 

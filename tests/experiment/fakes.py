@@ -181,8 +181,9 @@ class FakeEngine:
         *,
         parts: Sequence[Part],
         limit: int,
-    ) -> dict[str, list[NoteCounts]]:
-        return {site: self._scored(adapter, site, split, parts, limit) for site in sites}
+    ) -> Iterator[tuple[str, list[NoteCounts]]]:
+        for site in sites:
+            yield site, self._scored(adapter, site, split, parts, limit)
 
     def _scored(
         self, adapter: AdapterWeights, site: str, split: str, parts: Sequence[Part], limit: int

@@ -77,3 +77,17 @@ def test_an_error_ends_all_and_closes_the_engine(error: BaseException) -> None:
 
     assert engine.closed
     assert len(begun) < 5
+
+
+def test_an_arm_whose_start_ended_in_an_error_does_not_begin() -> None:
+    engine = FakeEngine(num_workers=2)
+    begun: list[str] = []
+
+    def attempt(arm: Arm) -> None:
+        begun.append(arm.name)
+        raise StoreError("disk")
+
+    with pytest.raises(StoreError):
+        side_by_side(arms("first", "after", after="first"), attempt, engine)
+
+    assert begun == ["first"]

@@ -2,7 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.experiment.fakes import FakeEngine, experiment, new_store, toml
+from tests.experiment.fakes import A, FakeEngine, experiment, new_store, toml
 
 from fedmedlora.experiment.arms import Arm, planned_arms
 from fedmedlora.experiment.spool import collect, forget_closed, site_plans, site_seed, update_keys
@@ -67,10 +67,22 @@ def test_a_training_loss_that_is_undefined_is_kept_as_nothing(tmp_path: Path) ->
 
     with new_store(tmp_path, toml()) as store:
         keys = update_keys(HEART, plans, BEFORE)
-        (document,), absences = collect(HEART, engine, store, engine.initial(), plans, keys)
+        (spooled,), absences = collect(HEART, engine, store, engine.initial(), plans, keys)
 
-        assert store.site_update(keys["heart"]) == document
-    assert (document["loss"], document["num_tokens"], absences) == (None, 300, [])
+        assert store.site_update(keys["heart"]) == spooled.row
+    assert (spooled.row["loss"], spooled.row["num_tokens"], absences) == (None, 300, [])
+
+
+def test_what_was_sent_can_be_read_though_another_arm_forgets_it(tmp_path: Path) -> None:
+    engine, plans = FakeEngine(), site_plans(HEART, 3, 1)
+
+    with new_store(tmp_path, toml()) as store:
+        keys = update_keys(HEART, plans, BEFORE)
+        (spooled,), _ = collect(HEART, engine, store, engine.initial(), plans, keys)
+        store.forget_site_updates(list(keys.values()))
+
+        assert store.site_update_keys() == []
+        assert float(spooled.delta[A].mean()) == 1.0
 
 
 def test_only_the_updates_of_closed_later_rounds_are_forgotten(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def _scores(
     limit: int | None = None,
 ) -> dict[str, Any]:
     most = limit or len(site.notes(split))
-    counts = engine.evaluate(adapter, [site.name], split, parts=PARTS, limit=most)[site.name]
+    ((_, counts),) = engine.evaluate(adapter, [site.name], split, parts=PARTS, limit=most)
     replicates = Evaluation().replicates
     drawn = draws({site.name: len(counts)}, replicates=replicates, seed=0)[site.name]
     return site_scores(

@@ -11,6 +11,7 @@ _Command = Callable[[argparse.Namespace], int]
 _DEMO = Path("runs/demo")
 _EXPERIMENT = "one experiment"
 _SITE = "a site folder: site.json, train.jsonl, dev.jsonl"
+_NOTES = "a site folder; the notes to score are enough"
 _SOURCE = "a run folder, or a folder that export wrote"
 _NEW = "a new folder for the adapter"
 _SPLITS = ("train", "dev", "test")
@@ -51,7 +52,7 @@ def _running(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
 def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     evaluate = _command(commands, "evaluate", "adapters", "score an adapter on a site's notes")
     _source(evaluate)
-    evaluate.add_argument("--data", type=Path, required=True, metavar="SITE_DIR", help=_SITE)
+    evaluate.add_argument("--data", type=Path, required=True, metavar="SITE_DIR", help=_NOTES)
     evaluate.add_argument("--split", choices=_SPLITS, default="test", help=_SPLIT)
     evaluate.add_argument("--max-notes", type=_positive, metavar="N", help="notes to score at most")
 

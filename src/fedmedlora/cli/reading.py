@@ -65,7 +65,6 @@ def _notes(site: Cohort) -> str:
 def report(options: argparse.Namespace) -> int:
     """Write one page of one or more runs."""
     out = options.out or options.runs[0] / "report.html"
-    out.parent.mkdir(parents=True, exist_ok=True)
     write_report(options.runs, out)
     answer(options, {"report": str(out)}, [str(out)])
     return 0
@@ -82,6 +81,7 @@ def write_report(runs: Sequence[Path], out: Path) -> None:
         with RunStore.open(folder) as store:
             drawn = [note for notes in store.drawn().values() for note in notes]
             pages.append((results(store), drawn))
+    out.parent.mkdir(parents=True, exist_ok=True)
     write_whole(out, render_runs(pages).encode())
 
 

@@ -90,8 +90,6 @@ def _go_on(
         conclude(experiment, store, cohorts)
         return
     types = annotated_types(cohorts)
-    if store.meta("types") is None:
-        store.put_meta("types", types)
     with open_engine(
         experiment.engine,
         experiment.model,
@@ -100,6 +98,8 @@ def _go_on(
         types,
         seed=experiment.seed,
     ) as engine:
+        if store.meta("types") is None:
+            store.put_meta("types", types)
         run_experiment(experiment, engine, store, cohorts, only=arms)
 
 

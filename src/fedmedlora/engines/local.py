@@ -100,9 +100,10 @@ class LocalEngine:
         *,
         parts: Sequence[Part],
         limit: int,
-    ) -> dict[str, list[NoteCounts]]:
-        """Return the counts of each of the first `limit` notes of a split, by site."""
-        return {site: self._scored(adapter, site, split, parts, limit) for site in sites}
+    ) -> Iterator[tuple[str, list[NoteCounts]]]:
+        """Yield each site with the counts of its first `limit` notes of a split."""
+        for site in sites:
+            yield site, self._scored(adapter, site, split, parts, limit)
 
     def _scored(
         self, adapter: AdapterWeights, site: str, split: str, parts: Sequence[Part], limit: int

@@ -5,8 +5,11 @@ function of what is handed over, so which process does it, and when, changes no 
 """
 
 import multiprocessing
+import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import partial
 from multiprocessing.connection import Connection
@@ -18,7 +21,7 @@ from numpy.typing import NDArray
 
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.local import LocalEngine
-from fedmedlora.errors import EngineError
+from fedmedlora.errors import EngineError, FedMedLoRAError
 from fedmedlora.experiment.environment import peak_memory_bytes
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import Outcome, Participant
@@ -44,10 +47,14 @@ class ParallelEngine:
         """
         self.num_workers = num_workers
         self.turn = Turn()
-        self._workers = [_Worker(opening) for _ in range(num_workers)]
+        self._workers: list[_Worker] = []
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         self._threads = ThreadPoolExecutor(num_workers)
         try:
+            for _ in range(num_workers):
+                self._workers.append(_Worker())
+            for worker in self._workers:
+                worker.ask(opening)
             for worker in self._workers:
                 worker.answer()
                 self._idle.put(worker)
@@ -59,7 +66,8 @@ class ParallelEngine:
 
     def close(self) -> None:
         """End the processes at once; whoever waits for an answer gets an `EngineError`."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        # What is queued is not cancelled: it fails at an ended process, and so wakes who waits.
+        self._threads.shutdown(wait=False)
         for worker in self._workers:
             worker.end()
 
@@ -80,15 +88,11 @@ class ParallelEngine:
     ) -> Iterator[Outcome]:
         """Yield each participant's outcome as it arrives."""
         adapter = dict(start)
-        under_way = {
-            self._begun(partial(_trained, [one], adapter, {one.name: plans[one.name]}))
+        for outcomes in self._as_answered(
+            partial(_listed, "train", [one], adapter, {one.name: plans[one.name]})
             for one in participants
-        }
-        while under_way:
-            with self.turn.given_up():
-                ended = next(as_completed(under_way))
-            under_way.remove(ended)
-            yield from ended.result()
+        ):
+            yield from outcomes
 
     def losses(self, questions: Sequence[tuple[AdapterWeights, str]]) -> list[float]:
         """Return each adapter's loss on a place's dev notes, in nats per label token."""
@@ -108,14 +112,14 @@ class ParallelEngine:
         *,
         parts: Sequence[Part],
         limit: int,
-    ) -> dict[str, list[NoteCounts]]:
-        """Return the counts of each of the first `limit` notes of a split, by site."""
+    ) -> Iterator[tuple[str, list[NoteCounts]]]:
+        """Yield each site with the counts of its first `limit` notes of a split, as they arrive."""
         weights = dict(adapter)
-        asked = [
-            partial(_called, "evaluate", weights, [site], split, parts=parts, limit=limit)
+        for scored in self._as_answered(
+            partial(_listed, "evaluate", weights, [site], split, parts=parts, limit=limit)
             for site in sites
-        ]
-        return {site: counts for one in self._all_of(asked) for site, counts in one.items()}
+        ):
+            yield from scored
 
     def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
         """Return the counts a perfect model would reach in the experiment's formulation."""
@@ -141,6 +145,14 @@ class ParallelEngine:
         with self.turn.given_up():
             return [begun.result() for begun in under_way]
 
+    def _as_answered(self, works: Iterable[Work]) -> Iterator[Any]:
+        under_way = {self._begun(work) for work in works}
+        while under_way:
+            with self.turn.given_up():
+                answered = next(as_completed(under_way))
+            under_way.remove(answered)
+            yield answered.result()
+
     def _begun(self, work: Work) -> "Future[Any]":
         try:
             return self._threads.submit(self._done, work)
@@ -160,17 +172,20 @@ class ParallelEngine:
 class _Worker:
     """One process with its engine, reached through a pipe; one question at a time."""
 
-    def __init__(self, opening: Callable[[], LocalEngine]) -> None:
+    def __init__(self) -> None:
         # Not forked: threads of this process, those of OpenMP too, would be missing there.
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, opening), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
         self.peak: int | None = 0
-        self._process.start()
+        try:
+            self._process.start()
+        except OSError as error:
+            raise EngineError(f"engine: no worker could be started: {error.strerror}") from error
         # Closed here, the pipe ends with the process, and with it whoever waits.
         theirs.close()
 
-    def ask(self, work: Work) -> None:
+    def ask(self, work: Callable[..., Any]) -> None:
         try:
             self._pipe.send(work)
         except OSError as error:
@@ -201,25 +216,39 @@ _ENDED = (
 )
 
 
-def _serve(pipe: Connection, opening: Callable[[], LocalEngine]) -> None:
-    """Answer until the pipe ends, which it does with the process that asks."""
+def _serve(pipe: Connection) -> None:
+    """Open an engine as the first question says, then answer with it as long as somebody asks."""
     # Ctrl-C reaches every process of a terminal; the one that asks decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    engine, error = _attempted(opening)
-    answer = None
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
+    engine: LocalEngine | None = None
     while True:
         try:
-            pipe.send((answer, error, peak_memory_bytes()))
             work = pipe.recv()
         except (OSError, EOFError):
             return
-        answer, error = _attempted(partial(work, engine))
+        answer, error = _attempted(work if engine is None else partial(work, engine))
+        if engine is None and error is None:
+            engine, answer = answer, None
+        pipe.send((answer, error, peak_memory_bytes()))
+
+
+def _end_with_the_parent() -> None:
+    # In the middle of a training too, which would otherwise go on beside a run that is resumed.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _attempted(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
     try:
         return work(), None
+    except FedMedLoRAError as error:
+        return None, error
     except Exception as error:  # noqa: BLE001 -- raised again where it was asked for
+        # What is raised there knows nothing of the lines it came from here.
+        error.add_note("in a worker process:\n" + "".join(traceback.format_exception(error)))
         return None, error
 
 
@@ -227,13 +256,8 @@ def _facts(engine: LocalEngine) -> tuple[str, int, str, AdapterWeights]:
     return engine.base, engine.num_base_bytes, engine.dtype, engine.initial()
 
 
-def _trained(
-    participants: Sequence[Participant],
-    start: AdapterWeights,
-    plans: Mapping[str, LocalPlan],
-    engine: LocalEngine,
-) -> list[Outcome]:
-    return list(engine.train(participants, start, plans))
+def _listed(name: str, *args: object, **options: object) -> list[Any]:
+    return list(_called(name, *args, **options))
 
 
 def _called(name: str, *args: object, **options: object) -> Any:  # noqa: ANN401

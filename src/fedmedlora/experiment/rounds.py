@@ -12,7 +12,7 @@ from fedmedlora.errors import QuorumError
 from fedmedlora.evaluation.fairness import summary
 from fedmedlora.experiment.arms import Arm
 from fedmedlora.experiment.schema import Experiment
-from fedmedlora.experiment.spool import collect, forget_closed, site_plans, update_keys
+from fedmedlora.experiment.spool import Spooled, collect, forget_closed, site_plans, update_keys
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.admission import admit_all
 from fedmedlora.federation.engine import SERVER, Engine
@@ -121,7 +121,7 @@ def _run_round(opened: OpenRound) -> Document:
     keys = update_keys(arm, plans, opened.before)
     spooled, absences = collect(arm, opened.engine, store, start, plans, keys)
     began = time.monotonic()
-    fit, refusals = _admitted(opened, [_update(opened, item) for item in spooled], start)
+    fit, refusals = _admitted(opened, [_update(opened, one) for one in spooled], start)
     admitted, unmeasured = _measured(opened, fit, start)
     refusals = (*refusals, *unmeasured)
     for refusal in refusals:
@@ -141,7 +141,7 @@ def _run_round(opened: OpenRound) -> Document:
     document = {
         **record_json(record),
         **_travelled(opened, spooled, fit, num_bytes=stored.num_bytes),
-        "seconds": time.monotonic() - began + sum(item["seconds"] for item in spooled),
+        "seconds": time.monotonic() - began + sum(one.row["seconds"] for one in spooled),
         "adapter": stored.sha256,
         "evaluation": evaluation,
         "score": _mean_f1(evaluation),
@@ -164,11 +164,12 @@ def _admitted(
     )
 
 
-def _update(opened: OpenRound, item: Document) -> SiteUpdate:
+def _update(opened: OpenRound, spooled: Spooled) -> SiteUpdate:
     """Return a spooled update; its validation loss is measured once it is admitted."""
-    shift = opened.shifts.get(item["site"])
-    report = SiteReport(item["site"], item["round"], item["num_tokens"], None, shift)
-    return SiteUpdate(report, opened.store.adapter(item["delta"]), item["base"], item["start"])
+    row = spooled.row
+    shift = opened.shifts.get(row["site"])
+    report = SiteReport(row["site"], row["round"], row["num_tokens"], None, shift)
+    return SiteUpdate(report, spooled.delta, row["base"], row["start"])
 
 
 def _measured(
@@ -199,7 +200,7 @@ def _judges(opened: OpenRound, site: str, sites: Sequence[str]) -> list[str]:
 
 
 def _travelled(
-    opened: OpenRound, spooled: Sequence[Document], fit: Sequence[SiteUpdate], *, num_bytes: int
+    opened: OpenRound, spooled: Sequence[Spooled], fit: Sequence[SiteUpdate], *, num_bytes: int
 ) -> dict[str, dict[str, int]]:
     """Return the bytes of a round up and down by site; none where a participant trains alone.
 
@@ -210,7 +211,7 @@ def _travelled(
     arm = opened.arm
     if arm.kind != "federated" and len(arm.participants) == 1:
         return {"bytes_up": {}, "bytes_down": {}}
-    up = {item["site"]: item["bytes"] for item in spooled}
+    up = {one.row["site"]: one.row["bytes"] for one in spooled}
     down = {participant.name: num_bytes for participant in arm.participants}
     if arm.strategy.needs_loss and opened.experiment.aggregation.validation == "peers":
         # The server has every adapter already: what goes to be scored travels down alone.
@@ -238,13 +239,6 @@ def _log(arm: Arm, document: Document) -> None:
 
 
 def _evaluation(opened: OpenRound, adapter: AdapterWeights) -> Document:
-    counts = opened.engine.evaluate(
-        adapter,
-        opened.arm.chosen_on,
-        "dev",
-        parts=("ner",),
-        limit=opened.experiment.evaluation.round_notes,
-    )
-    return {
-        site: site_scores(of_site, split="dev", parts=("ner",)) for site, of_site in counts.items()
-    }
+    sites, limit = opened.arm.chosen_on, opened.experiment.evaluation.round_notes
+    counts = dict(opened.engine.evaluate(adapter, sites, "dev", parts=("ner",), limit=limit))
+    return {site: site_scores(counts[site], split="dev", parts=("ner",)) for site in sites}

@@ -132,7 +132,11 @@ def _require_same(engine: Engine, store: RunStore, cohorts: Mapping[str, Cohort]
         )
     notes = {name: cohort.sha256 for name, cohort in cohorts.items()}
     before = store.meta("notes") or notes
-    if changed := [name for name in notes if notes[name] != before.get(name)]:
+    if list(notes) != list(before):
+        found, began = ", ".join(notes), ", ".join(before)
+        advice = "put [[sites]] back into that order, or begin anew with another --out"
+        raise InputError([Fault(f"{store.folder}: sites", found, began, advice)])
+    if changed := [name for name in notes if notes[name] != before[name]]:
         found = "other notes, or another site.json"
         expected, advice = "what the run began with", "begin anew with another --out"
         raise InputError(
@@ -166,9 +170,9 @@ def _run_arm(
     began = time.monotonic()
     unread = [c for c in _scored_on(arm, cohorts) if store.final(arm.name, c.name) is None]
     weights, limit = store.adapter(document["adapter"]), experiment.evaluation.final_notes
-    read = engine.evaluate(weights, [c.name for c in unread], "final", parts=PARTS, limit=limit)
-    for cohort in unread:
-        store.put_final(arm.name, cohort.name, _final(cohort, read[cohort.name], experiment))
+    sites = [cohort.name for cohort in unread]
+    for site, counts in engine.evaluate(weights, sites, "final", parts=PARTS, limit=limit):
+        store.put_final(arm.name, site, _final(cohorts[site], counts, experiment))
     if arm.name == preferred_arm(experiment):
         store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, cohorts))
     document["evaluation_seconds"] = time.monotonic() - began

@@ -1,7 +1,7 @@
 """Several arms under way at once, where the engine has workers for them."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 
 from fedmedlora.experiment.arms import Arm
 from fedmedlora.federation.engine import Engine
@@ -38,7 +38,8 @@ def _in_turn(
     arm: Arm, attempt: Callable[[Arm], None], engine: Engine, first: Future[None] | None
 ) -> None:
     # Arms begin in order, so that the one waited for is under way and needs no free thread.
-    if first is not None:
-        wait([first])
+    # An error there ends the whole run.
+    if first is not None and first.exception() is not None:
+        return
     with engine.turn:
         attempt(arm)

@@ -10,6 +10,7 @@ import json
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from fedmedlora.adapters.weights import AdapterWeights, subtract
@@ -22,6 +23,19 @@ from fedmedlora.federation.updates import Absence
 logger = logging.getLogger(__name__)
 
 Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Spooled:
+    """What a participant sent.
+
+    Attributes:
+        row: As the store has it.
+        delta: Opened: it can be read though an arm that runs beside this one forgets the row.
+    """
+
+    row: Document
+    delta: AdapterWeights
 
 
 def site_seed(seed: int, site: str, round_index: int) -> int:
@@ -59,14 +73,15 @@ def collect(
     start: AdapterWeights,
     plans: Mapping[str, LocalPlan],
     keys: Mapping[str, str],
-) -> tuple[list[Document], list[Absence]]:
+) -> tuple[list[Spooled], list[Absence]]:
     """Return what each participant sent, asking only those that have not answered yet.
 
     Args:
         keys: Under what each participant's update is kept.
     """
-    spooled = {name: store.site_update(key) for name, key in keys.items()}
-    missing = [p for p in arm.participants if spooled[p.name] is None]
+    rows = {name: store.site_update(key) for name, key in keys.items()}
+    spooled = {name: _opened(store, row) for name, row in rows.items() if row is not None}
+    missing = [p for p in arm.participants if p.name not in spooled]
     reasons = {p.name: "found no answer, expected a trained adapter" for p in missing}
     for outcome in engine.train(missing, start, plans) if missing else ():
         name = outcome.participant.name
@@ -77,12 +92,16 @@ def collect(
         # An arm that runs beside this one and begins alike may have been first.
         if store.site_update(keys[name]) is None:
             store.put_site_update(keys[name], document)
-        spooled[name] = document
+        spooled[name] = _opened(store, document)
         del reasons[name]
     for name, reason in reasons.items():
         logger.warning("%s: %s does not take part: %s", arm.name, name, reason)
     absences = [Absence(name, reason) for name, reason in reasons.items()]
-    return [document for document in spooled.values() if document is not None], absences
+    return [spooled[name] for name in keys if name in spooled], absences
+
+
+def _opened(store: RunStore, row: Document) -> Spooled:
+    return Spooled(row, store.adapter(row["delta"]))
 
 
 def forget_closed(arm: Arm, seed: int, store: RunStore, adapters: Sequence[str]) -> None:

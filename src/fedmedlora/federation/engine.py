@@ -98,8 +98,8 @@ class Engine(Protocol):
         *,
         parts: Sequence[Part],
         limit: int,
-    ) -> dict[str, list[NoteCounts]]:
-        """Return the counts of each of the first `limit` notes of a split, by site."""
+    ) -> Iterator[tuple[str, list[NoteCounts]]]:
+        """Yield each site with the counts of its first `limit` notes of a split, as they arrive."""
         ...
 
     def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:

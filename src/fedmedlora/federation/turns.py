@@ -1,7 +1,7 @@
 """Taking turns: of several threads only the one whose turn it is goes on.
 
-Everything an arm does to the run store it does in its turn, so nothing there needs to know of
-threads; while it waits for an engine's answer it lets the others go on.
+Everything an arm does to the run store it does in its turn; while it waits for an engine's answer
+it lets the others go on, and must not count on the store being as it was.
 """
 
 import threading

@@ -79,7 +79,9 @@ def sites_table(results: Json) -> Html:
         ]
         for site in sites
     ]
-    return table("Sites and what they annotate", headings, [Rows(rows)])
+    named_types = "; ".join(f"{kind}: {', '.join(types)}" for kind, types in every.items() if types)
+    caption = f"Sites and which of these types they annotate ({named_types})"
+    return table(caption, headings, [Rows(rows)])
 
 
 def _notes(results: Json, site: Json, split: str) -> Cell:

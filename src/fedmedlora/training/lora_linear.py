@@ -33,12 +33,14 @@ class LoraLinear(lora.Linear):
 
     def _is_plain(self) -> bool:
         """Return whether the formula above is all there is to compute."""
+        if self.merged or self.disable_adapters or len(self.active_adapters) != 1:
+            return False
+        (name,) = self.active_adapters
         return (
-            not self.merged
-            and not self.disable_adapters
-            and len(self.active_adapters) == 1
-            and type(self.base_layer) is torch.nn.Linear
-            and isinstance(self.lora_dropout[self.active_adapters[0]], torch.nn.Identity)
+            type(self.base_layer) is torch.nn.Linear
+            and isinstance(self.lora_dropout[name], torch.nn.Identity)
+            and not self.lora_bias[name]
+            and name not in self.lora_variant
         )
 
 
@@ -56,9 +58,11 @@ class _Product(torch.autograd.Function):
         """Return y, (..., out), of x, (..., in), and the factors (rank, in) and (out, rank)."""
         rows = x.reshape(-1, x.shape[-1]).to(weight.dtype)
         a, b = a.to(weight.dtype), b.to(weight.dtype)
-        h = rows @ a.T
-        y = rows @ weight.T if bias is None else torch.addmm(bias, rows, weight.T)
-        y.addmm_(h, b.T, alpha=scaling)
+        # The frozen weight's format is that of all products; autocast would mix it with its own.
+        with torch.autocast(x.device.type, enabled=False):
+            h = rows @ a.T
+            y = rows @ weight.T if bias is None else torch.addmm(bias, rows, weight.T)
+            y.addmm_(h, b.T, alpha=scaling)
         ctx.save_for_backward(rows, weight, a, b, h)
         ctx.scaling, ctx.shape = scaling, x.shape
         return y.view(*x.shape[:-1], -1)
@@ -69,11 +73,13 @@ class _Product(torch.autograd.Function):
         """Return the gradients of x and of the two factors."""
         rows, weight, a, b, h = ctx.saved_tensors
         g = gradients[0].reshape(-1, gradients[0].shape[-1])
-        through_b = (g @ b).mul_(ctx.scaling)
         of_x = None
-        if ctx.needs_input_grad[0]:
-            of_x = (g @ weight).addmm_(through_b, a).view(ctx.shape)
-        return of_x, None, None, through_b.T @ rows, (g.T @ h).mul_(ctx.scaling), None
+        with torch.autocast(g.device.type, enabled=False):
+            through_b = (g @ b).mul_(ctx.scaling)
+            of_a, of_b = through_b.T @ rows, (g.T @ h).mul_(ctx.scaling)
+            if ctx.needs_input_grad[0]:
+                of_x = (g @ weight).addmm_(through_b, a).view(ctx.shape)
+        return of_x, None, None, of_a, of_b, None
 
 
 _product: Any = _Product.apply
