@@ -42,6 +42,7 @@ FOREIGN: dict[str, set[str]] = {
     "federation": ARRAYS,
     "formats": {"numpy"},
     "inference": MODELS,
+    "pretraining": {"numpy"},
     "reporting": ARRAYS,
     "synthetic": {"numpy"},
     "tasks": {"numpy"},

@@ -79,9 +79,9 @@ def sites_table(results: Json) -> Html:
         ]
         for site in sites
     ]
-    named_types = "; ".join(f"{kind}: {', '.join(types)}" for kind, types in every.items() if types)
-    caption = f"Sites and which of these types they annotate ({named_types})"
-    return table(caption, headings, [Rows(rows)])
+    told = [f"{kind}: {', '.join(types)}" for kind, types in every.items() if types]
+    listed = words("p", f"Types that some site annotates. {'; '.join(told).capitalize()}.")
+    return join([table("Sites and what they annotate", headings, [Rows(rows)]), listed])
 
 
 def _notes(results: Json, site: Json, split: str) -> Cell:
