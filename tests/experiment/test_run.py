@@ -136,6 +136,17 @@ def test_arms_that_crash_side_by_side_go_on_to_the_same_state(
     assert end_state(tmp_path) == undisturbed[0]
 
 
+def test_sites_in_another_order_are_refused(tmp_path: Path) -> None:
+    finished(tmp_path, "zero_shot")
+    others = dict(reversed(cohorts().items()))
+
+    with (
+        RunStore.open(tmp_path / "run", writable=True) as store,
+        pytest.raises(InputError, match=r"sites: found skin, .*, expected heart, bones"),
+    ):
+        run(store.experiment(), FakeEngine(), store, others)
+
+
 def test_every_arm_is_scored_once_on_every_site_and_a_new_sites_arms_there_alone(
     tmp_path: Path,
 ) -> None:

@@ -1,12 +1,14 @@
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.experiment.fakes import A, FakeEngine, experiment, new_store, toml
 
 from fedmedlora.experiment.arms import Arm, planned_arms
 from fedmedlora.experiment.spool import collect, forget_closed, site_plans, site_seed, update_keys
-from fedmedlora.federation.engine import Participant
+from fedmedlora.federation.engine import Outcome, Participant
 
 BEFORE, LATER = "0" * 64, "1" * 64
 
@@ -83,6 +85,24 @@ def test_what_was_sent_can_be_read_though_another_arm_forgets_it(tmp_path: Path)
 
         assert store.site_update_keys() == []
         assert float(spooled.delta[A].mean()) == 1.0
+
+
+def test_what_an_arm_beside_this_one_sent_first_is_not_written_again(tmp_path: Path) -> None:
+    plans = site_plans(HEART, 3, 1)
+
+    with new_store(tmp_path, toml()) as store:
+        keys = update_keys(HEART, plans, BEFORE)
+
+        class Slow(FakeEngine):
+            def train(self, *asked: Any) -> Iterator[Outcome]:
+                # While this arm waits for its answer the other one gets its own.
+                collect(HEART, FakeEngine(), store, self.initial(), plans, keys)
+                yield from super().train(*asked)
+
+        engine = Slow()
+        (spooled,), absences = collect(HEART, engine, store, engine.initial(), plans, keys)
+
+        assert (store.site_update(keys["heart"]), absences) == (spooled.row, [])
 
 
 def test_only_the_updates_of_closed_later_rounds_are_forgotten(tmp_path: Path) -> None:

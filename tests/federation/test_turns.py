@@ -40,7 +40,9 @@ def test_who_does_not_have_the_turn_cannot_give_it_up() -> None:
     with turn.given_up(), turn:
         pass
     with turn:
-        taken = threading.Thread(target=lambda: turn.given_up().__enter__())
+        # Kept, so that what it would give up does not come back when it is thrown away.
+        given_up = turn.given_up()
+        taken = threading.Thread(target=given_up.__enter__)
         taken.start()
         taken.join(10)
         # Still held here: another thread gave up nothing.
