@@ -94,7 +94,7 @@ def test_what_an_arm_beside_this_one_sent_first_is_not_written_again(tmp_path: P
         keys = update_keys(HEART, plans, BEFORE)
 
         class Slow(FakeEngine):
-            def train(self, *asked: Any) -> Iterator[Outcome]:
+            def train(self, *asked: Any) -> Iterator[Outcome]:  # noqa: ANN401
                 # While this arm waits for its answer the other one gets its own.
                 collect(HEART, FakeEngine(), store, self.initial(), plans, keys)
                 yield from super().train(*asked)
