@@ -12,9 +12,9 @@ from fedmedlora.engines.local import LocalEngine
 from fedmedlora.errors import TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.federation.backbone import LocalPlan, Trained
-from fedmedlora.federation.engine import SERVER, Outcome, Participant
+from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
 from fedmedlora.tasks.extraction import Extraction
-from fedmedlora.tasks.scoring import Counts
+from fedmedlora.tasks.scoring import PARTS, Counts
 from fedmedlora.tasks.tagging import Tagging
 from fedmedlora.tasks.task import Example
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
@@ -212,9 +212,7 @@ class TestEvaluate:
     def test_scores_the_first_notes_of_a_split(self, tokenizer: HuggingFaceTokenizer) -> None:
         engine = engine_over(tokenizer, cohort("a", dev=4))
 
-        counts = dict(
-            engine.evaluate(START, ["a"], "dev", parts=("ner", "re", "re_gold"), limit=3)
-        )["a"]
+        counts = dict(engine.evaluate(START, ["a"], Scope("dev", PARTS, 3)))["a"]
 
         # The fake answers with the target: two entities and a relation a note.
         assert [one.ner.matched("strict") for one in counts] == [Counts(2)] * 3
@@ -224,7 +222,7 @@ class TestEvaluate:
     def test_leaves_out_parts_that_are_not_asked_for(self, tokenizer: HuggingFaceTokenizer) -> None:
         engine = engine_over(tokenizer, cohort("a"))
 
-        ((_, (counts,)),) = engine.evaluate(START, ["a"], "dev", parts=("ner",), limit=1)
+        ((_, (counts,)),) = engine.evaluate(START, ["a"], Scope("dev", ("ner",), 1))
 
         assert counts.ner.matched("strict") == Counts(2)
         assert counts.re.matched("strict") == Counts(fn=1)

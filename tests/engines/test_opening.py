@@ -8,6 +8,7 @@ from fedmedlora.engines.opening import open_local
 from fedmedlora.errors import ModelError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.schema import Lora, Model, Training
+from fedmedlora.federation.engine import Scope
 from fedmedlora.training.base_models import BaseModel
 
 TRAINING = Training(num_threads=1)
@@ -26,7 +27,7 @@ def test_the_longest_window_that_fits_is_read(bert: BaseModel) -> None:
 
     engine = open_local(longest, TRAINING, {"a": COHORT}, TYPES, seed=0)
 
-    counts = dict(engine.evaluate(engine.initial(), ["a"], "final", parts=("ner",), limit=1))
+    counts = dict(engine.evaluate(engine.initial(), ["a"], Scope("final", ("ner",), 1)))
     assert len(counts["a"]) == 1
 
 

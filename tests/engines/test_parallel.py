@@ -20,7 +20,7 @@ from fedmedlora.engines.parallel import ParallelEngine
 from fedmedlora.errors import EngineError, ModelError
 from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.federation.engine import Participant
+from fedmedlora.federation.engine import Participant, Scope
 from fedmedlora.training.base_models import BaseModel
 
 ROOT = Path(__file__).parents[2]
@@ -83,9 +83,7 @@ def test_whatever_is_asked_is_answered_as_in_one_process(
     for ask in (
         lambda engine: engine.losses([(adapter, "b"), (adapter, "c"), (engine.initial(), "b")]),
         lambda engine: engine.token_counts("b").tolist(),
-        lambda engine: dict(
-            engine.evaluate(adapter, ["c", "a"], "final", parts=("ner", "re"), limit=2)
-        ),
+        lambda engine: dict(engine.evaluate(adapter, ["c", "a"], Scope("final", ("ner", "re"), 2))),
         lambda engine: engine.ceiling("c", "dev", limit=1),
         lambda engine: engine.predictions(adapter, "a", "final", limit=1),
         lambda engine: {key: array.tobytes() for key, array in engine.initial().items()},
@@ -114,7 +112,7 @@ def test_others_go_on_while_an_answer_is_awaited(parallel: ParallelEngine) -> No
         thread.start()
         for ask in (
             lambda: parallel.losses([(parallel.initial(), "a")]),
-            lambda: dict(parallel.evaluate(parallel.initial(), ["a"], "dev", parts=(), limit=1)),
+            lambda: dict(parallel.evaluate(parallel.initial(), ["a"], Scope("dev", (), 1))),
         ):
             deadline = time.monotonic() + 30
             while not others and time.monotonic() < deadline:

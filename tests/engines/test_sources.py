@@ -14,6 +14,7 @@ from fedmedlora.engines.sources import Source, export_peft, open_source
 from fedmedlora.errors import InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.schema import Lora, Model, Training
+from fedmedlora.federation.engine import Scope
 from fedmedlora.training.base_models import BaseModel, find_base_model
 
 NOTE = Note("n1", "a", "severe chest pain , no fever . aspirin 5 mg", (), ())
@@ -51,10 +52,9 @@ def test_an_adapter_that_came_back_finds_the_same(source: Source, tmp_path: Path
     export_peft(source, tmp_path / "adapter")
     found = open_source(tmp_path / "adapter", arm=None)
 
+    scope = Scope("final", ("ner",), 1)
     counts = [
-        dict(
-            one.engine({"a": COHORT}).evaluate(one.adapter, ["a"], "final", parts=("ner",), limit=1)
-        )["a"]
+        dict(one.engine({"a": COHORT}).evaluate(one.adapter, ["a"], scope))["a"]
         for one in (source, found)
     ]
 

@@ -28,10 +28,10 @@ from fedmedlora.experiment.config import Experiment, parse_experiment
 from fedmedlora.experiment.run import run
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import LocalPlan, Trained
-from fedmedlora.federation.engine import SERVER, Outcome, Participant
+from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
 from fedmedlora.federation.turns import Turn
 from fedmedlora.sites import SiteRole
-from fedmedlora.tasks.scoring import Counts, NoteCounts, Part, PartCounts
+from fedmedlora.tasks.scoring import Counts, NoteCounts, PartCounts
 
 A, B = "q.lora_A.weight", "q.lora_B.weight"
 TOKENS = {"bones": 100, "heart": 300, "lungs": 600, "skin": 50, "centralised": 1000}
@@ -174,27 +174,19 @@ class FakeEngine:
         return np.array(WORDS[site], dtype=np.int64)
 
     def evaluate(
-        self,
-        adapter: AdapterWeights,
-        sites: Sequence[str],
-        split: str,
-        *,
-        parts: Sequence[Part],
-        limit: int,
+        self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
     ) -> Iterator[tuple[str, list[NoteCounts]]]:
         for site in sites:
-            yield site, self._scored(adapter, site, split, parts, limit)
+            yield site, self._scored(adapter, site, scope)
 
-    def _scored(
-        self, adapter: AdapterWeights, site: str, split: str, parts: Sequence[Part], limit: int
-    ) -> list[NoteCounts]:
+    def _scored(self, adapter: AdapterWeights, site: str, scope: Scope) -> list[NoteCounts]:
         self._step()
-        self.read.append((site, split))
+        self.read.append((site, scope.split))
         curve = self.curves.get(site, RISING)
         right = curve[min(round(float(adapter[A].mean())), len(curve) - 1)]
         found = _counts(right) if right else _missed()
-        note = NoteCounts(found, found, found) if "re" in parts else NoteCounts(ner=found)
-        return [note] * limit
+        note = NoteCounts(found, found, found) if "re" in scope.parts else NoteCounts(ner=found)
+        return [note] * scope.limit
 
     def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
         del site, split

@@ -8,6 +8,8 @@ from fedmedlora.errors import InputError
 from fedmedlora.pretraining.corpus import Document, invented_notes, read_documents
 from fedmedlora.synthetic.hospitals import synthesize
 
+OPEN_TEXT = Path(__file__).parents[3] / "shared" / "data" / "pretraining"
+
 
 def shard(path: Path, *lines: str) -> Path:
     path.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode()))
@@ -74,12 +76,9 @@ def test_invented_notes_are_of_training_hospitals_and_of_no_experiment() -> None
             assert notes.isdisjoint(note.text for split in site.splits.values() for note in split)
 
 
+@pytest.mark.skipif(not OPEN_TEXT.is_dir(), reason="the open text is not beside the project")
 def test_the_open_shards_are_read_whole() -> None:
-    folder = Path(__file__).parents[3] / "shared" / "data" / "pretraining"
-    if not folder.is_dir():
-        pytest.skip(f"no {folder}: the open text lies beside the project")
-
-    documents = list(read_documents(folder))
+    documents = list(read_documents(OPEN_TEXT))
 
     assert len(documents) == 96_981
     assert sum(len(one.text) for one in documents) > 114_000_000

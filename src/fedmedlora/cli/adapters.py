@@ -17,7 +17,7 @@ from fedmedlora.experiment.cohorts import cohort
 from fedmedlora.experiment.schema import Evaluation, SiteEntry
 from fedmedlora.experiment.spool import site_seed
 from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.federation.engine import Participant
+from fedmedlora.federation.engine import Participant, Scope
 from fedmedlora.formats.site_folder import read_site
 from fedmedlora.tasks.scoring import PARTS, site_scores
 
@@ -97,8 +97,8 @@ def _scores(
     *,
     limit: int | None = None,
 ) -> dict[str, Any]:
-    most = limit or len(site.notes(split))
-    ((_, counts),) = engine.evaluate(adapter, [site.name], split, parts=PARTS, limit=most)
+    scope = Scope(split, PARTS, limit or len(site.notes(split)))
+    ((_, counts),) = engine.evaluate(adapter, [site.name], scope)
     replicates = Evaluation().replicates
     drawn = draws({site.name: len(counts)}, replicates=replicates, seed=0)[site.name]
     return site_scores(

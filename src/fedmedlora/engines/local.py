@@ -13,12 +13,12 @@ from fedmedlora.errors import TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.environment import peak_memory_bytes
 from fedmedlora.federation.backbone import Backbone, LocalPlan
-from fedmedlora.federation.engine import SERVER, Outcome, Participant
+from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
 from fedmedlora.federation.shift import count_tokens
 from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.findings import Findings, gold_findings
-from fedmedlora.tasks.scoring import NoteCounts, Part
+from fedmedlora.tasks.scoring import NoteCounts
 from fedmedlora.tasks.task import Answer, Example, Tokenizer
 
 
@@ -93,24 +93,14 @@ class LocalEngine:
         return count_tokens(ids, self._vocabulary)
 
     def evaluate(
-        self,
-        adapter: AdapterWeights,
-        sites: Sequence[str],
-        split: str,
-        *,
-        parts: Sequence[Part],
-        limit: int,
+        self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
     ) -> Iterator[tuple[str, list[NoteCounts]]]:
-        """Yield each site with the counts of its first `limit` notes of a split."""
+        """Yield each site with the counts of each note in the scope."""
         for site in sites:
-            yield site, self._scored(adapter, site, split, parts, limit)
-
-    def _scored(
-        self, adapter: AdapterWeights, site: str, split: str, parts: Sequence[Part], limit: int
-    ) -> list[NoteCounts]:
-        cohort, notes = self._cohorts[site], self._cohorts[site].notes(split)[:limit]
-        found = self._task.predict(notes, cohort.labels, self._answer(adapter), parts=parts)
-        return self._task.score(notes, found, cohort.labels)
+            cohort, notes = self._cohorts[site], self._cohorts[site].notes(scope.split)
+            notes, answer = notes[: scope.limit], self._answer(adapter)
+            found = self._task.predict(notes, cohort.labels, answer, parts=scope.parts)
+            yield site, self._task.score(notes, found, cohort.labels)
 
     def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
         """Return the counts a perfect model would reach in the experiment's formulation."""

@@ -24,9 +24,9 @@ from fedmedlora.engines.local import LocalEngine
 from fedmedlora.errors import EngineError, FedMedLoRAError
 from fedmedlora.experiment.environment import peak_memory_bytes
 from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.federation.engine import Outcome, Participant
+from fedmedlora.federation.engine import Outcome, Participant, Scope
 from fedmedlora.federation.turns import Turn
-from fedmedlora.tasks.scoring import NoteCounts, Part
+from fedmedlora.tasks.scoring import NoteCounts
 
 Work = Callable[[LocalEngine], Any]
 
@@ -105,19 +105,12 @@ class ParallelEngine:
         return counts
 
     def evaluate(
-        self,
-        adapter: AdapterWeights,
-        sites: Sequence[str],
-        split: str,
-        *,
-        parts: Sequence[Part],
-        limit: int,
+        self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
     ) -> Iterator[tuple[str, list[NoteCounts]]]:
-        """Yield each site with the counts of its first `limit` notes of a split, as they arrive."""
+        """Yield each site with the counts of each note in the scope, as they arrive."""
         weights = dict(adapter)
         for scored in self._as_answered(
-            partial(_listed, "evaluate", weights, [site], split, parts=parts, limit=limit)
-            for site in sites
+            partial(_listed, "evaluate", weights, [site], scope) for site in sites
         ):
             yield from scored
 

@@ -15,7 +15,7 @@ from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.spool import Spooled, collect, forget_closed, site_plans, update_keys
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.admission import admit_all
-from fedmedlora.federation.engine import SERVER, Engine
+from fedmedlora.federation.engine import SERVER, Engine, Scope
 from fedmedlora.federation.rounds import (
     ServerState,
     aggregate,
@@ -239,6 +239,7 @@ def _log(arm: Arm, document: Document) -> None:
 
 
 def _evaluation(opened: OpenRound, adapter: AdapterWeights) -> Document:
-    sites, limit = opened.arm.chosen_on, opened.experiment.evaluation.round_notes
-    counts = dict(opened.engine.evaluate(adapter, sites, "dev", parts=("ner",), limit=limit))
-    return {site: site_scores(counts[site], split="dev", parts=("ner",)) for site in sites}
+    sites = opened.arm.chosen_on
+    scope = Scope("dev", ("ner",), opened.experiment.evaluation.round_notes)
+    counts = dict(opened.engine.evaluate(adapter, sites, scope))
+    return {site: site_scores(counts[site], split=scope.split, parts=scope.parts) for site in sites}

@@ -44,6 +44,21 @@ class Outcome:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What of each site is scored.
+
+    Attributes:
+        split: "dev" or "final".
+        parts: What is asked of the notes.
+        limit: At most so many notes, the first.
+    """
+
+    split: str
+    parts: Sequence[Part]
+    limit: int
+
+
 class Engine(Protocol):
     """Where rounds run. Notes never pass through it, only adapters, numbers and counts.
 
@@ -91,15 +106,9 @@ class Engine(Protocol):
         ...
 
     def evaluate(
-        self,
-        adapter: AdapterWeights,
-        sites: Sequence[str],
-        split: str,
-        *,
-        parts: Sequence[Part],
-        limit: int,
+        self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
     ) -> Iterator[tuple[str, list[NoteCounts]]]:
-        """Yield each site with the counts of its first `limit` notes of a split, as they arrive."""
+        """Yield each site with the counts of each note in the scope, as they arrive."""
         ...
 
     def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
