@@ -29,14 +29,13 @@ from peft import LoraConfig, TaskType, get_peft_model
 from transformers.trainer_callback import PrinterCallback
 
 from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
-from fedmedlora.engines.opening import open_backbone
+from fedmedlora.engines.models import open_model
 from fedmedlora.experiment.environment import environment
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.synthetic.hospitals import synthesize
 from fedmedlora.tasks.extraction import Extraction
-from fedmedlora.tasks.tagging import Tagging
-from fedmedlora.tasks.task import IGNORED, Example
+from fedmedlora.tasks.tagging import IGNORED, Tagging, TaggingExample
 from fedmedlora.training.base_models import find_base_model
 from fedmedlora.training.loading import quietly
 from fedmedlora.training.precision import resolved
@@ -140,7 +139,7 @@ def _serve(name: str, options: argparse.Namespace, pipe: Connection) -> None:
         pipe.send(time.perf_counter() - began if answer is None else answer)
 
 
-def _examples(number: int) -> list[Example]:
+def _examples(number: int) -> list[TaggingExample]:
     """Return some of a site's examples, windows and heads, drawn evenly from all of them."""
     tokenizer = HuggingFaceTokenizer(find_base_model("minilm").folder)
     task = Extraction(Tagging(TYPES, tokenizer), tokenizer, Model(base="minilm").window_tokens)
@@ -149,9 +148,10 @@ def _examples(number: int) -> list[Example]:
     return examples[:: max(1, len(examples) // number)][:number]
 
 
-def _ours(examples: Sequence[Example], settings: Training, dtype: Dtype) -> Learner:
+def _ours(examples: Sequence[TaggingExample], settings: Training, dtype: Dtype) -> Learner:
     """Return what a site does in a round, over and over, from where it stopped."""
-    backbone, _ = open_backbone(Model(base="minilm", dtype=dtype), settings, TYPES, seed=0)
+    model = Model(base="minilm", formulation="tagging", dtype=dtype)
+    backbone: Any = open_model(model, settings, TYPES, seed=0).backbone
     adapter = backbone.initial()
 
     def learn() -> None:
@@ -162,7 +162,7 @@ def _ours(examples: Sequence[Example], settings: Training, dtype: Dtype) -> Lear
 
 
 def _trainer(
-    examples: Sequence[Example], settings: Training, dtype: Dtype, *, by_length: bool
+    examples: Sequence[TaggingExample], settings: Training, dtype: Dtype, *, by_length: bool
 ) -> Learner:
     """Return the Trainer as its documentation has it for token classification."""
     torch.set_num_threads(settings.num_threads)
@@ -211,7 +211,7 @@ def _trainer(
     return lambda: trainer.train() and None, lambda: trainer.evaluate()["eval_loss"]
 
 
-def _labels(example: Example) -> list[int]:
+def _labels(example: TaggingExample) -> list[int]:
     """Return one label a token, as token classification has it: of the first channel that tags."""
     first = (example.targets > 0).argmax(axis=1)
     tags = example.targets[range(len(first)), first]

@@ -42,7 +42,7 @@ FOREIGN: dict[str, set[str]] = {
     "federation": ARRAYS,
     "formats": {"numpy"},
     "inference": MODELS,
-    "pretraining": {"numpy"},
+    "pretraining": MODELS,
     "reporting": ARRAYS,
     "synthetic": {"numpy"},
     "tasks": {"numpy"},

@@ -8,7 +8,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from fedmedlora.tasks.task import IGNORED, Example
+from fedmedlora.tasks.tagging import IGNORED, TaggingExample
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "benchmarks").glob("*.py"))
 
@@ -43,7 +43,7 @@ def test_the_trainer_learns_the_same_tags_as_one_label_a_token() -> None:
     # Channels 0 and 1; O, B, I are 0, 1, 2.
     targets = np.array([[0, 0], [1, 0], [2, 1], [IGNORED, 2], [IGNORED, IGNORED]])
 
-    labels = module._labels(Example((7,) * 5, targets))
+    labels = module._labels(TaggingExample((7,) * 5, targets))
 
     # B of channel 0 is 1, I of it 2; of channel 1 they are 3 and 4; the first channel goes first.
     assert labels == [0, 1, 2, 4, IGNORED]

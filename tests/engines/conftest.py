@@ -1,8 +1,10 @@
 import pytest
 import torch
-from tests.training.tiny_models import LORA, TRAINING, TYPES, tiny_bert
+from tests.engines.backbones import tagging_backbone
+from tests.training.tiny_models import tiny_bert
 
-from fedmedlora.engines.backbone import TaggingBackbone
+from fedmedlora.engines.backbone import HuggingFaceBackbone
+from fedmedlora.tasks.tagging import TaggingExample
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
@@ -23,7 +25,5 @@ def same_threads() -> None:
 
 
 @pytest.fixture
-def backbone(bert: BaseModel, tokenizer: HuggingFaceTokenizer) -> TaggingBackbone:
-    return TaggingBackbone(
-        bert, tokenizer, TYPES, lora=LORA, training=TRAINING, dtype="float32", seed=0
-    )
+def backbone(bert: BaseModel) -> HuggingFaceBackbone[TaggingExample]:
+    return tagging_backbone(bert)

@@ -5,30 +5,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.training.tiny_models import LORA, TRAINING, TYPES, examples
+from tests.engines.backbones import tagging_backbone
+from tests.training.tiny_models import LORA, TRAINING, examples
 
 from fedmedlora.adapters.files import open_adapter, write_adapter
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.clinical.labels import MAIN_TYPES
-from fedmedlora.engines.backbone import TaggingBackbone
+from fedmedlora.engines.backbone import HuggingFaceBackbone
 from fedmedlora.errors import ModelError, TrainingError
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.tasks.reading import Reading
-from fedmedlora.tasks.tagging import Tagging
+from fedmedlora.tasks.tagging import Tagging, TaggingExample
 from fedmedlora.training.base_models import MINILM_SHA256, BaseModel, find_base_model
-from fedmedlora.training.settings import Dtype, LoraSettings
+from fedmedlora.training.settings import LoraSettings
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
+Tagger = HuggingFaceBackbone[TaggingExample]
+
 PLAN = LocalPlan(seed=7, round_index=1, num_rounds=1)
-
-
-def fresh(
-    base: BaseModel, *, lora: LoraSettings = LORA, dtype: Dtype = "float32"
-) -> TaggingBackbone:
-    tokenizer = HuggingFaceTokenizer(base.folder)
-    return TaggingBackbone(
-        base, tokenizer, TYPES, lora=lora, training=TRAINING, dtype=dtype, seed=0
-    )
 
 
 def same(left: AdapterWeights, right: AdapterWeights) -> bool:
@@ -45,12 +39,14 @@ def as_lists(tags: Sequence[NDArray[np.int64]]) -> list[list[list[int]]]:
 
 
 def test_every_backbone_of_one_seed_starts_from_one_adapter(
-    backbone: TaggingBackbone, bert: BaseModel
+    backbone: Tagger, bert: BaseModel
 ) -> None:
-    assert same(backbone.initial(), fresh(bert).initial())
+    assert same(backbone.initial(), tagging_backbone(bert).initial())
 
 
-def test_the_start_stays_what_it_was_after_training(backbone: TaggingBackbone) -> None:
+def test_the_start_stays_what_it_was_after_training(
+    backbone: Tagger,
+) -> None:
     before = {name: array.copy() for name, array in backbone.initial().items()}
 
     trained = backbone.train(backbone.initial(), examples(8), PLAN)
@@ -59,7 +55,9 @@ def test_the_start_stays_what_it_was_after_training(backbone: TaggingBackbone) -
     assert not same(trained.adapter, before)
 
 
-def test_training_reports_its_label_tokens_and_loss(backbone: TaggingBackbone) -> None:
+def test_training_reports_its_label_tokens_and_loss(
+    backbone: Tagger,
+) -> None:
     given = examples(8)
 
     trained = backbone.train(backbone.initial(), given, PLAN)
@@ -70,7 +68,7 @@ def test_training_reports_its_label_tokens_and_loss(backbone: TaggingBackbone) -
     assert 0 < trained.loss < 2 * backbone.loss(backbone.initial(), given)
 
 
-def test_training_says_what_it_was_made_from(backbone: TaggingBackbone, tmp_path: Path) -> None:
+def test_training_says_what_it_was_made_from(backbone: Tagger, tmp_path: Path) -> None:
     start = noise(backbone.initial(), 1)
     stored = write_adapter(tmp_path, start)
 
@@ -83,7 +81,7 @@ def test_training_says_what_it_was_made_from(backbone: TaggingBackbone, tmp_path
 def test_an_adapter_does_as_in_a_fresh_model_whatever_was_there_before(bert: BaseModel) -> None:
     # With dropout, a model left in training would answer at random.
     lora, given = replace(LORA, dropout=0.5), examples(10)
-    used, expected = fresh(bert, lora=lora), fresh(bert, lora=lora)
+    used, expected = tagging_backbone(bert, lora=lora), tagging_backbone(bert, lora=lora)
     adapter = noise(used.initial(), 1)
     tags, loss = expected.answer(adapter, given), expected.loss(adapter, given)
     trained = expected.train(adapter, given, PLAN)
@@ -98,21 +96,23 @@ def test_an_adapter_does_as_in_a_fresh_model_whatever_was_there_before(bert: Bas
         assert check()
 
 
-def test_other_adapters_answer_otherwise(backbone: TaggingBackbone) -> None:
+def test_other_adapters_answer_otherwise(backbone: Tagger) -> None:
     given = examples(10)
     one, other = (noise(backbone.initial(), seed) for seed in (1, 2))
 
     assert as_lists(backbone.answer(one, given)) != as_lists(backbone.answer(other, given))
 
 
-def test_an_adapter_of_another_rank_is_refused(backbone: TaggingBackbone, bert: BaseModel) -> None:
-    wide = fresh(bert, lora=replace(LORA, rank=8))
+def test_an_adapter_of_another_rank_is_refused(backbone: Tagger, bert: BaseModel) -> None:
+    wide = tagging_backbone(bert, lora=replace(LORA, rank=8))
 
     with pytest.raises(ModelError, match=r"lora_A\.weight': found \(8, 32\), expected \(4, 32\)"):
         backbone.answer(wide.initial(), examples(1))
 
 
-def test_nan_in_an_adapter_stops_its_training_alone(backbone: TaggingBackbone) -> None:
+def test_nan_in_an_adapter_stops_its_training_alone(
+    backbone: Tagger,
+) -> None:
     spoilt = noise(backbone.initial(), 1)
     spoilt["base_model.model.classifier.bias"][0] = np.nan
 
@@ -126,7 +126,7 @@ def test_two_precisions_live_in_one_process(bert: BaseModel) -> None:
     given = examples(8)
 
     losses = [
-        fresh(bert, dtype=dtype).loss(noise(fresh(bert).initial(), 1), given)
+        tagging_backbone(bert, dtype=dtype).loss(noise(tagging_backbone(bert).initial(), 1), given)
         for dtype in ("float32", "bfloat16", "float32")
     ]
 
@@ -134,7 +134,7 @@ def test_two_precisions_live_in_one_process(bert: BaseModel) -> None:
 
 
 def test_narrow_training_gives_wide_adapters(bert: BaseModel) -> None:
-    backbone = fresh(bert, dtype="bfloat16")
+    backbone = tagging_backbone(bert, dtype="bfloat16")
 
     adapter = backbone.train(backbone.initial(), examples(8), PLAN).adapter
 
@@ -143,10 +143,7 @@ def test_narrow_training_gives_wide_adapters(bert: BaseModel) -> None:
 
 def test_what_peft_is_told_holds_no_path_of_this_machine() -> None:
     base = find_base_model("minilm")
-    tokenizer = HuggingFaceTokenizer(base.folder)
-    backbone = TaggingBackbone(
-        base, tokenizer, ("drug",), lora=LORA, training=TRAINING, dtype="float32", seed=0
-    )
+    backbone = tagging_backbone(base, ("drug",))
 
     told = str(backbone.peft_config().to_dict())
 
@@ -159,9 +156,7 @@ def test_minilm_learns_in_one_step() -> None:
     tokenizer = HuggingFaceTokenizer(base.folder)
     lora = LoraSettings(rank=16, alpha=64, dropout=0.0, target_modules="all-linear")
     training = replace(TRAINING, learning_rate=1e-3)
-    backbone = TaggingBackbone(
-        base, tokenizer, MAIN_TYPES, lora=lora, training=training, dtype="float32", seed=0
-    )
+    backbone = tagging_backbone(base, MAIN_TYPES, lora=lora, training=training)
     tokens = tokenizer.tokenize("Severe chest pain after aspirin.")
     example = Tagging(MAIN_TYPES, tokenizer).example(
         Reading(tokens, 0, len(tokens.ids), MAIN_TYPES), []

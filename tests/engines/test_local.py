@@ -7,7 +7,7 @@ from tests.training.tiny_models import TYPES
 
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.clinical.notes import Entity, Labels, Note, Relation
-from fedmedlora.engines.backbone import TaggingBackbone
+from fedmedlora.engines.backbone import HuggingFaceBackbone
 from fedmedlora.engines.local import LocalEngine
 from fedmedlora.errors import TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
@@ -15,8 +15,7 @@ from fedmedlora.federation.backbone import LocalPlan, Trained
 from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.scoring import PARTS, Counts
-from fedmedlora.tasks.tagging import Tagging
-from fedmedlora.tasks.task import Example
+from fedmedlora.tasks.tagging import Tagging, TaggingExample
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
 LABELS = Labels(("problem", "drug"), ("causes",))
@@ -62,7 +61,7 @@ class Counting:
     def train(
         self,
         start: AdapterWeights,
-        examples: Sequence[Example],
+        examples: Sequence[TaggingExample],
         plan: LocalPlan,
     ) -> Trained:
         if not examples:
@@ -76,20 +75,20 @@ class Counting:
             round_index=plan.round_index,
         )
 
-    def loss(self, adapter: AdapterWeights, examples: Sequence[Example]) -> float:
+    def loss(self, adapter: AdapterWeights, examples: Sequence[TaggingExample]) -> float:
         return float(adapter["w"][0]) + len(examples)
 
     def answer(
         self,
         adapter: AdapterWeights,  # noqa: ARG002 -- the protocol's
-        examples: Sequence[Example],
+        examples: Sequence[TaggingExample],
     ) -> list[NDArray[np.int64]]:
         return [np.maximum(example.targets, 0) for example in examples]
 
 
 def engine_over(
     tokenizer: HuggingFaceTokenizer, *cohorts: Cohort, vocabulary: Sequence[int] = ()
-) -> LocalEngine:
+) -> LocalEngine[TaggingExample]:
     task = Extraction(Tagging(CHANNELS, tokenizer), tokenizer, 40)
     named = {one.name: one for one in cohorts}
     return LocalEngine(Counting(), task, named, tokenizer=tokenizer, vocabulary=vocabulary)
@@ -99,7 +98,7 @@ def alone(name: str) -> Participant:
     return Participant(name, (name,))
 
 
-def outcomes(engine: LocalEngine, *participants: Participant) -> list[Outcome]:
+def outcomes(engine: LocalEngine[TaggingExample], *participants: Participant) -> list[Outcome]:
     plans = {participant.name: PLAN for participant in participants}
     return list(engine.train(participants, START, plans))
 
@@ -146,7 +145,7 @@ class TestTrain:
         assert [outcome.reason for outcome in found] == ["", "training: found no example", ""]
 
     def test_a_site_whose_numbers_explode_gives_its_reason_and_the_others_go_on(
-        self, backbone: TaggingBackbone, tokenizer: HuggingFaceTokenizer
+        self, backbone: HuggingFaceBackbone[TaggingExample], tokenizer: HuggingFaceTokenizer
     ) -> None:
         """The real model: what a NaN in the start does at one site stays there."""
         task = Extraction(Tagging(TYPES, tokenizer), tokenizer, 40)

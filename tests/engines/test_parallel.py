@@ -14,13 +14,12 @@ import pytest
 from tests.engines.test_local import cohort
 from tests.training.tiny_models import TYPES, tiny_bert
 
-from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.opening import open_local
 from fedmedlora.engines.parallel import ParallelEngine
 from fedmedlora.errors import EngineError, ModelError
 from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.federation.engine import Participant, Scope
+from fedmedlora.federation.engine import Engine, Participant, Scope
 from fedmedlora.training.base_models import BaseModel
 
 ROOT = Path(__file__).parents[2]
@@ -37,8 +36,8 @@ def opening(base: BaseModel, *, epochs: int = 1) -> Any:  # noqa: ANN401 -- trav
 
 
 @pytest.fixture(scope="module")
-def local(bert: BaseModel) -> LocalEngine:
-    engine: LocalEngine = opening(bert)()
+def local(bert: BaseModel) -> Engine:
+    engine: Engine = opening(bert)()
     return engine
 
 
@@ -55,7 +54,7 @@ def trained(engine: Any) -> dict[str, Any]:  # noqa: ANN401 -- either engine
 
 
 def test_sites_end_in_the_same_bytes_as_in_one_process(
-    local: LocalEngine, parallel: ParallelEngine
+    local: Engine, parallel: ParallelEngine
 ) -> None:
     here, there = trained(local), trained(parallel)
 
@@ -75,7 +74,7 @@ def test_sites_end_in_the_same_bytes_as_in_one_process(
 
 
 def test_whatever_is_asked_is_answered_as_in_one_process(
-    local: LocalEngine, parallel: ParallelEngine
+    local: Engine, parallel: ParallelEngine
 ) -> None:
     for name in ("base", "num_base_bytes", "dtype"):
         assert getattr(parallel, name) == getattr(local, name)
@@ -91,7 +90,7 @@ def test_whatever_is_asked_is_answered_as_in_one_process(
         assert ask(parallel) == ask(local)
 
 
-def test_memory_is_that_of_all_processes(parallel: ParallelEngine, local: LocalEngine) -> None:
+def test_memory_is_that_of_all_processes(parallel: ParallelEngine, local: Engine) -> None:
     one, all_of_them = local.peak_memory_bytes(), parallel.peak_memory_bytes()
 
     assert one is not None

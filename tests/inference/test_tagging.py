@@ -3,14 +3,14 @@ import pytest
 import torch
 
 from fedmedlora.inference.tagging import tag
-from fedmedlora.tasks.task import Example
+from fedmedlora.tasks.tagging import TaggingExample
 
 CPU = torch.device("cpu")
 PAD = 0
 
 
-def example(*ids: int) -> Example:
-    return Example(ids, np.zeros((len(ids), 2), dtype=np.int64))
+def example(*ids: int) -> TaggingExample:
+    return TaggingExample(ids, np.zeros((len(ids), 2), dtype=np.int64))
 
 
 def by_id(input_ids: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:

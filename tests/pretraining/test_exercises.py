@@ -1,3 +1,4 @@
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from fedmedlora.pretraining.exercises import (
     invented_word,
     marking,
 )
+from fedmedlora.tasks.marks import CLOSE, opening
 
 END = 0
 TEXT = "He had chest pain for two days ."
@@ -28,6 +30,10 @@ def written(ids: Sequence[int]) -> str:
     return "".join(map(chr, ids))
 
 
+def without_marks(line: str) -> str:
+    return re.sub(r'<span class="[a-z]+">|</span>', "", line)
+
+
 def word_ranges() -> list[tuple[int, int]]:
     ends = np.cumsum([len(word) + 1 for word in WORDS]) - 1
     return [(int(end) - len(word), int(end)) for word, end in zip(WORDS, ends, strict=True)]
@@ -38,11 +44,13 @@ def marked(seed: int) -> Exercise:
     return marking(encode(TEXT), word_ranges(), encode, end_id=END, rng=rng)
 
 
-def test_a_copy_stands_behind_two_headings_and_is_all_that_is_learnt() -> None:
-    exercise = copying([5, 6, 7], encode, end_id=END, rng=np.random.default_rng(0))
+@pytest.mark.parametrize("is_language", [True, False])
+def test_a_copy_stands_behind_two_headings(is_language: bool) -> None:
+    rng = np.random.default_rng(0)
+    exercise = copying([5, 6, 7], encode, end_id=END, is_language=is_language, rng=rng)
 
-    assert exercise.ids[exercise.num_given :] == (5, 6, 7, END)
-    given = exercise.ids[: exercise.num_given]
+    assert exercise.ids[-4:] == (5, 6, 7, END)
+    given = exercise.ids[:-4]
     first, second = (
         written(part) for part in (given[: given.index(5)], given[given.index(7) + 1 :])
     )
@@ -50,24 +58,43 @@ def test_a_copy_stands_behind_two_headings_and_is_all_that_is_learnt() -> None:
     assert second.startswith("\n")
     assert second.endswith(":\n")
     assert first.strip() != second.strip()
+    # Headings cannot be foreseen, nor can random tokens before they are copied.
+    text, answer = (is_language,) * 3, (True,) * 4
+    assert exercise.is_learnt == (*(False,) * len(first), *text, *(False,) * len(second), *answer)
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_what_is_announced_is_marked_and_nothing_else_changes(seed: int) -> None:
+    lines = written(marked(seed).ids[:-1]).splitlines()
+
+    _, announcement, _, read, _, answer = lines
+    announced = [part.split(" = ") for part in announcement.split("; ") if part]
+    assert without_marks(read) == TEXT
+    assert answer.count(CLOSE) == len(announced)
+    for name, span in announced:
+        assert f"{opening(name)}{span}{CLOSE}" in answer
+    bare = answer.replace(CLOSE, "")
+    for name, _ in announced:
+        bare = bare.replace(opening(name), "")
+    assert bare == TEXT
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_answer_is_learnt_and_a_text_with_decoys_is_not(seed: int) -> None:
     exercise = marked(seed)
 
-    answer = written(exercise.ids[exercise.num_given : -1])
-    lines = written(exercise.ids[: exercise.num_given]).splitlines()
-    announced = [part.split(" = ") for part in lines[1].split("; ") if part]
-    assert lines[3] == TEXT
-    assert answer.count("</span>") == len(announced)
-    for name, span in announced:
-        assert f'<span class="{name}">{span}</span>' in answer
-    bare = answer.replace("</span>", "")
-    for name, _ in announced:
-        bare = bare.replace(f'<span class="{name}">', "")
-    assert bare == TEXT
-    assert exercise.ids[-1] == END
+    *_, read, _, answer = written(exercise.ids[:-1]).splitlines()
+    learnt = [
+        id_ for id_, is_learnt in zip(exercise.ids, exercise.is_learnt, strict=True) if is_learnt
+    ]
+    assert written(learnt[:-1]) == (answer if CLOSE in read else TEXT + answer)
+    assert learnt[-1] == END
+
+
+def test_some_texts_have_a_decoy_that_is_not_in_the_answer() -> None:
+    read = [written(marked(seed).ids).splitlines()[3] for seed in range(40)]
+
+    assert {line.count(CLOSE) for line in read} == {0, 1}
 
 
 def test_spans_are_whole_words_and_there_may_be_none() -> None:

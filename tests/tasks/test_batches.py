@@ -5,17 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedmedlora.tasks.batches import padded, shuffled_batches, sorted_batches
-from fedmedlora.tasks.task import IGNORED, Example
+from fedmedlora.tasks.tagging import IGNORED, TaggingExample
 
 PAD = 99
 lengths_lists = st.lists(st.integers(1, 40), max_size=150)
 
 
-def example(*ids: int, channels: int = 2, target: int = 0) -> Example:
-    return Example(ids, np.full((len(ids), channels), target, dtype=np.int64))
+def example(*ids: int, channels: int = 2, target: int = 0) -> TaggingExample:
+    return TaggingExample(ids, np.full((len(ids), channels), target, dtype=np.int64))
 
 
-def of_lengths(lengths: Sequence[int]) -> list[Example]:
+def of_lengths(lengths: Sequence[int]) -> list[TaggingExample]:
     """Examples of these lengths; the first id of each is its place."""
     return [example(place, *[0] * (length - 1)) for place, length in enumerate(lengths)]
 
@@ -38,8 +38,8 @@ class TestPadded:
         assert padded([example(PAD, 5)], pad_id=PAD).attention.tolist() == [[1, 1]]
 
     def test_targets_may_have_no_channels(self) -> None:
-        one = Example((5, 6), np.array([1, IGNORED]))
-        other = Example((5, 6, 7), np.array([1, 2, 3]))
+        one = TaggingExample((5, 6), np.array([1, IGNORED]))
+        other = TaggingExample((5, 6, 7), np.array([1, 2, 3]))
 
         batch = padded([one, other], pad_id=PAD)
 
@@ -48,7 +48,7 @@ class TestPadded:
 
     def test_a_position_with_one_known_channel_is_one_label_token(self) -> None:
         targets = np.array([[IGNORED, IGNORED], [0, IGNORED], [0, 1]])
-        one = Example((5, 6, 7), targets)
+        one = TaggingExample((5, 6, 7), targets)
 
         batch = padded([one, example(5, 6, 7, 8)], pad_id=PAD)
 
@@ -142,6 +142,6 @@ class TestSortedBatches:
 
 
 def test_an_example_has_as_many_label_tokens_as_positions_with_a_target() -> None:
-    one = Example((1, 2, 3), np.array([[IGNORED], [0], [2]]))
+    one = TaggingExample((1, 2, 3), np.array([[IGNORED], [0], [2]]))
 
     assert one.num_label_tokens == 2

@@ -8,8 +8,8 @@ from fedmedlora.clinical.notes import Entity, Labels, Note, Relation
 from fedmedlora.tasks.extraction import NER, PARTS, RE, RE_GOLD, Extraction
 from fedmedlora.tasks.findings import Findings, Link, Span
 from fedmedlora.tasks.scoring import Counts
-from fedmedlora.tasks.tagging import BEGIN, Tagging
-from fedmedlora.tasks.task import IGNORED, Answer, Example, Tokenizer
+from fedmedlora.tasks.tagging import BEGIN, IGNORED, Tagging, TaggingExample
+from fedmedlora.tasks.task import Answer, Tokenizer
 
 TYPES = ("problem", "drug", "dosage", "severity", "treats")
 PROBLEM, DRUG, DOSAGE, SEVERITY, TREATS = range(5)
@@ -49,19 +49,21 @@ EMPTY = Note("n2", "a", "", (), ())
 FIRST_LINE = (1, 106, 105, 104, 101, 101, 2)
 SECOND_LINE = (1, 107, 102, 102, 103, 104, 101, 102, 105, 2)
 
+Tagger = Extraction[TaggingExample]
+
 
 @pytest.fixture(scope="session")
-def extraction(words: Tokenizer) -> Extraction:
+def extraction(words: Tokenizer) -> Tagger:
     return Extraction(Tagging(TYPES, words), words, 40)
 
 
 def saying(
     tags: Callable[[tuple[int, ...]], dict[tuple[int, int], int]],
-) -> tuple[Answer, list[tuple[int, ...]]]:
+) -> tuple[Answer[TaggingExample], list[tuple[int, ...]]]:
     """A model that says what `tags` makes of an input, and the list of what it was asked."""
     asked: list[tuple[int, ...]] = []
 
-    def answer(examples: Sequence[Example]) -> list[NDArray[np.int64]]:
+    def answer(examples: Sequence[TaggingExample]) -> list[NDArray[np.int64]]:
         outputs = []
         for example in examples:
             asked.append(example.input_ids)
@@ -79,7 +81,7 @@ def is_asked_of_head(ids: tuple[int, ...]) -> bool:
 
 
 class TestExamples:
-    def test_are_every_window_and_then_every_head(self, extraction: Extraction) -> None:
+    def test_are_every_window_and_then_every_head(self, extraction: Tagger) -> None:
         examples = extraction.examples([NOTE], ALL)
 
         assert [example.input_ids for example in examples[:2]] == [FIRST_LINE, SECOND_LINE]
@@ -91,7 +93,7 @@ class TestExamples:
         ]
 
     def test_a_window_is_asked_for_main_types_and_a_head_for_relation_types(
-        self, extraction: Extraction
+        self, extraction: Tagger
     ) -> None:
         examples = extraction.examples([NOTE], ALL)
 
@@ -101,7 +103,7 @@ class TestExamples:
         assert known[2:] == [[False, False, True, True, True]] * 4
 
     def test_a_second_main_entity_is_tagged_as_what_it_is_to_the_head(
-        self, extraction: Extraction
+        self, extraction: Tagger
     ) -> None:
         aspirin = extraction.examples([NOTE], ALL)[3]
 
@@ -110,42 +112,42 @@ class TestExamples:
         assert aspirin.targets[8, TREATS] == BEGIN
         assert (aspirin.targets[:, SEVERITY] <= 0).all()
 
-    def test_a_head_without_relations_is_an_example_of_none(self, extraction: Extraction) -> None:
+    def test_a_head_without_relations_is_an_example_of_none(self, extraction: Tagger) -> None:
         fever = extraction.examples([NOTE], ALL)[-1]
 
         assert set(fever.targets.ravel()) == {IGNORED, 0}
 
-    def test_label_tokens_stand_only_where_something_is_known(self, extraction: Extraction) -> None:
+    def test_label_tokens_stand_only_where_something_is_known(self, extraction: Tagger) -> None:
         examples = extraction.examples([NOTE], ALL)
 
         # Tokens of the lines without frame and marks: 5 and 8; heads: one in line 1, three in 2.
         assert [example.num_label_tokens for example in examples] == [5, 8, 5, 8, 8, 8]
 
-    def test_types_that_a_site_does_not_annotate_are_unknown(self, extraction: Extraction) -> None:
+    def test_types_that_a_site_does_not_annotate_are_unknown(self, extraction: Tagger) -> None:
         examples = extraction.examples([NOTE], Labels(("problem",), ("severity",)))
 
         assert len(examples) == 2 + 3  # windows, and the problems among the heads
         assert (examples[0].targets[:, DRUG] == IGNORED).all()
         assert (examples[2].targets[:, [DOSAGE, TREATS]] == IGNORED).all()
 
-    def test_a_site_without_relations_has_windows_alone(self, extraction: Extraction) -> None:
+    def test_a_site_without_relations_has_windows_alone(self, extraction: Tagger) -> None:
         assert len(extraction.examples([NOTE], Labels(("problem", "drug"), ()))) == 2
 
-    def test_a_site_without_main_types_has_nothing(self, extraction: Extraction) -> None:
+    def test_a_site_without_main_types_has_nothing(self, extraction: Tagger) -> None:
         assert extraction.examples([NOTE], Labels(("dosage",), ("dosage",))) == []
 
-    def test_types_without_a_channel_are_not_asked_for(self, extraction: Extraction) -> None:
+    def test_types_without_a_channel_are_not_asked_for(self, extraction: Tagger) -> None:
         labels = Labels(("problem", "test"), ("severity", "labvalue"))
 
         assert len(extraction.examples([NOTE], labels)) == 2 + 3
 
-    def test_no_more_heads_than_allowed(self, extraction: Extraction) -> None:
+    def test_no_more_heads_than_allowed(self, extraction: Tagger) -> None:
         few = extraction.examples([NOTE, NOTE], ALL, max_heads=1)
 
         assert len(few) == 4 + 1
         assert few[4].input_ids == extraction.examples([NOTE], ALL)[2].input_ids
 
-    def test_an_empty_note_has_none(self, extraction: Extraction) -> None:
+    def test_an_empty_note_has_none(self, extraction: Tagger) -> None:
         assert extraction.examples([EMPTY], ALL) == []
 
     def test_a_sentence_longer_than_the_window_is_read_in_parts(self, words: Tokenizer) -> None:
@@ -158,7 +160,7 @@ class TestExamples:
 
 
 class TestPredict:
-    def test_what_the_model_tags_is_found(self, extraction: Extraction) -> None:
+    def test_what_the_model_tags_is_found(self, extraction: Tagger) -> None:
         def tags(ids: tuple[int, ...]) -> dict[tuple[int, int], int]:
             if ids == FIRST_LINE:
                 return {(2, PROBLEM): 1, (3, PROBLEM): 2}
@@ -172,7 +174,7 @@ class TestPredict:
         assert found == [Findings((PAIN,), (link,), (link,))]
 
     def test_a_head_that_is_both_found_and_gold_is_asked_about_once(
-        self, extraction: Extraction
+        self, extraction: Tagger
     ) -> None:
         answer, asked = saying(
             lambda ids: {(2, PROBLEM): 1, (3, PROBLEM): 2} if 3 not in ids else {}
@@ -186,7 +188,7 @@ class TestPredict:
         heads = [ids for ids in asked if is_asked_of_head(ids)]
         assert len(heads) == len(set(heads)) == 5
 
-    def test_relations_end_to_end_come_from_found_heads_alone(self, extraction: Extraction) -> None:
+    def test_relations_end_to_end_come_from_found_heads_alone(self, extraction: Tagger) -> None:
         """A model that finds no entity, and calls the first word of every head's line severe."""
         answer, _ = saying(lambda ids: {(1, SEVERITY): 1} if ids[:4] == (1, 106, 3, 5) else {})
 
@@ -194,9 +196,7 @@ class TestPredict:
 
         assert found == [Findings((), (), (Link(PAIN, SEVERE),))]
 
-    def test_relations_of_given_heads_come_from_gold_heads_alone(
-        self, extraction: Extraction
-    ) -> None:
+    def test_relations_of_given_heads_come_from_gold_heads_alone(self, extraction: Tagger) -> None:
         def tags(ids: tuple[int, ...]) -> dict[tuple[int, int], int]:
             if ids == FIRST_LINE:
                 return {(3, PROBLEM): 1}  # pain, where gold is chest pain
@@ -213,7 +213,7 @@ class TestPredict:
         ("parts", "num_heads"), [((NER,), 0), ((NER, RE), 1), ((NER, RE_GOLD), 4), (PARTS, 5)]
     )
     def test_no_more_is_asked_than_the_parts_need(
-        self, extraction: Extraction, parts: tuple[str, ...], num_heads: int
+        self, extraction: Tagger, parts: tuple[str, ...], num_heads: int
     ) -> None:
         answer, asked = saying(lambda ids: {(1, PROBLEM): 1} if ids == FIRST_LINE else {})
 
@@ -222,9 +222,7 @@ class TestPredict:
         assert sum(not is_asked_of_head(ids) for ids in asked) == 2
         assert sum(is_asked_of_head(ids) for ids in asked) == num_heads
 
-    def test_a_site_without_relations_is_asked_for_entities_alone(
-        self, extraction: Extraction
-    ) -> None:
+    def test_a_site_without_relations_is_asked_for_entities_alone(self, extraction: Tagger) -> None:
         answer, asked = saying(lambda _: {(1, PROBLEM): 1})
 
         found = extraction.predict([NOTE], Labels(("problem",), ()), answer, parts=PARTS)
@@ -232,7 +230,7 @@ class TestPredict:
         assert found == [Findings((Span(0, 6, "problem"), Span(20, 27, "problem")))]
         assert len(asked) == 2
 
-    def test_findings_keep_to_their_note(self, extraction: Extraction) -> None:
+    def test_findings_keep_to_their_note(self, extraction: Tagger) -> None:
         answer, _ = saying(
             lambda ids: {(2, PROBLEM): 1, (3, PROBLEM): 2} if ids == FIRST_LINE else {}
         )
@@ -241,11 +239,11 @@ class TestPredict:
 
         assert found == [Findings(()), Findings((PAIN,)), Findings(())]
 
-    def test_no_notes_give_nothing(self, extraction: Extraction) -> None:
+    def test_no_notes_give_nothing(self, extraction: Tagger) -> None:
         assert extraction.predict([], ALL, saying(lambda _: {})[0], parts=PARTS) == []
 
     def test_gold_does_not_change_what_the_model_is_shown_for_entities(
-        self, extraction: Extraction
+        self, extraction: Tagger
     ) -> None:
         answer, asked = saying(lambda _: {})
         bare = Note("n1", "a", TEXT, (), ())
@@ -257,16 +255,16 @@ class TestPredict:
 
 
 class TestCeiling:
-    def score(self, extraction: Extraction, note: Note) -> tuple[Counts, Counts, Counts]:
+    def score(self, extraction: Tagger, note: Note) -> tuple[Counts, Counts, Counts]:
         (counts,) = extraction.score([note], extraction.ceiling([note], ALL), ALL)
         ner, re, re_gold = counts.ner, counts.re, counts.re_gold
         return ner.matched("strict"), re.matched("strict"), re_gold.matched("strict")
 
-    def test_is_perfect_where_everything_can_be_said(self, extraction: Extraction) -> None:
+    def test_is_perfect_where_everything_can_be_said(self, extraction: Tagger) -> None:
         # 4 main entities, 3 relations
         assert self.score(extraction, NOTE) == (Counts(4), Counts(3), Counts(3))
 
-    def test_a_tail_outside_the_window_of_its_head_is_missed(self, extraction: Extraction) -> None:
+    def test_a_tail_outside_the_window_of_its_head_is_missed(self, extraction: Tagger) -> None:
         far = Note(
             "n3", "a", TEXT, NOTE.entities, (*NOTE.relations, Relation("treats", "T3", "T1"))
         )
@@ -274,21 +272,19 @@ class TestCeiling:
         # Aspirin in the second line treats the chest pain of the first.
         assert self.score(extraction, far) == (Counts(4), Counts(3, fn=1), Counts(3, fn=1))
 
-    def test_a_nested_entity_of_the_same_type_is_missed(self, extraction: Extraction) -> None:
+    def test_a_nested_entity_of_the_same_type_is_missed(self, extraction: Tagger) -> None:
         nested = Note("n4", "a", TEXT, (*NOTE.entities, Entity("T7", "problem", 13, 17)), ())
 
         assert self.score(extraction, nested)[0] == Counts(4, fn=1)
 
     def test_an_entity_across_two_windows_is_missed_and_nothing_false_is_found(
-        self, extraction: Extraction
+        self, extraction: Tagger
     ) -> None:
         across = Note("n5", "a", TEXT, (Entity("T1", "problem", 13, 27),), ())
 
         assert self.score(extraction, across)[0] == Counts(fn=1)
 
-    def test_a_boundary_inside_a_token_is_unaligned_and_missed(
-        self, extraction: Extraction
-    ) -> None:
+    def test_a_boundary_inside_a_token_is_unaligned_and_missed(self, extraction: Tagger) -> None:
         inside = Note("n6", "a", TEXT, (Entity("T1", "problem", 7, 15),), ())
 
         (counts,) = extraction.score([inside], extraction.ceiling([inside], ALL), ALL)
@@ -298,7 +294,7 @@ class TestCeiling:
         assert counts.ner.matched("lenient") == Counts(tp=1)
 
     def test_unaligned_counts_the_boundaries_of_each_gold_span_once(
-        self, extraction: Extraction
+        self, extraction: Tagger
     ) -> None:
         # "hes" is a head, "evere" the tail of two relations, "pain" is aligned: 2 + 1 + 0.
         entities = (
@@ -314,7 +310,7 @@ class TestCeiling:
         assert counts.unaligned == 3
 
     def test_white_space_at_the_ends_of_gold_is_neither_learnt_nor_asked_for(
-        self, extraction: Extraction
+        self, extraction: Tagger
     ) -> None:
         # Each end is one character further out than in NOTE, where there is white space.
         wide = (
@@ -336,7 +332,7 @@ class TestCeiling:
             assert one.input_ids == other.input_ids
             assert np.array_equal(one.targets, other.targets)
 
-    def test_types_a_site_does_not_annotate_are_not_missed(self, extraction: Extraction) -> None:
+    def test_types_a_site_does_not_annotate_are_not_missed(self, extraction: Tagger) -> None:
         labels = Labels(("drug",), ())
 
         (counts,) = extraction.score([NOTE], extraction.ceiling([NOTE], labels), labels)
@@ -345,7 +341,9 @@ class TestCeiling:
         assert counts.re.matched("strict") == Counts()
 
 
-def test_a_note_longer_than_any_window_is_read_to_its_end(extraction: Extraction) -> None:
+def test_a_note_longer_than_any_window_is_read_to_its_end(
+    extraction: Tagger,
+) -> None:
     text = "\n".join(["mild pain"] * 500)
     last = len(text) - 4
     note = Note("n8", "a", text, (Entity("T1", "problem", last, last + 4),), ())

@@ -16,7 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import TrainingError
 from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.tasks.task import IGNORED, Example
+from fedmedlora.tasks.tagging import IGNORED, TaggingExample
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.settings import TrainingSettings
 from fedmedlora.training.tagging_model import TaggingModel, load_tagging_model
@@ -60,7 +60,7 @@ def digest(adapter: AdapterWeights) -> str:
 def trained(
     tagger: TaggingModel,
     accelerator: Accelerator,
-    given: Sequence[Example],
+    given: Sequence[TaggingExample],
     *,
     plan: LocalPlan = PLAN,
     settings: TrainingSettings = TRAINING,
@@ -272,53 +272,49 @@ class TestSameBytes:
 
 
 class TestLoss:
-    def test_of_an_even_guess_is_ln_3_a_channel(
-        self, tagger: TaggingModel, accelerator: Accelerator
-    ) -> None:
+    def test_of_an_even_guess_is_ln_3_a_channel(self, tagger: TaggingModel) -> None:
         tagger.slots.write(with_head(tagger.slots.read(), bias=[0.0] * 6))
 
-        loss = mean_loss(tagger, examples(9), accelerator)
+        loss = mean_loss(tagger, examples(9))
 
         # Every label token has two known channels.
         assert loss == pytest.approx(2 * LN_3, rel=1e-6)
 
     def test_is_the_sum_over_all_tokens_by_the_number_of_label_tokens(
-        self, tagger: TaggingModel, accelerator: Accelerator
+        self, tagger: TaggingModel
     ) -> None:
         # Logits 0, ln 2, ln 5: probabilities 1/8, 2/8, 5/8; the second channel is even.
         bias = [0.0, math.log(2), math.log(5), 0.0, 0.0, 0.0]
         tagger.slots.write(with_head(tagger.slots.read(), bias=bias))
         x = IGNORED
         given = [
-            Example((2, 8, 9, 3), np.array([[x, x], [0, x], [2, 1], [x, x]])),
-            Example(
+            TaggingExample((2, 8, 9, 3), np.array([[x, x], [0, x], [2, 1], [x, x]])),
+            TaggingExample(
                 (2, 8, 9, 10, 8, 3), np.array([[x, x], [x, x], [1, x], [x, 0], [x, x], [x, x]])
             ),
         ]
 
-        loss = mean_loss(tagger, given, accelerator)
+        loss = mean_loss(tagger, given)
 
         # First channel: ln 8 + ln 8/5 + ln 4; second: ln 3 twice; on 4 label tokens.
         expected = (math.log(8) + math.log(8 / 5) + math.log(4) + 2 * LN_3) / 4
         assert loss == pytest.approx(expected, rel=1e-6)
 
-    def test_padding_does_not_change_it(
-        self, tagger: TaggingModel, accelerator: Accelerator
-    ) -> None:
+    def test_padding_does_not_change_it(self, tagger: TaggingModel) -> None:
         given = examples(6)
 
-        together = mean_loss(tagger, given, accelerator)
+        together = mean_loss(tagger, given)
 
-        apart = [mean_loss(tagger, [example], accelerator) for example in given]
+        apart = [mean_loss(tagger, [example]) for example in given]
         tokens = [example.num_label_tokens for example in given]
         expected = sum(n * loss for n, loss in zip(tokens, apart, strict=True)) / sum(tokens)
         assert together == pytest.approx(expected, rel=1e-6)
 
-    def test_of_nothing_is_refused(self, tagger: TaggingModel, accelerator: Accelerator) -> None:
-        blank = Example((2, 8, 3), np.full((3, 2), IGNORED))
+    def test_of_nothing_is_refused(self, tagger: TaggingModel) -> None:
+        blank = TaggingExample((2, 8, 3), np.full((3, 2), IGNORED))
 
         with pytest.raises(TrainingError, match="found no label token, expected annotated notes"):
-            mean_loss(tagger, [blank], accelerator)
+            mean_loss(tagger, [blank])
 
     def test_that_training_returns_is_that_of_the_last_epoch(
         self, tagger: TaggingModel, accelerator: Accelerator
@@ -333,11 +329,11 @@ class TestLoss:
 
     def test_falls(self, tagger: TaggingModel, accelerator: Accelerator) -> None:
         given = examples(8)
-        before = mean_loss(tagger, given, accelerator)
+        before = mean_loss(tagger, given)
 
         trained(tagger, accelerator, given, settings=replace(TRAINING, epochs=10))
 
-        assert mean_loss(tagger, given, accelerator) < before / 2
+        assert mean_loss(tagger, given) < before / 2
 
 
 class TestUnknownTypes:
@@ -359,10 +355,12 @@ class TestUnknownTypes:
 
 class TestTrouble:
     @pytest.mark.parametrize(
-        "given", [[], [Example((2, 8, 3), np.full((3, 2), IGNORED))]], ids=["none", "unlabelled"]
+        "given",
+        [[], [TaggingExample((2, 8, 3), np.full((3, 2), IGNORED))]],
+        ids=["none", "unlabelled"],
     )
     def test_nothing_to_train_on(
-        self, tagger: TaggingModel, accelerator: Accelerator, given: list[Example]
+        self, tagger: TaggingModel, accelerator: Accelerator, given: list[TaggingExample]
     ) -> None:
         with pytest.raises(TrainingError, match="found no label token, expected at least one"):
             trained(tagger, accelerator, given)

@@ -17,7 +17,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from fedmedlora.tasks.task import IGNORED, Example
+from fedmedlora.tasks.tagging import IGNORED, TaggingExample
 from fedmedlora.training.base_models import BaseModel, find_base_model
 from fedmedlora.training.settings import LoraSettings, TrainingSettings
 
@@ -108,12 +108,12 @@ def tiny_llama(folder: Path) -> BaseModel:
     return find_base_model(str(folder))
 
 
-def examples(number: int, *, seed: int = 0, types: int = len(TYPES)) -> list[Example]:
+def examples(number: int, *, seed: int = 0, types: int = len(TYPES)) -> list[TaggingExample]:
     """Random examples of 3 to 9 tokens whose first and last have no target."""
     rng = np.random.default_rng(seed)
     made = []
     for length in rng.integers(3, 10, number):
         targets = rng.integers(0, 3, (length, types))
         targets[[0, -1]] = IGNORED
-        made.append(Example(tuple(rng.integers(4, len(_WORDS), length).tolist()), targets))
+        made.append(TaggingExample(tuple(rng.integers(4, len(_WORDS), length).tolist()), targets))
     return made

@@ -8,7 +8,6 @@ from typing import Any
 
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.cli.answers import answer
-from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.sources import Source, export_peft, open_source
 from fedmedlora.errors import Fault, InputError, TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
@@ -17,7 +16,7 @@ from fedmedlora.experiment.cohorts import cohort
 from fedmedlora.experiment.schema import Evaluation, SiteEntry
 from fedmedlora.experiment.spool import site_seed
 from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.federation.engine import Participant, Scope
+from fedmedlora.federation.engine import Engine, Participant, Scope
 from fedmedlora.formats.site_folder import read_site
 from fedmedlora.tasks.scoring import PARTS, site_scores
 
@@ -78,7 +77,7 @@ def _require_free(folder: Path) -> None:
         raise InputError([Fault(str(folder), "a folder in use", "a new or empty one", advice)])
 
 
-def _adapted(engine: LocalEngine, source: Source, site: str, rounds: int) -> AdapterWeights:
+def _adapted(engine: Engine, source: Source, site: str, rounds: int) -> AdapterWeights:
     adapter = source.adapter
     for round_index in range(1, rounds + 1):
         plan = LocalPlan(site_seed(source.seed, site, round_index), round_index, rounds)
@@ -90,7 +89,7 @@ def _adapted(engine: LocalEngine, source: Source, site: str, rounds: int) -> Ada
 
 
 def _scores(
-    engine: LocalEngine,
+    engine: Engine,
     adapter: AdapterWeights,
     site: Cohort,
     split: str,

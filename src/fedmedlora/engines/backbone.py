@@ -2,10 +2,9 @@
 
 import copy
 from collections.abc import Sequence
-from typing import Literal
+from typing import Generic
 
 import numpy as np
-import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
 from peft import PeftConfig
@@ -14,52 +13,39 @@ from fedmedlora.adapters.files import digest, encode
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import TrainingError
 from fedmedlora.federation.backbone import LocalPlan, Trained
-from fedmedlora.inference.tagging import tag
-from fedmedlora.tasks.task import Example
+from fedmedlora.tasks.task import Answer, ExampleT
 from fedmedlora.training.base_models import BaseModel
-from fedmedlora.training.precision import resolved
-from fedmedlora.training.settings import Dtype, LoraSettings, TrainingSettings
-from fedmedlora.training.tagging_model import load_tagging_model
-from fedmedlora.training.tokenizers import HuggingFaceTokenizer
-from fedmedlora.training.trainer import mean_loss, train
+from fedmedlora.training.settings import TrainingSettings
+from fedmedlora.training.trainer import Learner, mean_loss, train
 
 
-class TaggingBackbone:
-    """A Hugging Face base with LoRA and a tagging head, as a federation's `Backbone`."""
+class HuggingFaceBackbone(Generic[ExampleT]):
+    """A Hugging Face base with LoRA, in any formulation, as a federation's `Backbone`."""
 
     def __init__(
         self,
         base: BaseModel,
-        tokenizer: HuggingFaceTokenizer,
-        types: tuple[str, ...],
+        learner: Learner[ExampleT],
+        answer: Answer[ExampleT],
         *,
-        lora: LoraSettings,
         training: TrainingSettings,
-        dtype: Literal["auto"] | Dtype,
-        seed: int,
+        accelerator: Accelerator,
     ) -> None:
-        torch.set_num_threads(training.num_threads)
-        torch.use_deterministic_algorithms(mode=True)
-        # Nothing here reads what it has not written; filling every new tensor costs a tenth.
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        # A process has one precision in accelerate; the model's own lets two differ.
-        self._accelerator = Accelerator(mixed_precision="no", cpu=not torch.cuda.is_available())
-        chosen = resolved(dtype)
-        self.dtype: str = chosen
-        self._tagger = load_tagging_model(
-            base, tokenizer, types, lora=lora, dtype=chosen, seed=seed
-        )
-        self._tagger.model.to(self._accelerator.device)
-        self._training = training
-        self._initial = self._tagger.slots.read()
-        self._name = base.name
+        learner.model.to(accelerator.device)
+        self.dtype: str = learner.dtype
         self.digest = base.digest
         self.num_bytes = base.num_bytes
-        self.num_positions = self._tagger.num_positions
+        self.num_positions = learner.num_positions
+        self._learner = learner
+        self._ask = answer
+        self._training = training
+        self._accelerator = accelerator
+        self._initial = learner.slots.read()
+        self._name = base.name
 
     def peft_config(self) -> PeftConfig:
         """Return what peft needs to load an adapter of this model."""
-        config = copy.copy(self._tagger.model.peft_config["default"])
+        config = copy.copy(self._learner.model.peft_config["default"])
         # Peft would write where the base lies on this machine.
         config.base_model_name_or_path = self._name
         return config
@@ -68,12 +54,14 @@ class TaggingBackbone:
         """Return the adapter every site starts from."""
         return self._initial
 
-    def train(self, start: AdapterWeights, examples: Sequence[Example], plan: LocalPlan) -> Trained:
+    def train(
+        self, start: AdapterWeights, examples: Sequence[ExampleT], plan: LocalPlan
+    ) -> Trained:
         """Return what training on the examples makes of an adapter."""
-        self._tagger.slots.write(start)
+        self._learner.slots.write(start)
         try:
             loss = train(
-                self._tagger,
+                self._learner,
                 examples,
                 plan,
                 settings=self._training,
@@ -87,7 +75,7 @@ class TaggingBackbone:
             ) from error
         num_tokens = sum(example.num_label_tokens for example in examples)
         return Trained(
-            adapter=self._tagger.slots.read(),
+            adapter=self._learner.slots.read(),
             num_tokens=num_tokens,
             loss=loss,
             base=self.digest,
@@ -95,20 +83,15 @@ class TaggingBackbone:
             round_index=plan.round_index,
         )
 
-    def loss(self, adapter: AdapterWeights, examples: Sequence[Example]) -> float:
+    def loss(self, adapter: AdapterWeights, examples: Sequence[ExampleT]) -> float:
         """Return the mean loss of an adapter, in nats per label token."""
-        self._tagger.slots.write(adapter)
-        return mean_loss(self._tagger, examples, self._accelerator)
+        self._learner.slots.write(adapter)
+        return mean_loss(self._learner, examples)
 
     def answer(
-        self, adapter: AdapterWeights, examples: Sequence[Example]
-    ) -> list[NDArray[np.int64]]:
-        """Return each example's likeliest tags, (length, channels)."""
-        self._tagger.slots.write(adapter)
-        self._tagger.model.eval()
-        return tag(
-            self._tagger.logits,
-            examples,
-            pad_id=self._tagger.pad_id,
-            device=self._accelerator.device,
-        )
+        self, adapter: AdapterWeights, examples: Sequence[ExampleT]
+    ) -> Sequence[NDArray[np.int64]]:
+        """Return each example's likeliest output, in the form of its `ideal`."""
+        self._learner.slots.write(adapter)
+        self._learner.model.eval()
+        return self._ask(examples)

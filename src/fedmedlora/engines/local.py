@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,16 +20,16 @@ from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.findings import Findings, gold_findings
 from fedmedlora.tasks.scoring import NoteCounts
-from fedmedlora.tasks.task import Answer, Example, Tokenizer
+from fedmedlora.tasks.task import Answer, ExampleT, Tokenizer
 
 
-class LocalEngine:
+class LocalEngine(Generic[ExampleT]):
     """An engine for simulations, demos and studies: it holds the notes of every site."""
 
     def __init__(
         self,
-        backbone: Backbone,
-        task: Extraction,
+        backbone: Backbone[ExampleT],
+        task: Extraction[ExampleT],
         cohorts: Mapping[str, Cohort],
         *,
         tokenizer: Tokenizer,
@@ -126,14 +127,14 @@ class LocalEngine:
             for note, findings in zip(notes, found, strict=True)
         ]
 
-    def _answer(self, adapter: AdapterWeights) -> Answer:
+    def _answer(self, adapter: AdapterWeights) -> Answer[ExampleT]:
         return lambda examples: self._backbone.answer(adapter, examples)
 
-    def _make_training_examples(self, site: str) -> list[Example]:
+    def _make_training_examples(self, site: str) -> list[ExampleT]:
         cohort = self._cohorts[site]
         return self._task.examples(cohort.train, cohort.labels, max_heads=cohort.max_heads)
 
-    def _make_loss_examples(self, place: str) -> list[Example]:
+    def _make_loss_examples(self, place: str) -> list[ExampleT]:
         return [
             example
             for labels, notes, max_heads in self._loss_notes(place)

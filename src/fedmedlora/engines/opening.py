@@ -2,23 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from functools import partial
 
-from fedmedlora.engines.backbone import TaggingBackbone
-from fedmedlora.engines.local import LocalEngine
+from fedmedlora.engines.models import open_model
 from fedmedlora.engines.parallel import ParallelEngine
-from fedmedlora.errors import ModelError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.schema import EngineChoice, Model, Training
 from fedmedlora.federation.engine import Engine
-from fedmedlora.federation.shift import most_frequent
-from fedmedlora.synthetic.hospitals import public_text
-from fedmedlora.tasks.extraction import Extraction
-from fedmedlora.tasks.tagging import Tagging
-from fedmedlora.training.base_models import find_base_model
-from fedmedlora.training.settings import LoraSettings, TrainingSettings
-from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
 
 @contextmanager
@@ -51,52 +41,14 @@ def open_local(
     types: tuple[str, ...],
     *,
     seed: int,
-) -> LocalEngine:
+) -> Engine:
     """Return an engine in this process with its base model loaded.
 
     Args:
-        types: The channels of the tagging head.
+        types: All that will be asked for; the channels of a tagging head.
 
     Raises:
-        ModelError: The base model is missing or is not what it must be, or a window is longer than
-            it can read.
+        ModelError: As `open_model` has it.
     """
-    backbone, tokenizer = open_backbone(model, training, types, seed=seed)
-    tagging = Tagging(types, tokenizer)
-    _require_positions(backbone, model, num_marks=tagging.num_marks)
-    task = Extraction(tagging, tokenizer, model.window_tokens)
-    vocabulary = _vocabulary(tokenizer)
-    return LocalEngine(backbone, task, cohorts, tokenizer=tokenizer, vocabulary=vocabulary)
-
-
-def open_backbone(
-    model: Model, training: Training, types: tuple[str, ...], *, seed: int
-) -> tuple[TaggingBackbone, HuggingFaceTokenizer]:
-    """Return a loaded base model with LoRA and a tagging head, and its tokenizer."""
-    base = find_base_model(model.base)
-    tokenizer = HuggingFaceTokenizer(base.folder)
-    backbone = TaggingBackbone(
-        base,
-        tokenizer,
-        types,
-        lora=LoraSettings(**asdict(model.lora)),
-        training=TrainingSettings(**asdict(training)),
-        dtype=model.dtype,
-        seed=seed,
-    )
-    return backbone, tokenizer
-
-
-def _require_positions(backbone: TaggingBackbone, model: Model, *, num_marks: int) -> None:
-    most = backbone.num_positions
-    if most is not None and model.window_tokens + num_marks > most:
-        raise ModelError(
-            f"model.window_tokens: found {model.window_tokens}, expected at most "
-            f"{most - num_marks}; {model.base!r} reads {most} tokens, of which {num_marks} may be "
-            "marks"
-        )
-
-
-def _vocabulary(tokenizer: HuggingFaceTokenizer) -> tuple[int, ...]:
-    """Return the most frequent tokens of a public text: notes that our own generator wrote."""
-    return most_frequent(id_ for text in public_text() for id_ in tokenizer.tokenize(text).ids)
+    opened = open_model(model, training, types, seed=seed)
+    return opened.engine(cohorts, window_tokens=model.window_tokens)

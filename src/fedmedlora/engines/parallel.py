@@ -20,21 +20,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.engines.local import LocalEngine
 from fedmedlora.errors import EngineError, FedMedLoRAError
 from fedmedlora.experiment.environment import peak_memory_bytes
 from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.federation.engine import Outcome, Participant, Scope
+from fedmedlora.federation.engine import Engine, Outcome, Participant, Scope
 from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.scoring import NoteCounts
 
-Work = Callable[[LocalEngine], Any]
+Work = Callable[[Engine], Any]
 
 
 class ParallelEngine:
     """An engine whose work is done by several processes."""
 
-    def __init__(self, opening: Callable[[], LocalEngine], *, num_workers: int) -> None:
+    def __init__(self, opening: Callable[[], Engine], *, num_workers: int) -> None:
         """Start the processes and wait until each has its engine.
 
         Args:
@@ -214,7 +213,7 @@ def _serve(pipe: Connection) -> None:
     # Ctrl-C reaches every process of a terminal; the one that asks decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    engine: LocalEngine | None = None
+    engine: Engine | None = None
     while True:
         try:
             work = pipe.recv()
@@ -245,7 +244,7 @@ def _attempted(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
         return None, error
 
 
-def _facts(engine: LocalEngine) -> tuple[str, int, str, AdapterWeights]:
+def _facts(engine: Engine) -> tuple[str, int, str, AdapterWeights]:
     return engine.base, engine.num_base_bytes, engine.dtype, engine.initial()
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fedmedlora.adapters.weights import AdapterWeights, names_fault, shape_fault
-from fedmedlora.engines.local import LocalEngine
-from fedmedlora.engines.opening import open_backbone, open_local
+from fedmedlora.engines.models import open_model
+from fedmedlora.engines.opening import open_local
 from fedmedlora.errors import Fault, InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.arms import PREFERENCE
@@ -15,6 +15,7 @@ from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.toml_reading import read_table
 from fedmedlora.experiment.toml_values import Rule
+from fedmedlora.federation.engine import Engine
 from fedmedlora.training.peft_folder import is_peft_folder, read_peft_folder, write_peft_folder
 
 
@@ -38,7 +39,7 @@ class Source:
     seed: int
     place: str
 
-    def engine(self, cohorts: Mapping[str, Cohort]) -> LocalEngine:
+    def engine(self, cohorts: Mapping[str, Cohort]) -> Engine:
         """Return an engine over some sites for this adapter.
 
         Raises:
@@ -88,7 +89,8 @@ def open_source(path: Path, *, arm: str | None) -> Source:
 
 def export_peft(source: Source, folder: Path) -> None:
     """Write a source's adapter as a folder that peft loads, with the facts of the source."""
-    backbone, _ = open_backbone(source.model, source.training, source.types, seed=source.seed)
+    opened = open_model(source.model, source.training, source.types, seed=source.seed)
+    backbone = opened.backbone
     _require_base(backbone.digest, source.base_digest, source.model.base)
     _require_fit(source, backbone.initial())
     facts = _Facts(

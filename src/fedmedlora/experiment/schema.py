@@ -23,6 +23,8 @@ FEDERATED_ARMS: tuple[ArmName, ...] = STRATEGY_NAMES
 PLUS_ARMS: tuple[ArmName, ...] = ("fed_medlora_plus", "fed_medlora_plus_released")
 NEW_SITE_ARMS: tuple[ArmName, ...] = ("local_only", "adapted", "joined")
 
+FormulationName = Literal["markup", "tagging"]
+
 _Count = Annotated[int, at_least(1)]
 _NAME = Rule(
     "of at most 63 characters a-z, 0-9, '_' and '-', a letter or digit first", is_site_name
@@ -33,7 +35,6 @@ _EACH_ONCE = Rule(
 _SHA256 = Rule(
     "of 64 characters 0-9 and a-f", lambda text: re.fullmatch("[0-9a-f]{64}", text) is not None
 )
-_TAGGING = Rule('that works today, which is "tagging"', lambda name: name == "tagging")
 _LOCAL = Rule('that works today, which is "local"', lambda name: name == "local")
 
 
@@ -54,13 +55,20 @@ class Model:
     Attributes:
         base: "minilm", a hub name, or a folder; a folder begins with "." or "/", and one that
             begins with "." is looked for beside the experiment's file.
+        formulation: "tagging" puts a head on the base that labels each token, "markup" has it write
+            the text again with marks.
+        answer_loss: Of markup: over the ids the grammar leaves to choose from, or over all.
+        mark_weight: Of markup, in training: how often a mark counts where a copied token counts
+            once.
         dtype: Of the frozen base and of products; "auto" is bfloat16 where the machine has it in
             hardware, so that runs on unlike machines may differ in more than the last bits.
         window_tokens: Longest stretch of a note the model reads at once.
     """
 
     base: str
-    formulation: Annotated[str, _TAGGING] = "tagging"
+    formulation: FormulationName = "tagging"
+    answer_loss: Literal["choices", "full"] = "choices"
+    mark_weight: Annotated[float, above(0)] = 3.0
     dtype: Literal["auto", "float32", "bfloat16"] = "float32"
     window_tokens: Annotated[int, at_least(8)] = 128
     lora: Lora = field(default_factory=Lora)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.tasks.task import Example
+from fedmedlora.tasks.task import ExampleT_contra
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class Trained:
     round_index: int
 
 
-class Backbone(Protocol):
+class Backbone(Protocol[ExampleT_contra]):
     """One base model, loaded once; adapters are handed in with every call."""
 
     digest: str
@@ -61,7 +61,9 @@ class Backbone(Protocol):
         """Return the adapter every site starts from: no change to the base, a seeded head."""
         ...
 
-    def train(self, start: AdapterWeights, examples: Sequence[Example], plan: LocalPlan) -> Trained:
+    def train(
+        self, start: AdapterWeights, examples: Sequence[ExampleT_contra], plan: LocalPlan
+    ) -> Trained:
         """Return what training on the examples makes of an adapter.
 
         Raises:
@@ -69,12 +71,12 @@ class Backbone(Protocol):
         """
         ...
 
-    def loss(self, adapter: AdapterWeights, examples: Sequence[Example]) -> float:
+    def loss(self, adapter: AdapterWeights, examples: Sequence[ExampleT_contra]) -> float:
         """Return the mean loss of an adapter, in nats per label token."""
         ...
 
     def answer(
-        self, adapter: AdapterWeights, examples: Sequence[Example]
-    ) -> list[NDArray[np.int64]]:
-        """Return for each example what the model gives back, shaped like its targets."""
+        self, adapter: AdapterWeights, examples: Sequence[ExampleT_contra]
+    ) -> Sequence[NDArray[np.int64]]:
+        """Return for each example what the model gives back, in the form of its `ideal`."""
         ...

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from fedmedlora.tasks.batches import padded, sorted_batches
-from fedmedlora.tasks.task import Example
+from fedmedlora.tasks.tagging import TaggingExample
 
 Logits = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(input ids, attention), both (batch, length) -> (batch, length, channels, tags)."""
@@ -16,7 +16,7 @@ _BATCH_TOKENS = 1024
 
 
 def tag(
-    logits: Logits, examples: Sequence[Example], *, pad_id: int, device: torch.device
+    logits: Logits, examples: Sequence[TaggingExample], *, pad_id: int, device: torch.device
 ) -> list[NDArray[np.int64]]:
     """Return each example's likeliest tags, (length, channels)."""
     tags: list[NDArray[np.int64]] = [np.empty((0, 0), dtype=np.int64)] * len(examples)

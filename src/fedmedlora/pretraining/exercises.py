@@ -11,17 +11,19 @@ are drawn at random, and what is to be marked is written out in front:
     He had <span class="vask">chest pain</span> for <span class="dool">two days</span>.
 
 A text is cut into tokens once: marks go between its own tokens, and what is written out in front
-is its own tokens too, as in the task that comes later. The loss looks at what follows the last
-heading.
+is its own tokens too, as in the task that comes later. Headings and announcements cannot be
+foreseen, so the loss does not look at them; nor at a text of random tokens before it is copied.
 
 Source: heads that look back for the same token and copy what followed it, Olsson et al. 2022,
 In-context Learning and Induction Heads (arXiv 2209.11895).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from fedmedlora.tasks.marks import CLOSE, opening
 
 _ONSETS = ("b", "br", "f", "g", "gl", "k", "kl", "l", "pl", "r", "sk", "spr", "v", "vr", "z")
 _RIMES = ("ab", "ack", "ant", "elk", "em", "ilm", "ind", "isk", "olm", "omp", "ond", "ool", "orn")
@@ -29,20 +31,27 @@ _ENDINGS = ("", "", "er", "in", "ow", "ul")
 _MOST_NAMES = 3
 _MOST_SPANS = 5
 _MOST_SPAN_TOKENS = 8
+# A head is marked in the text that is read and unmarked in the answer; so is a decoy here.
+_DECOYS = 1 / 3
 
 Encode = Callable[[str], Sequence[int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Exercise:
-    """Token ids, of which the first `num_given` are given and not learnt."""
+    """Token ids, and for each whether the loss looks at it."""
 
     ids: tuple[int, ...]
-    num_given: int
+    is_learnt: tuple[bool, ...]
 
 
 def copying(
-    text: Sequence[int], encode: Encode, *, end_id: int, rng: np.random.Generator
+    text: Sequence[int],
+    encode: Encode,
+    *,
+    end_id: int,
+    is_language: bool,
+    rng: np.random.Generator,
 ) -> Exercise:
     """Return an exercise that asks for a text's tokens again.
 
@@ -50,9 +59,14 @@ def copying(
         text: Token ids, of real text or drawn at random.
         encode: Cuts a heading into token ids.
         end_id: Says that the answer is whole.
+        is_language: Whether the text is real, so that reading it is worth learning.
     """
-    given = (*_heading(encode, rng), *text, *_heading(encode, rng, "\n"))
-    return Exercise((*given, *text, end_id), len(given))
+    return _joined(
+        (_heading(encode, rng), False),
+        (text, is_language),
+        (_heading(encode, rng, "\n"), False),
+        ((*text, end_id), True),
+    )
 
 
 def marking(
@@ -73,23 +87,35 @@ def marking(
     """
     names = [invented_word(rng) for _ in range(rng.integers(1, _MOST_NAMES + 1))]
     spans = [(first, last, str(rng.choice(names))) for first, last in _spans(words, rng)]
+    decoys = [
+        (first, last, invented_word(rng))
+        for first, last in (_spans(words, rng)[:1] if rng.random() < _DECOYS else ())
+    ]
     announced: list[int] = []
     for number in rng.permutation(len(spans)):
         first, last, name = spans[number]
         announced += [*encode(f"{'; ' if announced else ''}{name} = "), *text[first:last]]
-    given = (
-        *_heading(encode, rng),
-        *announced,
-        *_heading(encode, rng, "\n"),
-        *text,
-        *_heading(encode, rng, "\n"),
+    return _joined(
+        ((*_heading(encode, rng), *announced, *_heading(encode, rng, "\n")), False),
+        (_marked(text, decoys, encode), not decoys),
+        (_heading(encode, rng, "\n"), False),
+        ((*_marked(text, spans, encode), end_id), True),
     )
-    return Exercise((*given, *_marked(text, spans, encode), end_id), len(given))
+
+
+def answer_length(exercise: Exercise) -> int:
+    """Return how many ids stand behind the last heading."""
+    return next(number for number, known in enumerate(reversed(exercise.is_learnt)) if not known)
 
 
 def invented_word(rng: np.random.Generator) -> str:
     """Return a word of one or two syllables that means nothing."""
     return "".join(str(rng.choice(parts)) for parts in (_ONSETS, _RIMES, _ENDINGS))
+
+
+def _joined(*parts: tuple[Iterable[int], bool]) -> Exercise:
+    pairs = [(id_, learnt) for ids, learnt in parts for id_ in ids]
+    return Exercise(tuple(id_ for id_, _ in pairs), tuple(learnt for _, learnt in pairs))
 
 
 def _heading(encode: Encode, rng: np.random.Generator, before: str = "") -> Sequence[int]:
@@ -114,7 +140,6 @@ def _marked(
     ids: list[int] = []
     place = 0
     for first, last, name in spans:
-        ids += [*text[place:first], *encode(f'<span class="{name}">'), *text[first:last]]
-        ids += encode("</span>")
+        ids += [*text[place:first], *encode(opening(name)), *text[first:last], *encode(CLOSE)]
         place = last
     return ids + list(text[place:])

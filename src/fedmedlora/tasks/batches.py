@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmedlora.tasks.task import IGNORED, Example
+from fedmedlora.tasks.tagging import IGNORED, TaggingExample
+from fedmedlora.tasks.task import ExampleT
 
 _BUCKET_BATCHES = 16
 """Batches drawn from one shuffled stretch: more sorts better, fewer mixes better."""
@@ -33,7 +34,7 @@ class Batch:
         return int(known.any(axis=2).sum())
 
 
-def padded(examples: Sequence[Example], *, pad_id: int) -> Batch:
+def padded(examples: Sequence[TaggingExample], *, pad_id: int) -> Batch:
     """Return examples as one batch, padded on the right to the longest."""
     length = max(len(example.input_ids) for example in examples)
     input_ids = np.full((len(examples), length), pad_id, dtype=np.int64)
@@ -50,25 +51,25 @@ def padded(examples: Sequence[Example], *, pad_id: int) -> Batch:
 
 
 def shuffled_batches(
-    examples: Sequence[Example], *, batch_size: int, rng: np.random.Generator
-) -> list[list[Example]]:
+    examples: Sequence[ExampleT], *, batch_size: int, rng: np.random.Generator
+) -> list[list[ExampleT]]:
     """Return all examples once, in batches of like length, in random order."""
     order = rng.permutation(len(examples))
     stretch = batch_size * _BUCKET_BATCHES
     batches = []
     for first in range(0, len(order), stretch):
-        bucket = sorted(order[first : first + stretch], key=lambda i: len(examples[i].input_ids))
+        bucket = sorted(order[first : first + stretch], key=lambda i: examples[i].alike)
         batches += [bucket[i : i + batch_size] for i in range(0, len(bucket), batch_size)]
     return [[examples[i] for i in batches[b]] for b in rng.permutation(len(batches))]
 
 
 def sorted_batches(
-    examples: Sequence[Example], *, max_tokens: int
-) -> Iterator[tuple[list[int], list[Example]]]:
+    examples: Sequence[ExampleT], *, max_tokens: int
+) -> Iterator[tuple[list[int], list[ExampleT]]]:
     """Yield (places in the input, examples), shortest first, with few tokens a batch."""
     batch: list[int] = []
-    for index in sorted(range(len(examples)), key=lambda i: len(examples[i].input_ids)):
-        if batch and (len(batch) + 1) * len(examples[index].input_ids) > max_tokens:
+    for index in sorted(range(len(examples)), key=lambda i: examples[i].alike):
+        if batch and (len(batch) + 1) * examples[index].alike[-1] > max_tokens:
             yield batch, [examples[i] for i in batch]
             batch = []
         batch.append(index)

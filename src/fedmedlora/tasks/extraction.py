@@ -9,6 +9,7 @@ and of the gold ones (`re_gold`). A head that is both is asked about once.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from fedmedlora.clinical.sentences import token_windows
 from fedmedlora.tasks.findings import Findings, Link, Span, gold_findings
 from fedmedlora.tasks.reading import Formulation, Reading, num_unaligned
 from fedmedlora.tasks.scoring import NoteCounts, count_note
-from fedmedlora.tasks.task import IGNORED, Answer, Example, Tokenizer, Tokens
+from fedmedlora.tasks.task import Answer, ExampleT, Tokenizer, Tokens
 
 NER, RE, RE_GOLD = "ner", "re", "re_gold"
 PARTS = (NER, RE, RE_GOLD)
@@ -38,16 +39,16 @@ class CutNote:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Question(Generic[ExampleT]):
     """One reading of one note (by index), put to the model as an example."""
 
     note: int
     reading: Reading
-    example: Example
+    example: ExampleT
 
 
 @dataclass(frozen=True, slots=True)
-class Extraction:
+class Extraction(Generic[ExampleT]):
     """The extraction task in one formulation.
 
     Attributes:
@@ -56,13 +57,13 @@ class Extraction:
         window_tokens: Tokens a window may hold at most.
     """
 
-    formulation: Formulation
+    formulation: Formulation[ExampleT]
     tokenizer: Tokenizer
     window_tokens: int
 
     def examples(
         self, notes: Sequence[Note], labels: Labels, *, max_heads: int | None = None
-    ) -> list[Example]:
+    ) -> list[ExampleT]:
         """Return every window of the notes for NER, then the gold heads, in order, for RE."""
         cut = [self._cut(note, labels) for note in notes]
         heads = [(index, head) for index, note in enumerate(cut) for head in note.gold.entities]
@@ -76,7 +77,7 @@ class Extraction:
         self,
         notes: Sequence[Note],
         labels: Labels,
-        answer: Answer,
+        answer: Answer[ExampleT],
         *,
         parts: Sequence[str] = PARTS,
     ) -> list[Findings]:
@@ -100,7 +101,7 @@ class Extraction:
 
     def ceiling(self, notes: Sequence[Note], labels: Labels) -> list[Findings]:
         """Return what a perfect model would find: all the gold this formulation can express."""
-        return self.predict(notes, labels, _targets)
+        return self.predict(notes, labels, _ideal)
 
     def score(
         self, notes: Sequence[Note], predictions: Sequence[Findings], labels: Labels
@@ -121,7 +122,7 @@ class Extraction:
         windows = token_windows(note.text, tokens.offsets, max_tokens=self.window_tokens)
         return CutNote(tokens, tuple(windows), gold_findings(note, labels))
 
-    def _entity_questions(self, cut: Sequence[CutNote], labels: Labels) -> list[Question]:
+    def _entity_questions(self, cut: Sequence[CutNote], labels: Labels) -> list[Question[ExampleT]]:
         types = tuple(
             type_
             for type_ in MAIN_TYPES
@@ -137,7 +138,7 @@ class Extraction:
 
     def _relation_questions(
         self, cut: Sequence[CutNote], heads: Iterable[tuple[int, Span]], labels: Labels
-    ) -> list[Question]:
+    ) -> list[Question[ExampleT]]:
         types = tuple(type_ for type_ in labels.relations if type_ in self.formulation.types)
         if not types:
             return []
@@ -150,12 +151,12 @@ class Extraction:
                 questions.append(self._question(index, reading, gold))
         return questions
 
-    def _question(self, note: int, reading: Reading, gold: Sequence[Span]) -> Question:
+    def _question(self, note: int, reading: Reading, gold: Sequence[Span]) -> Question[ExampleT]:
         return Question(note, reading, self.formulation.example(reading, gold))
 
     def _ask(
-        self, questions: Sequence[Question], answer: Answer
-    ) -> Iterable[tuple[Question, list[Span]]]:
+        self, questions: Sequence[Question[ExampleT]], answer: Answer[ExampleT]
+    ) -> Iterable[tuple[Question[ExampleT], list[Span]]]:
         outputs = answer([question.example for question in questions])
         for question, output in zip(questions, outputs, strict=True):
             yield question, self.formulation.spans(question.reading, output)
@@ -165,7 +166,7 @@ class Extraction:
         cut: Sequence[CutNote],
         heads: Sequence[tuple[int, Span]],
         labels: Labels,
-        answer: Answer,
+        answer: Answer[ExampleT],
     ) -> Links:
         questions = self._relation_questions(cut, heads, labels)
         return {
@@ -189,6 +190,6 @@ def _joined(links: Links, note: int, heads: Iterable[Span]) -> tuple[Link, ...]:
     return tuple(sorted(link for head in heads for link in links.get((note, head), ())))
 
 
-def _targets(examples: Sequence[Example]) -> list[NDArray[np.int64]]:
-    """Answer every example with its own target."""
-    return [np.where(example.targets == IGNORED, 0, example.targets) for example in examples]
+def _ideal(examples: Sequence[ExampleT]) -> list[NDArray[np.int64]]:
+    """Answer every example as a model that makes no mistake."""
+    return [example.ideal for example in examples]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.tasks.findings import Span
-from fedmedlora.tasks.task import Example, Tokens
+from fedmedlora.tasks.task import ExampleT_co, Tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Reading:
     head: Span | None = None
 
 
-class Formulation(Protocol):
+class Formulation(Protocol[ExampleT_co]):
     """How a reading is put to a model and its output read back."""
 
     @property
@@ -45,12 +45,16 @@ class Formulation(Protocol):
         """Return every type the formulation can ask for."""
         ...
 
-    def example(self, reading: Reading, gold: Sequence[Span]) -> Example:
+    def example(self, reading: Reading, gold: Sequence[Span]) -> ExampleT_co:
         """Return the model's input for a reading, with the gold spans as its target."""
         ...
 
     def spans(self, reading: Reading, output: NDArray[np.int64]) -> list[Span]:
         """Return the spans a model's output stands for. Never raises on what a model says."""
+        ...
+
+    def num_positions(self, window_tokens: int) -> int:
+        """Return how many tokens a model must be able to read at once, for windows of a length."""
         ...
 
 
@@ -66,6 +70,27 @@ def covered_tokens(reading: Reading, span: Span) -> tuple[int, int] | None:
         < min(reading.tokens.offsets[index][1], span.end)
     ]
     return (touched[0], touched[-1] + 1) if touched else None
+
+
+def is_cut(span: Span, reading: Reading) -> bool:
+    """Return whether a span goes on beyond the window."""
+    offsets = reading.tokens.offsets
+    return span.start < offsets[reading.first][0] or span.end > offsets[reading.last - 1][1]
+
+
+def inked(reading: Reading, first: int, last: int) -> tuple[int, int] | None:
+    """Return the characters of some tokens of the window; None where none has any.
+
+    Tokens of white space alone have no characters: they neither begin nor end a span.
+
+    Args:
+        reading: The window.
+        first: First token, counted from the window's first.
+        last: One past the last.
+    """
+    offsets = reading.tokens.offsets[reading.first + first : reading.first + last]
+    own = [(start, end) for start, end in offsets if start < end]
+    return (own[0][0], own[-1][1]) if own else None
 
 
 def num_unaligned(tokens: Tokens, spans: Iterable[Span]) -> int:

@@ -19,13 +19,45 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmedlora.clinical.labels import MAIN_TYPES
 from fedmedlora.tasks.findings import Span
-from fedmedlora.tasks.reading import Reading, covered_tokens
-from fedmedlora.tasks.task import IGNORED, Example, Tokenizer
+from fedmedlora.tasks.heads import laid_out, num_head_marks
+from fedmedlora.tasks.reading import Reading, covered_tokens, inked, is_cut
+from fedmedlora.tasks.task import Tokenizer
+
+IGNORED = -100
+"""The target of a position that the loss must not look at."""
 
 OUTSIDE, BEGIN, INSIDE = 0, 1, 2
 NUM_TAGS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TaggingExample:
+    """Tokens and their tags.
+
+    Attributes:
+        input_ids: Token ids, (length,).
+        targets: (length, channels) int64; `IGNORED` where the loss must not look.
+    """
+
+    input_ids: tuple[int, ...]
+    targets: NDArray[np.int64]
+
+    @property
+    def num_label_tokens(self) -> int:
+        """Return the number of positions with at least one target."""
+        known = self.targets != IGNORED
+        return int(known.reshape(len(self.input_ids), -1).any(axis=1).sum())
+
+    @property
+    def alike(self) -> tuple[int, ...]:
+        """Return the length."""
+        return (len(self.input_ids),)
+
+    @property
+    def ideal(self) -> NDArray[np.int64]:
+        """Return the tags, outside where none is asked for."""
+        return np.where(self.targets == IGNORED, OUTSIDE, self.targets)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +72,7 @@ class Tagging:
     types: tuple[str, ...]
     tokenizer: Tokenizer
 
-    def example(self, reading: Reading, gold: Sequence[Span]) -> Example:
+    def example(self, reading: Reading, gold: Sequence[Span]) -> TaggingExample:
         """Return a window's token ids and its tags, (length, channels)."""
         input_ids, positions = self._layout(reading)
         targets = np.full((len(input_ids), len(self.types)), IGNORED, dtype=np.int64)
@@ -53,53 +85,38 @@ class Tagging:
             for first, last in _kept(own, reading):
                 targets[positions[first:last], channel] = INSIDE
                 targets[positions[first], channel] = BEGIN
-        return Example(tuple(input_ids), targets)
+        return TaggingExample(tuple(input_ids), targets)
 
     def spans(self, reading: Reading, output: NDArray[np.int64]) -> list[Span]:
         """Return the spans that tags (length, channels) stand for, in reading order."""
         _, positions = self._layout(reading)
-        offsets = reading.tokens.offsets[reading.first : reading.last]
         found = []
         for type_ in reading.types:
             tags = output[positions, self.types.index(type_)]
             for first, last in _runs(tags):
-                # Tokens of white space alone have no characters: they neither begin nor end a span.
-                inked = [(start, end) for start, end in offsets[first:last] if start < end]
-                if inked:
-                    found.append(Span(inked[0][0], inked[-1][1], type_))
+                characters = inked(reading, first, last)
+                if characters:
+                    found.append(Span(*characters, type_))
         return sorted(found)
 
-    @property
-    def num_marks(self) -> int:
-        """Return the most tokens an input holds beside those of its window."""
-        marks = [self._marks(type_) for type_ in MAIN_TYPES]
+    def num_positions(self, window_tokens: int) -> int:
+        """Return the most tokens of an example, for windows of a length."""
         around = len(self.tokenizer.prefix) + len(self.tokenizer.suffix)
-        return around + max(len(before) + len(after) for before, after in marks)
-
-    def _marks(self, type_: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Return the ids that stand before and after a head of a type."""
-        return self.tokenizer.tokenize(f"[{type_}").ids, self.tokenizer.tokenize("]").ids
+        return around + window_tokens + num_head_marks(self.tokenizer)
 
     def _layout(self, reading: Reading) -> tuple[list[int], list[int]]:
         """Return the input ids and, for each token of the window, its place among them."""
-        ids, positions = list(self.tokenizer.prefix), []
-        head = covered_tokens(reading, reading.head) if reading.head else None
-        before, after = self._marks(reading.head.type) if reading.head else ((), ())
-        for index in range(reading.first, reading.last):
-            if head and index == head[0]:
-                ids += before
-            positions.append(len(ids))
-            ids.append(reading.tokens.ids[index])
-            if head and index + 1 == head[1]:
-                ids += after
-        return ids + list(self.tokenizer.suffix), positions
+        ids, places = laid_out(reading, self.tokenizer)
+        before = len(self.tokenizer.prefix)
+        positions = [before + place for place in places]
+        return [*self.tokenizer.prefix, *ids, *self.tokenizer.suffix], positions
 
 
 def _kept(spans: Sequence[Span], reading: Reading) -> list[tuple[int, int]]:
     """Return window token ranges of one channel's spans: the longer first, the nested left out."""
     free = np.ones(reading.last - reading.first, dtype=bool)
     kept = []
-    whole = [span for span in spans if not _is_cut(span, reading)]
+    whole = [span for span in spans if not is_cut(span, reading)]
     for span in sorted(whole, key=lambda span: (span.start - span.end, span.start)):
         for first, last in _ranges([span], reading):
             if free[first:last].all():
@@ -110,12 +127,7 @@ def _kept(spans: Sequence[Span], reading: Reading) -> list[tuple[int, int]]:
 
 def _cut(spans: Sequence[Span], reading: Reading) -> list[tuple[int, int]]:
     """Return window token ranges of the spans that go on beyond the window."""
-    return _ranges([span for span in spans if _is_cut(span, reading)], reading)
-
-
-def _is_cut(span: Span, reading: Reading) -> bool:
-    offsets = reading.tokens.offsets
-    return span.start < offsets[reading.first][0] or span.end > offsets[reading.last - 1][1]
+    return _ranges([span for span in spans if is_cut(span, reading)], reading)
 
 
 def _ranges(spans: Sequence[Span], reading: Reading) -> list[tuple[int, int]]:

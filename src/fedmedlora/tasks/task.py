@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 
 from fedmedlora.clinical.notes import Labels, Note
 
-IGNORED = -100
-"""The target of a position that the loss must not look at."""
-
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
@@ -41,27 +38,34 @@ class Tokenizer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
-    """What a model reads and what it should give back.
-
-    Attributes:
-        input_ids: Token ids, (length,).
-        targets: (length, ...) int64; `IGNORED` where the loss must not look.
-    """
-
-    input_ids: tuple[int, ...]
-    targets: NDArray[np.int64]
+class Example(Protocol):
+    """What a model reads and what it should give back; a formulation says in which form."""
 
     @property
     def num_label_tokens(self) -> int:
-        """Return the number of positions with at least one target."""
-        known = self.targets != IGNORED
-        return int(known.reshape(len(self.input_ids), -1).any(axis=1).sum())
+        """Return the number of tokens the loss looks at."""
+        ...
+
+    @property
+    def alike(self) -> tuple[int, ...]:
+        """Return a key by which examples that go well into one batch stand side by side.
+
+        Its last number is how many tokens the example adds to a batch.
+        """
+        ...
+
+    @property
+    def ideal(self) -> NDArray[np.int64]:
+        """Return the output of a model that makes no mistake."""
+        ...
 
 
-Answer = Callable[[Sequence[Example]], Sequence[NDArray[np.int64]]]
-"""Asks a model: for each example its output, shaped like the targets. Targets are not read."""
+ExampleT = TypeVar("ExampleT", bound=Example)
+ExampleT_co = TypeVar("ExampleT_co", bound=Example, covariant=True)
+ExampleT_contra = TypeVar("ExampleT_contra", bound=Example, contravariant=True)
+
+Answer = Callable[[Sequence[ExampleT]], Sequence[NDArray[np.int64]]]
+"""Asks a model: for each example its output, in the form of `ideal`, which is not read."""
 
 Scores = dict[str, Any]
 """What a task's scorer returns for one site, ready for JSON; extraction's is in docs/method.md."""
@@ -70,7 +74,7 @@ Prediction = TypeVar("Prediction")
 Record = TypeVar("Record")
 
 
-class Task(Protocol[Prediction, Record]):
+class Task(Protocol[ExampleT, Prediction, Record]):
     """What is learnt. A new task is one file with these members.
 
     A prediction is what the model makes of one note; a record is how good that is, in numbers
@@ -79,12 +83,17 @@ class Task(Protocol[Prediction, Record]):
 
     def examples(
         self, notes: Sequence[Note], labels: Labels, *, max_heads: int | None = None
-    ) -> list[Example]:
+    ) -> list[ExampleT]:
         """Return what a model trains on, with targets only for the types in `labels`."""
         ...
 
     def predict(
-        self, notes: Sequence[Note], labels: Labels, answer: Answer, *, parts: Sequence[str]
+        self,
+        notes: Sequence[Note],
+        labels: Labels,
+        answer: Answer[ExampleT],
+        *,
+        parts: Sequence[str],
     ) -> list[Prediction]:
         """Return what the model behind `answer` makes of each note."""
         ...

@@ -1,20 +1,18 @@
 """Any Hugging Face encoder or decoder as a tagger: LoRA on its layers, one head of channels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, cast
 
 import torch
-from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft import PeftModel, TaskType
 from peft.helpers import disable_input_dtype_casting
-from transformers import AutoConfig, AutoModelForTokenClassification, PreTrainedModel
+from transformers import AutoModelForTokenClassification, PreTrainedModel
 
-from fedmedlora.errors import ModelError
-from fedmedlora.tasks.tagging import NUM_TAGS
+from fedmedlora.tasks.batches import padded
+from fedmedlora.tasks.tagging import IGNORED, NUM_TAGS, TaggingExample
 from fedmedlora.training.adapter_slots import AdapterSlots
 from fedmedlora.training.base_models import BaseModel
-from fedmedlora.training.loading import quietly
-from fedmedlora.training.lora_linear import LoraLinear
+from fedmedlora.training.lora_model import Form, load_base, with_lora
 from fedmedlora.training.settings import Dtype, LoraSettings
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
@@ -55,6 +53,24 @@ class TaggingModel:
             flat: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention).logits
         return flat.float().view(*flat.shape[:2], len(self.types), NUM_TAGS)
 
+    def nats(self, examples: Sequence[TaggingExample]) -> torch.Tensor:
+        """Return the summed negative log likelihood of the examples' tags, in nats."""
+        batch, device = padded(examples, pad_id=self.pad_id), self.model.device
+        logits = self.logits(
+            torch.from_numpy(batch.input_ids).to(device),
+            torch.from_numpy(batch.attention).to(device),
+        )
+        return torch.nn.functional.cross_entropy(
+            logits.flatten(0, 2),
+            torch.from_numpy(batch.targets).to(device).flatten(),
+            ignore_index=IGNORED,
+            reduction="sum",
+        )
+
+    def objective(self, examples: Sequence[TaggingExample]) -> torch.Tensor:
+        """Return what training makes small: the nats themselves."""
+        return self.nats(examples)
+
 
 def load_tagging_model(
     base: BaseModel,
@@ -72,77 +88,22 @@ def load_tagging_model(
             not in it.
     """
     torch.manual_seed(seed)
-    plain = _token_classifier(base, len(types) * NUM_TAGS)
+    form = Form(
+        AutoModelForTokenClassification,
+        ability="tag tokens",
+        attention=_attention(),
+        fresh=_HEADS,
+        settings=(("num_labels", len(types) * NUM_TAGS),),
+    )
+    plain = load_base(base, form)
     head = next(name for name in _HEADS if hasattr(plain, name))
     with torch.no_grad():
         getattr(plain, head).bias.view(len(types), NUM_TAGS)[:, 0] = _OUTSIDE_BIAS
     num_positions = _num_positions(plain)
     # Frozen weights are narrowed once; autocast would narrow them anew in every step.
     plain.base_model.to(torch.bfloat16 if dtype == "bfloat16" else torch.float32)
-    model = _with_lora(plain, head, base, lora)
+    model = with_lora(plain, base, lora, kind=TaskType.TOKEN_CLS, exclude=(head,))
     return TaggingModel(model, AdapterSlots(model), tokenizer.pad_id, types, num_positions, dtype)
-
-
-def _with_lora(plain: PreTrainedModel, head: str, base: BaseModel, lora: LoraSettings) -> PeftModel:
-    settings = LoraConfig(
-        task_type=TaskType.TOKEN_CLS,
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=_targets(lora),
-        exclude_modules=[head],
-    )
-    settings._register_custom_module({torch.nn.Linear: LoraLinear})  # noqa: SLF001 -- peft's way in
-    try:
-        with quietly():
-            return cast("PeftModel", get_peft_model(plain, settings))
-    except ValueError as error:
-        raise ModelError(
-            f"model {base.name!r}: found no linear layers for target_modules "
-            f'{lora.target_modules!r}, expected names of its own layers or "all-linear"'
-        ) from error
-
-
-def _targets(lora: LoraSettings) -> str | list[str]:
-    return lora.target_modules if isinstance(lora.target_modules, str) else [*lora.target_modules]
-
-
-def _token_classifier(base: BaseModel, num_labels: int) -> PreTrainedModel:
-    try:
-        with quietly():
-            model, report = _loaded(base.folder, num_labels)
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"model {base.name!r}: found no architecture that can tag tokens in {base.folder}, "
-            "expected an encoder or decoder that transformers knows"
-        ) from error
-    # What is missing is filled with random numbers, which only the new head may be.
-    missing = sorted(name for name in report["missing_keys"] if not name.startswith(_HEADS))
-    if missing:
-        raise ModelError(
-            f"model {base.name!r}: found {len(missing)} weights missing, as {missing[0]!r}, "
-            f"expected all that config.json in {base.folder} names; copy the model again"
-        )
-    return model
-
-
-def _loaded(folder: Path, num_labels: int) -> tuple[PreTrainedModel, dict[str, Any]]:
-    settings = AutoConfig.from_pretrained(folder, num_labels=num_labels, local_files_only=True)
-    for name in settings.to_dict():
-        # The frozen base cannot overfit; LoRA has a dropout of its own.
-        if "dropout" in name and isinstance(getattr(settings, name), float):
-            setattr(settings, name, 0.0)
-    loaded: tuple[PreTrainedModel, dict[str, Any]] = (
-        AutoModelForTokenClassification.from_pretrained(
-            folder,
-            config=settings,
-            dtype=torch.float32,
-            attn_implementation=_attention(),
-            local_files_only=True,
-            output_loading_info=True,
-        )
-    )
-    return loaded
 
 
 def _attention() -> str:

@@ -30,6 +30,7 @@ class HuggingFaceTokenizer:
         self.prefix: tuple[int, ...] = framed[:first]
         self.suffix: tuple[int, ...] = framed[first + len(bare) :]
         self.pad_id: int = self._tokenizer.pad_token_id or 0
+        self.end_id: int | None = self._tokenizer.eos_token_id
         # The same notes and marks are asked for after every round.
         self._tokens = lru_cache(_REMEMBERED)(self._tokenized)
 

@@ -10,19 +10,53 @@ Source: cosine decay, SGDR, arXiv 1608.03983, equation 5, without restarts; Adam
 
 import math
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from peft import PeftModel
 
 from fedmedlora.errors import TrainingError
 from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.tasks.batches import Batch, padded, shuffled_batches, sorted_batches
-from fedmedlora.tasks.task import IGNORED, Example
-from fedmedlora.training.settings import TrainingSettings
-from fedmedlora.training.tagging_model import TaggingModel
+from fedmedlora.tasks.batches import shuffled_batches, sorted_batches
+from fedmedlora.tasks.task import Example, ExampleT, ExampleT_contra
+from fedmedlora.training.adapter_slots import AdapterSlots
+from fedmedlora.training.settings import Dtype, TrainingSettings
 
 _LOSS_BATCH_TOKENS = 2048
+
+
+class Learner(Protocol[ExampleT_contra]):
+    """A model with an adapter in it, which can say how far off it is."""
+
+    @property
+    def model(self) -> PeftModel:
+        """Return the model itself."""
+        ...
+
+    @property
+    def num_positions(self) -> int | None:
+        """Return the most tokens the base can read at once; None where it sets no limit."""
+        ...
+
+    @property
+    def dtype(self) -> Dtype:
+        """Return the number format of the frozen base and of products."""
+        ...
+
+    @property
+    def slots(self) -> AdapterSlots:
+        """Return where the adapter sits."""
+        ...
+
+    def nats(self, examples: Sequence[ExampleT_contra]) -> torch.Tensor:
+        """Return the summed loss of some examples, in nats."""
+        ...
+
+    def objective(self, examples: Sequence[ExampleT_contra]) -> torch.Tensor:
+        """Return what training makes small, summed over some examples."""
+        ...
 
 
 def rate_factor(progress: float, *, warmup: float) -> float:
@@ -33,8 +67,8 @@ def rate_factor(progress: float, *, warmup: float) -> float:
 
 
 def train(
-    tagger: TaggingModel,
-    examples: Sequence[Example],
+    learner: Learner[ExampleT],
+    examples: Sequence[ExampleT],
     plan: LocalPlan,
     *,
     settings: TrainingSettings,
@@ -57,12 +91,12 @@ def train(
         raise TrainingError("training: found no label token, expected at least one labelled note")
     torch.manual_seed(plan.seed)
     rng = np.random.default_rng(plan.seed)
-    optimizer = _optimizer(tagger, settings)
+    optimizer = _optimizer(learner, settings)
     peaks = [group["lr"] for group in optimizer.param_groups]
     batch_size = settings.batch_size_for(len(examples))
     num_steps = settings.epochs * math.ceil(len(examples) / batch_size)
     step = (plan.round_index - 1) * num_steps
-    tagger.model.train()
+    learner.model.train()
     loss = 0.0
     for _ in range(settings.epochs):
         epoch_nats, epoch_tokens = 0.0, 0
@@ -72,71 +106,60 @@ def train(
             factor = rate_factor(progress, warmup=settings.warmup)
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * factor
-            batch = padded(drawn, pad_id=tagger.pad_id)
-            nats = _step(tagger, batch, optimizer, settings, accelerator)
-            epoch_nats, epoch_tokens = epoch_nats + nats, epoch_tokens + batch.num_label_tokens
+            epoch_nats += _step(learner, drawn, optimizer, settings, accelerator)
+            epoch_tokens += _num_label_tokens(drawn)
             step += 1
         loss = epoch_nats / epoch_tokens
-    _require_finite_weights(tagger)
+    _require_finite_weights(learner)
     return loss
 
 
-def mean_loss(tagger: TaggingModel, examples: Sequence[Example], accelerator: Accelerator) -> float:
+def mean_loss(learner: Learner[ExampleT], examples: Sequence[ExampleT]) -> float:
     """Return the model's mean loss over examples, in nats per label token.
 
     Raises:
         TrainingError: The examples hold no label token.
     """
     nats, tokens = 0.0, 0
-    tagger.model.eval()
+    learner.model.eval()
     with torch.inference_mode():
         for _, drawn in sorted_batches(examples, max_tokens=_LOSS_BATCH_TOKENS):
-            batch = padded(drawn, pad_id=tagger.pad_id)
-            nats += float(_batch_nats(tagger, batch, accelerator.device))
-            tokens += batch.num_label_tokens
+            if own := _num_label_tokens(drawn):
+                nats, tokens = nats + float(learner.nats(drawn)), tokens + own
     if not tokens:
         raise TrainingError("validation: found no label token, expected annotated notes")
     return nats / tokens
 
 
 def _step(
-    tagger: TaggingModel,
-    batch: Batch,
+    learner: Learner[ExampleT],
+    drawn: Sequence[ExampleT],
     optimizer: torch.optim.Optimizer,
     settings: TrainingSettings,
     accelerator: Accelerator,
 ) -> float:
-    """Take one step; return the batch's loss in nats, summed."""
-    nats = _batch_nats(tagger, batch, accelerator.device)
-    value = float(nats.detach())
+    """Take one step; return the batch's objective, summed."""
+    objective = learner.objective(drawn)
+    value = float(objective.detach())
     if not math.isfinite(value):
         raise TrainingError(
             f"training: found a loss of {value}, expected a finite number; "
             "lower training.learning_rate or training.max_gradient_norm"
         )
-    accelerator.backward(nats / max(batch.num_label_tokens, 1))
-    accelerator.clip_grad_norm_(tagger.slots.parameters.values(), settings.max_gradient_norm)
+    accelerator.backward(objective / max(_num_label_tokens(drawn), 1))
+    accelerator.clip_grad_norm_(learner.slots.parameters.values(), settings.max_gradient_norm)
     optimizer.step()
     optimizer.zero_grad()
     return value
 
 
-def _batch_nats(tagger: TaggingModel, batch: Batch, device: torch.device) -> torch.Tensor:
-    """Return the summed negative log likelihood of a batch's tags, in nats."""
-    logits = tagger.logits(
-        torch.from_numpy(batch.input_ids).to(device), torch.from_numpy(batch.attention).to(device)
-    )
-    return torch.nn.functional.cross_entropy(
-        logits.flatten(0, 2),
-        torch.from_numpy(batch.targets).to(device).flatten(),
-        ignore_index=IGNORED,
-        reduction="sum",
-    )
+def _num_label_tokens(examples: Sequence[Example]) -> int:
+    return sum(example.num_label_tokens for example in examples)
 
 
-def _optimizer(tagger: TaggingModel, settings: TrainingSettings) -> torch.optim.Optimizer:
-    factors = [p for name, p in tagger.slots.parameters.items() if ".lora_" in name]
-    head = [p for name, p in tagger.slots.parameters.items() if ".lora_" not in name]
+def _optimizer(learner: Learner[ExampleT], settings: TrainingSettings) -> torch.optim.Optimizer:
+    factors = [p for name, p in learner.slots.parameters.items() if ".lora_" in name]
+    head = [p for name, p in learner.slots.parameters.items() if ".lora_" not in name]
     rate = settings.learning_rate
     return torch.optim.AdamW(
         [
@@ -148,8 +171,8 @@ def _optimizer(tagger: TaggingModel, settings: TrainingSettings) -> torch.optim.
     )
 
 
-def _require_finite_weights(tagger: TaggingModel) -> None:
-    for name, parameter in tagger.slots.parameters.items():
+def _require_finite_weights(learner: Learner[ExampleT]) -> None:
+    for name, parameter in learner.slots.parameters.items():
         if not torch.isfinite(parameter).all():
             raise TrainingError(
                 f"training: found a value that is not finite in {name!r}, expected finite "

@@ -1,0 +1,40 @@
+"""Copy-or-tag decoding for transformers' own `generate`: slow, and what `writing` must equal.
+
+processor = CopyOrTagProcessor([example.grammar for example in examples], num_given)
+model.generate(input_ids, logits_processor=[processor], do_sample=False)
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from transformers import LogitsProcessor
+
+from fedmedlora.tasks.copy_or_tag import CopyOrTag, State
+
+
+class CopyOrTagProcessor(LogitsProcessor):
+    """Leaves only what is legal: the next id of the text, or a mark."""
+
+    def __init__(self, grammars: Sequence[CopyOrTag], num_given: int) -> None:
+        self._grammars = grammars
+        self._states = [State() for _ in grammars]
+        self._num_read = num_given
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """Return the scores with all that is not legal at minus infinity.
+
+        Args:
+            input_ids: (batch, tokens), what was given and what was written.
+            scores: (batch, vocabulary).
+        """
+        for row, new in enumerate(input_ids[:, self._num_read :].tolist()):
+            for id_ in new:
+                if not self._states[row].is_whole:
+                    self._states[row] = self._grammars[row].after(self._states[row], id_)
+        self._num_read = input_ids.shape[1]
+        allowed = torch.full_like(scores, -torch.inf)
+        for row, (grammar, state) in enumerate(zip(self._grammars, self._states, strict=True)):
+            legal = [*(grammar.legal(state) or (grammar.marks.end,))]
+            allowed[row, legal] = scores[row, legal]
+        return cast("torch.FloatTensor", allowed)

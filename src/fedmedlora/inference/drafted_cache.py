@@ -1,0 +1,96 @@
+"""Keys and values of answers under way, of which a part may be taken back.
+
+Each answer has a row, each position in it a column, so an id that was only a draft is written over
+by the one that took its place; a token sees the columns up to its own, so what lies behind does no
+harm. The tokens of a step come in one row without padding, whatever answers they belong to.
+"""
+
+from collections.abc import Sequence
+
+import torch
+
+_GROWTH = 64
+
+
+class DraftedCache:
+    """The layout of some tokens at the ends of answers."""
+
+    def __init__(self, num_rows: int, device: torch.device) -> None:
+        self._num_rows = num_rows
+        self._device = device
+        self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def shared_by(self, num_rows: int) -> "DraftedCache":
+        """Return a cache of many rows that all begin with this one's only row."""
+        cache = DraftedCache(num_rows, self._device)
+        cache._layers = {
+            layer: (keys.repeat(num_rows, 1, 1, 1), values.repeat(num_rows, 1, 1, 1))
+            for layer, (keys, values) in self._layers.items()
+        }
+        return cache
+
+    def expect(self, answers: Sequence[int], firsts: Sequence[int], lengths: Sequence[int]) -> None:
+        """Say what the next step's tokens are.
+
+        Args:
+            answers: The rows that go on, each once.
+            firsts: The position of the first token of each.
+            lengths: The number of tokens of each.
+        """
+        device = self._device
+        length = torch.tensor(lengths, device=device)
+        steps = torch.arange(max(lengths), device=device)
+        self._is_own = steps < length[:, None]
+        places = torch.tensor(firsts, device=device)[:, None] + steps
+        starts = length.cumsum(0) - length
+        self._side_by_side = torch.where(self._is_own, starts[:, None] + steps, 0)
+        self._answers = torch.tensor(answers, device=device)
+        self._rows = self._answers.repeat_interleave(length)
+        self.positions = places[self._is_own]
+        """The position of each token, (tokens,)."""
+        self._num_columns = int(self.positions.max()) + 1
+        self._mask = (torch.arange(self._num_columns, device=device) <= places[..., None])[:, None]
+
+    def attend(
+        self,
+        layer: int,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        *,
+        scaling: float,
+    ) -> torch.Tensor:
+        """Return what each token takes from its answer up to itself, (1, heads, tokens, width)."""
+        keys, values = self._written(layer, key[0], value[0])
+        seen = torch.nn.functional.scaled_dot_product_attention(
+            query[0][:, self._side_by_side].transpose(0, 1),
+            self._read(keys),
+            self._read(values),
+            attn_mask=self._mask,
+            scale=scaling,
+            enable_gqa=True,
+        )
+        return seen.transpose(0, 1)[:, self._is_own][None]
+
+    def _read(self, stored: torch.Tensor) -> torch.Tensor:
+        return stored[self._answers, :, : self._num_columns]
+
+    def _written(
+        self, layer: int, key: torch.Tensor, value: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        stored = tuple(self._with_room(layer, which, new) for which, new in enumerate((key, value)))
+        for old, new in zip(stored, (key, value), strict=True):
+            old[self._rows, :, self.positions] = new.transpose(0, 1)
+        self._layers[layer] = (stored[0], stored[1])
+        return self._layers[layer]
+
+    def _with_room(self, layer: int, which: int, new: torch.Tensor) -> torch.Tensor:
+        """Return a layer's keys (0) or values (1), with at least as many columns as are needed."""
+        old = self._layers[layer][which] if layer in self._layers else None
+        if old is not None and old.shape[2] >= self._num_columns:
+            return old
+        num_columns = self._num_columns + _GROWTH
+        wide = new.new_zeros(self._num_rows, new.shape[0], num_columns, new.shape[2])
+        if old is not None:
+            wide[:, :, : old.shape[2]] = old
+        return wide

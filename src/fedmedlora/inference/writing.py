@@ -1,0 +1,178 @@
+"""Answers that copy a text and mark it, written many ids at a time.
+
+What an answer goes on with is mostly the rest of the text, so the rest is offered as a draft: one
+pass reads it, and it holds up to the first place where the model would rather set a mark. There
+the mark takes over, and a new draft follows it. Where the grammar leaves no choice the model is not
+asked. The answers are, id by id, those of choosing the likeliest legal id one at a time.
+
+Source: speculative decoding with the input as draft, Yang et al., Inference with Reference:
+Lossless Acceleration of Large Language Models (arXiv 2304.04487), section 3; a verified draft
+gives the same answer as greedy decoding, Leviathan et al. (arXiv 2211.17192).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fedmedlora.inference.drafted_cache import DraftedCache
+from fedmedlora.tasks.batches import sorted_batches
+from fedmedlora.tasks.copy_or_tag import CopyOrTag, Ids, State
+from fedmedlora.tasks.markup import MarkupExample
+
+Hidden = Callable[[torch.Tensor, torch.Tensor, DraftedCache], torch.Tensor]
+"""(ids, positions, layout) -> last hidden states; (tokens,), (tokens,) -> (tokens, width)."""
+
+_BATCH_TOKENS = 4096
+_DRAFT = 24
+
+
+@dataclass(slots=True)
+class _Answer:
+    """An answer under way.
+
+    Attributes:
+        grammar: What it may be.
+        unread: Ids that are settled and that the model has not read.
+        ids: Ids that are settled, without the question.
+        state: Where the grammar stands behind them.
+        place: Position of the first unread id.
+        draft: Ids that may follow, each with what was legal there.
+    """
+
+    grammar: CopyOrTag
+    unread: list[int]
+    ids: list[int]
+    state: State
+    place: int
+    draft: list[tuple[int, Ids]]
+
+    def look_ahead(self) -> None:
+        """Draft what follows if no more marks come, up to the last id that is a choice."""
+        self.draft = []
+        state, last_choice = self.state, 0
+        while not state.is_whole and len(self.draft) < _DRAFT:
+            legal = self.grammar.legal(state)
+            self.draft.append((legal[0], legal))
+            state = self.grammar.after(state, legal[0])
+            last_choice = len(self.draft) if len(legal) > 1 else last_choice
+        # What follows the last choice needs no reading yet.
+        del self.draft[last_choice:]
+
+    def to_read(self) -> list[int]:
+        """Return the ids whose hidden states say whether the draft holds."""
+        return [*self.unread, *(id_ for id_, _ in self.draft[:-1])]
+
+    def settle(self, chosen: Iterator[int]) -> None:
+        """Take over the draft up to the first id that another was chosen for.
+
+        Args:
+            chosen: The likeliest legal id of each draft id that had a choice, in order.
+        """
+        held = 0
+        for offered, legal in self.draft:
+            id_ = next(chosen) if len(legal) > 1 else offered
+            self.ids.append(id_)
+            self.state = self.grammar.after(self.state, id_)
+            if id_ != offered:
+                break
+            held += 1
+        # The last id of a draft is never read, nor is one that took a draft's place.
+        self.place += len(self.unread) + min(held, len(self.draft) - 1)
+        self.unread = self.ids[-1:]
+
+    def finish(self) -> None:
+        """Add what follows without a choice."""
+        while len(legal := self.grammar.legal(self.state)) == 1:
+            self.ids.append(legal[0])
+            self.unread.append(legal[0])
+            self.state = self.grammar.after(self.state, legal[0])
+
+
+def write(
+    hidden: Hidden, vocabulary: torch.Tensor, examples: Sequence[MarkupExample]
+) -> list[NDArray[np.int64]]:
+    """Return each example's answer as ids, the end among them.
+
+    Args:
+        hidden: The model.
+        vocabulary: One row for each id, whose product with a hidden state is its logit.
+        examples: Their completions are not read.
+    """
+    answers: list[NDArray[np.int64]] = [np.empty(0, np.int64)] * len(examples)
+    order = sorted(range(len(examples)), key=lambda i: examples[i].instruction)
+    with torch.inference_mode():
+        for instruction, places in groupby(order, key=lambda i: examples[i].instruction):
+            own = list(places)
+            shared = _read_instruction(hidden, instruction, vocabulary.device)
+            alike = [examples[i] for i in own]
+            for batch, drawn in sorted_batches(alike, max_tokens=_BATCH_TOKENS):
+                written = _write_batch(hidden, vocabulary, shared, drawn)
+                for index, ids in zip(batch, written, strict=True):
+                    answers[own[index]] = np.array(ids, np.int64)
+    return answers
+
+
+def _read_instruction(hidden: Hidden, instruction: Ids, device: torch.device) -> DraftedCache:
+    cache = DraftedCache(1, device)
+    cache.expect([0], [0], [len(instruction)])
+    hidden(torch.tensor(instruction, device=device), cache.positions, cache)
+    return cache
+
+
+def _write_batch(
+    hidden: Hidden,
+    vocabulary: torch.Tensor,
+    shared: DraftedCache,
+    examples: Sequence[MarkupExample],
+) -> list[list[int]]:
+    cache = shared.shared_by(len(examples))
+    answers = [
+        _Answer(one.grammar, [*one.question], [], State(), len(one.instruction), [])
+        for one in examples
+    ]
+    for answer in answers:
+        answer.finish()
+    while active := [i for i, answer in enumerate(answers) if not answer.state.is_whole]:
+        going = [answers[i] for i in active]
+        for answer in going:
+            answer.look_ahead()
+        reads = [answer.to_read() for answer in going]
+        cache.expect(active, [answer.place for answer in going], [len(ids) for ids in reads])
+        ids = torch.tensor([id_ for read in reads for id_ in read], device=vocabulary.device)
+        chosen = iter(_chosen(hidden(ids, cache.positions, cache), vocabulary, going, reads))
+        for answer in going:
+            own = sum(len(legal) > 1 for _, legal in answer.draft)
+            answer.settle(iter([next(chosen) for _ in range(own)]))
+            answer.finish()
+    return [answer.ids for answer in answers]
+
+
+def _chosen(
+    hidden: torch.Tensor,
+    vocabulary: torch.Tensor,
+    answers: Sequence[_Answer],
+    reads: Sequence[Sequence[int]],
+) -> list[int]:
+    """Return the likeliest legal id at each choice of each draft, in order."""
+    places: list[int] = []
+    choices: list[Ids] = []
+    behind = 0
+    for answer, read in zip(answers, reads, strict=True):
+        before = behind + len(answer.unread) - 1
+        for index, (_, legal) in enumerate(answer.draft):
+            if len(legal) > 1:
+                places.append(before + index)
+                choices.append(legal)
+        behind += len(read)
+    ids = sorted({id_ for legal in choices for id_ in legal})
+    column = {id_: number for number, id_ in enumerate(ids)}
+    rows = vocabulary[ids]
+    logits = (hidden[places].to(rows.dtype) @ rows.T).float().cpu().numpy()
+    return [
+        legal[int(np.argmax(logits[number, [column[id_] for id_ in legal]]))]
+        for number, legal in enumerate(choices)
+    ]

@@ -1,0 +1,140 @@
+"""The training stream: windows of tokens, each a function of its number alone.
+
+A window is filled from its start, always with the kind that is furthest behind its share of the
+tokens; an exercise that no longer fits gives way to text. Because a window depends on nothing but
+the seed and its number, training can stop after any step and go on with the same bytes.
+
+    50 %   text               5 %   copying random tokens
+    15 %   copying text      30 %   marking text
+
+Lengths of exercises are drawn evenly on a logarithmic scale: fixed ones teach distances only.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.pretraining.exercises import Encode, Exercise, copying, marking
+
+TEXT, COPY_RANDOM, COPY_TEXT, MARK = "text", "copy random", "copy text", "mark"
+SHARES: Mapping[str, float] = {TEXT: 0.50, COPY_RANDOM: 0.05, COPY_TEXT: 0.15, MARK: 0.30}
+
+_SHORTEST, _LONGEST_PART = 4, 0.45
+_TEXT_PIECE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Alphabet:
+    """What the stream must know of a vocabulary.
+
+    Attributes:
+        encode: Cuts a text into ids, with nothing around them.
+        texts: Each token's characters, by id.
+        begin_id: Stands before every document and exercise.
+        end_id: Stands behind them.
+        num_special: Ids below it are no text.
+    """
+
+    encode: Encode
+    texts: Sequence[str]
+    begin_id: int
+    end_id: int
+    num_special: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Windows made from one long text.
+
+    Attributes:
+        text: Token ids of all documents, each with begin and end around it, (tokens,).
+        alphabet: The vocabulary they were cut with.
+        window: Tokens in a window.
+        seed: Another seed gives other windows.
+    """
+
+    text: NDArray[np.uint16]
+    alphabet: Alphabet
+    window: int
+    seed: int
+
+    def windows(self, numbers: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return token ids and whether each is learnt, (windows, window) both."""
+        made = [self._made(number) for number in numbers]
+        return np.array([ids for ids, _ in made], np.int64), np.array([known for _, known in made])
+
+    def _made(self, number: int) -> tuple[list[int], list[bool]]:
+        rng = np.random.default_rng([self.seed, number])
+        ids: list[int] = []
+        learnt: list[bool] = []
+        filled = dict.fromkeys(SHARES, rng.random())
+        while len(ids) < self.window:
+            room = self.window - len(ids)
+            kind = min(SHARES, key=lambda kind: filled[kind] / SHARES[kind])
+            item = self._item(kind, rng)
+            if len(item.ids) > room:
+                kind, item = TEXT, self._read(min(room, _TEXT_PIECE), rng)
+            ids += item.ids
+            learnt += item.is_learnt
+            filled[kind] += len(item.ids)
+        return ids, learnt
+
+    def exercise(self, kind: str, length: int, rng: np.random.Generator) -> Exercise:
+        """Return an exercise of a kind over a text of a length, with its begin in front."""
+        end_id, encode = self.alphabet.end_id, self.alphabet.encode
+        if kind == COPY_RANDOM:
+            random = rng.integers(self.alphabet.num_special, len(self.alphabet.texts), length)
+            made = copying(random.tolist(), encode, end_id=end_id, is_language=False, rng=rng)
+        elif kind == COPY_TEXT:
+            text = self._plain(length, rng)
+            made = copying(text, encode, end_id=end_id, is_language=True, rng=rng)
+        else:
+            text = self._plain(length, rng)
+            words = word_ranges([self.alphabet.texts[id_] for id_ in text])
+            made = marking(text, words, encode, end_id=end_id, rng=rng)
+        return Exercise((self.alphabet.begin_id, *made.ids), (False, *made.is_learnt))
+
+    def _item(self, kind: str, rng: np.random.Generator) -> Exercise:
+        if kind == TEXT:
+            return self._read(_TEXT_PIECE, rng)
+        longest = _LONGEST_PART * self.window
+        return self.exercise(
+            kind, int(np.exp(rng.uniform(np.log(_SHORTEST), np.log(longest)))), rng
+        )
+
+    def _read(self, length: int, rng: np.random.Generator) -> Exercise:
+        """Return a piece of the text, which may begin and end anywhere."""
+        piece = self._piece(length, rng).tolist()
+        learnt = (i > 0 and id_ != self.alphabet.begin_id for i, id_ in enumerate(piece))
+        return Exercise(tuple(piece), tuple(learnt))
+
+    def _plain(self, length: int, rng: np.random.Generator) -> list[int]:
+        """Return a piece of one document, which begins with a word."""
+        while True:
+            piece: list[int] = self._piece(2 * length, rng).tolist()
+            special = [i for i, id_ in enumerate(piece) if id_ < self.alphabet.num_special]
+            piece = piece[special[-1] + 1 :] if special else piece
+            starts = (i for i, id_ in enumerate(piece) if self.alphabet.texts[id_][0].isspace())
+            first = 0 if special else next(starts, len(piece))
+            if len(piece) - first >= _SHORTEST:
+                return piece[first : first + length]
+
+    def _piece(self, length: int, rng: np.random.Generator) -> NDArray[np.uint16]:
+        start = int(rng.integers(0, len(self.text) - length))
+        return self.text[start : start + length]
+
+
+def word_ranges(tokens: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the tokens of each word, as (first, past the last); other signs stand alone.
+
+    A word begins with a token whose first character, or before which the last character, is
+    neither letter nor digit.
+    """
+    starts = [
+        i
+        for i, token in enumerate(tokens)
+        if i == 0 or not (token[0].isalnum() and tokens[i - 1][-1].isalnum())
+    ]
+    return list(zip(starts, [*starts[1:], len(tokens)], strict=True))

@@ -1,0 +1,131 @@
+"""Training the bundled base: one loop with checkpoints, on whatever device there is."""
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from fedmedlora.pretraining.first_weights import lay_down_copying
+from fedmedlora.pretraining.recipe import Recipe
+from fedmedlora.pretraining.stream import Stream
+
+logger = logging.getLogger(__name__)
+
+_LOG_EVERY, _SAVE_EVERY = 20, 200
+_BETAS = (0.9, 0.95)
+_MAX_GRADIENT_NORM = 1.0
+
+
+def untrained(recipe: Recipe) -> LlamaForCausalLM:
+    """Return a model of the recipe's shape that can copy and nothing else."""
+    torch.manual_seed(recipe.seed)
+    config = LlamaConfig(
+        vocab_size=recipe.vocabulary,
+        hidden_size=recipe.width,
+        intermediate_size=recipe.inner_width,
+        num_hidden_layers=recipe.depth,
+        num_attention_heads=recipe.heads,
+        max_position_embeddings=recipe.window,
+        rope_parameters={"rope_type": "default", "rope_theta": recipe.rope_theta},
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    model = LlamaForCausalLM(config)
+    lay_down_copying(model, seed=recipe.seed)
+    return model
+
+
+def pretrain(recipe: Recipe, stream: Stream, *, checkpoint: Path) -> LlamaForCausalLM:
+    """Return a model trained by a recipe, going on from a checkpoint where there is one.
+
+    Args:
+        checkpoint: File that holds weights, optimiser and step, written now and then.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = untrained(recipe)
+    torch.nn.Module.to(model, device)
+    optimizer = _optimizer(model, recipe)
+    first = _restore(checkpoint, model, optimizer)
+    model.train()
+    began, num_tokens = time.monotonic(), 0
+    for step in range(first, recipe.steps):
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate(step)
+        numbers = range(step * recipe.windows_a_step, (step + 1) * recipe.windows_a_step)
+        loss = _step(model, optimizer, stream, numbers, device)
+        num_tokens += recipe.windows_a_step * recipe.window
+        if (step + 1) % _LOG_EVERY == 0:
+            speed = num_tokens / (time.monotonic() - began)
+            logger.info("step %d: %.3f nats a token, %.0f tokens/s", step + 1, loss, speed)
+        if (step + 1) % _SAVE_EVERY == 0 or step + 1 == recipe.steps:
+            _save(checkpoint, model, optimizer, step + 1)
+    model.train(mode=False)
+    return model
+
+
+def learnt_nats(
+    model: LlamaForCausalLM, ids: torch.Tensor, learnt: torch.Tensor
+) -> Iterator[torch.Tensor]:
+    """Yield the losses, in nats, of the tokens that are learnt, window by window.
+
+    Args:
+        ids: (windows, window) token ids.
+        learnt: (windows, window) bool.
+    """
+    hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
+    for row, targets, known in zip(hidden, ids, learnt, strict=True):
+        # Logits only where there is a loss: most of a step's memory would be theirs.
+        logits = model.lm_head(row[:-1][known[1:]]).float()
+        yield torch.nn.functional.cross_entropy(logits, targets[1:][known[1:]], reduction="none")
+
+
+def _step(
+    model: LlamaForCausalLM,
+    optimizer: torch.optim.Optimizer,
+    stream: Stream,
+    numbers: range,
+    device: torch.device,
+) -> float:
+    ids, learnt = (torch.from_numpy(array).to(device) for array in stream.windows(numbers))
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+        loss = torch.cat(list(learnt_nats(model, ids, learnt))).mean()
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT_NORM)
+    optimizer.step()
+    optimizer.zero_grad()
+    return float(loss.detach())
+
+
+def _optimizer(model: LlamaForCausalLM, recipe: Recipe) -> torch.optim.Optimizer:
+    matrices = [p for p in model.parameters() if p.ndim > 1]
+    vectors = [p for p in model.parameters() if p.ndim == 1]
+    groups = [
+        {"params": matrices, "weight_decay": recipe.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=_BETAS, fused=True)
+
+
+def _restore(checkpoint: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer) -> int:
+    """Load a checkpoint where there is one; return the steps already taken."""
+    if not checkpoint.exists():
+        return 0
+    state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return int(state["steps"])
+
+
+def _save(
+    checkpoint: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, steps: int
+) -> None:
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "steps": steps}
+    fresh = checkpoint.with_suffix(".fresh")
+    torch.save(state, fresh)
+    fresh.replace(checkpoint)

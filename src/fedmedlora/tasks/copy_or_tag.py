@@ -1,0 +1,126 @@
+"""What may come next in an answer that copies a text and marks spans in it.
+
+At each step the next token of the text, or a mark that is legal there:
+
+- a span opens before a token of the text, inside at most `max_depth - 1` others, and not twice
+  with one type at one place;
+- the innermost span closes once it holds a token of the text;
+- at the end of the text all spans close, and then comes the end.
+
+So every answer ends, is the text once its marks are taken out, and nests properly. Marks may take
+several tokens; where one begins with the very token that the text goes on with, the text wins, so
+that an answer can be read in one way only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+Ids = tuple[int, ...]
+
+MAX_DEPTH = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The ids of every mark an answer may hold.
+
+    Attributes:
+        openings: One for each type, in the order in which the types are asked for.
+        closing: The same for all types.
+        end: Says that the answer is whole.
+    """
+
+    openings: tuple[Ids, ...]
+    closing: Ids
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far an answer has come.
+
+    Attributes:
+        place: Tokens of the text copied so far.
+        pending: Ids of a mark that is begun and not whole.
+        open: Spans that are open, as (type, place), outermost first.
+        spans: Spans that are closed, as (first, past the last, type), by token of the text.
+        is_whole: Whether the end was said.
+    """
+
+    place: int = 0
+    pending: Ids = ()
+    open: tuple[tuple[int, int], ...] = ()
+    spans: tuple[tuple[int, int, int], ...] = ()
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CopyOrTag:
+    """The grammar of one answer.
+
+    Attributes:
+        text: The ids to be copied.
+        marks: The marks that may stand between them.
+    """
+
+    text: Ids
+    marks: Marks
+
+    def legal(self, state: State) -> Ids:
+        """Return the ids that may come next; none once the answer is whole."""
+        if state.is_whole:
+            return ()
+        begun = len(state.pending)
+        nexts = dict.fromkeys(
+            mark[begun] for mark in self._marks_at(state) if mark[:begun] == state.pending
+        )
+        if begun:
+            return tuple(nexts)
+        if state.place < len(self.text):
+            copied = self.text[state.place]
+            return (copied, *(id_ for id_ in nexts if id_ != copied))
+        return tuple(nexts) or (self.marks.end,)
+
+    def after(self, state: State, id_: int) -> State:
+        """Return the state after one more id.
+
+        Raises:
+            ValueError: The id is not legal.
+        """
+        if id_ not in self.legal(state):
+            raise ValueError(f"id {id_} may not come at place {state.place}")
+        at_text = state.place < len(self.text)
+        if not state.pending and at_text and id_ == self.text[state.place]:
+            return replace(state, place=state.place + 1)
+        if not state.pending and not at_text and not state.open:
+            return replace(state, is_whole=True)
+        mark = (*state.pending, id_)
+        if mark == self.marks.closing and self._may_close(state):
+            type_, first = state.open[-1]
+            spans = (*state.spans, (first, state.place, type_))
+            return replace(state, pending=(), open=state.open[:-1], spans=spans)
+        if mark in self.marks.openings:
+            opened = (self.marks.openings.index(mark), state.place)
+            return replace(state, pending=(), open=(*state.open, opened))
+        return replace(state, pending=mark)
+
+    def run(self, ids: Sequence[int]) -> State:
+        """Return the state after many ids."""
+        state = State()
+        for id_ in ids:
+            state = self.after(state, id_)
+        return state
+
+    def _marks_at(self, state: State) -> list[Ids]:
+        """Return the marks that may stand at a place."""
+        marks = [self.marks.closing] if self._may_close(state) else []
+        if state.place < len(self.text) and len(state.open) < MAX_DEPTH:
+            marks += [
+                mark
+                for type_, mark in enumerate(self.marks.openings)
+                if (type_, state.place) not in state.open
+            ]
+        return marks
+
+    def _may_close(self, state: State) -> bool:
+        return bool(state.open) and state.open[-1][1] < state.place

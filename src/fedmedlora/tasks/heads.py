@@ -1,0 +1,37 @@
+"""How a reading is laid out as ids: the window's own, with the head marked among them.
+
+A head stands in brackets with its type in front, `[drug beta block]`: tokens every pretrained
+vocabulary knows.
+"""
+
+from fedmedlora.clinical.labels import MAIN_TYPES
+from fedmedlora.tasks.reading import Reading, covered_tokens
+from fedmedlora.tasks.task import Tokenizer
+
+Ids = tuple[int, ...]
+
+
+def head_marks(tokenizer: Tokenizer, type_: str) -> tuple[Ids, Ids]:
+    """Return the ids that stand before and after a head of a type."""
+    return tokenizer.tokenize(f"[{type_}").ids, tokenizer.tokenize("]").ids
+
+
+def num_head_marks(tokenizer: Tokenizer) -> int:
+    """Return how many tokens marking a head can add at most."""
+    return max(sum(map(len, head_marks(tokenizer, type_))) for type_ in MAIN_TYPES)
+
+
+def laid_out(reading: Reading, tokenizer: Tokenizer) -> tuple[Ids, list[int]]:
+    """Return the ids of a reading and, for each token of its window, its place among them."""
+    ids: list[int] = []
+    positions: list[int] = []
+    head = covered_tokens(reading, reading.head) if reading.head else None
+    before, after = head_marks(tokenizer, reading.head.type) if reading.head else ((), ())
+    for index in range(reading.first, reading.last):
+        if head and index == head[0]:
+            ids += before
+        positions.append(len(ids))
+        ids.append(reading.tokens.ids[index])
+        if head and index + 1 == head[1]:
+            ids += after
+    return tuple(ids), positions

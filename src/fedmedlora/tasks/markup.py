@@ -1,0 +1,193 @@
+"""Extraction as mark-up: the model writes the window again with its spans marked.
+
+    instruction   Copy the text and mark every ... Text:
+    question      Started metoprolol 25 mg .  Marked:
+    completion    Started <span class="drug">metoprolol</span> 25 mg . </s>
+
+The window is cut into tokens once and marks go between those tokens, in training and in use alike:
+the completion's ids are the question's ids and the marks'. A head stands in brackets in both. Of
+two crossing spans the shorter is left out of the target; so is what the grammar cannot say (a span
+that lies in the window only in part, one deeper than three, one whose mark begins with the token
+that the text goes on with).
+
+Source: the HTML mark-up of Fed-MedLoRA (arXiv 2601.22124), its prompts' output format.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.tasks.copy_or_tag import MAX_DEPTH, CopyOrTag, Ids, Marks, State
+from fedmedlora.tasks.findings import Span
+from fedmedlora.tasks.heads import laid_out, num_head_marks
+from fedmedlora.tasks.marks import CLOSE, opening
+from fedmedlora.tasks.prompts import AFTER_TEXT, entity_instruction, relation_instruction
+from fedmedlora.tasks.reading import Reading, covered_tokens, inked, is_cut
+from fedmedlora.tasks.task import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One id of an answer: which were legal, and whether it is of a mark."""
+
+    legal: Ids
+    is_mark: bool
+
+
+@dataclass(frozen=True)
+class MarkupExample:
+    """A window to be written again with its marks.
+
+    Attributes:
+        instruction: Ids that many examples begin with.
+        question: Ids that follow, to the last before the answer.
+        completion: Ids of the answer, the end among them.
+        grammar: What an answer may be.
+    """
+
+    instruction: Ids
+    question: Ids
+    completion: Ids
+    grammar: CopyOrTag
+
+    @property
+    def num_label_tokens(self) -> int:
+        """Return the number of tokens of the answer."""
+        return len(self.completion)
+
+    @property
+    def alike(self) -> tuple[int, ...]:
+        """Return a key: the instruction first, which is read once for all that share it."""
+        return (hash(self.instruction), len(self.question) + len(self.completion))
+
+    @property
+    def ideal(self) -> NDArray[np.int64]:
+        """Return the answer itself."""
+        return np.array(self.completion, np.int64)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """Return what was legal at each id of the answer."""
+        steps = []
+        state = State()
+        for id_ in self.completion:
+            after = self.grammar.after(state, id_)
+            is_mark = after.place == state.place and not after.is_whole
+            steps.append(Step(self.grammar.legal(state), is_mark))
+            state = after
+        return tuple(steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Markup:
+    """The mark-up formulation.
+
+    Attributes:
+        types: Every type that can be asked for.
+        tokenizer: The base model's own.
+        end_id: What the base says at the end of an answer.
+    """
+
+    types: tuple[str, ...]
+    tokenizer: Tokenizer
+    end_id: int
+
+    def example(self, reading: Reading, gold: Sequence[Span]) -> MarkupExample:
+        """Return a window with its prompt and its marked copy."""
+        text, positions = laid_out(reading, self.tokenizer)
+        grammar = CopyOrTag(text, self._marks(reading.types))
+        instruct = relation_instruction if reading.head else entity_instruction
+        return MarkupExample(
+            (*self.tokenizer.prefix, *self.tokenizer.tokenize(instruct(reading.types)).ids),
+            (*text, *self.tokenizer.tokenize(AFTER_TEXT).ids),
+            _written(grammar, _expressible(grammar, _targets(reading, positions, gold))),
+            grammar,
+        )
+
+    def spans(self, reading: Reading, output: NDArray[np.int64]) -> list[Span]:
+        """Return the spans an answer marks, in reading order; what is not legal ends it."""
+        text, positions = laid_out(reading, self.tokenizer)
+        grammar = CopyOrTag(text, self._marks(reading.types))
+        found = set()
+        for first, last, type_ in _legal_part(grammar, output.tolist()).spans:
+            characters = inked(reading, *np.searchsorted(positions, (first, last)))
+            if characters:
+                found.add(Span(*characters, reading.types[type_]))
+        return sorted(found)
+
+    def num_positions(self, window_tokens: int) -> int:
+        """Return the most tokens of an example without marks, for windows of a length."""
+        around = len(self.tokenizer.prefix) + len(self.tokenizer.tokenize(AFTER_TEXT).ids) + 1
+        instructions = (entity_instruction(self.types), relation_instruction(self.types))
+        longest = max(len(self.tokenizer.tokenize(text).ids) for text in instructions)
+        return around + longest + 2 * (window_tokens + num_head_marks(self.tokenizer))
+
+    def _marks(self, types: Sequence[str]) -> Marks:
+        openings = tuple(self.tokenizer.tokenize(opening(type_)).ids for type_ in types)
+        return Marks(openings, self.tokenizer.tokenize(CLOSE).ids, self.end_id)
+
+
+def _targets(
+    reading: Reading, positions: Sequence[int], gold: Sequence[Span]
+) -> list[tuple[int, int, int]]:
+    """Return gold spans as (first, past the last, type) by token of the text, the longest first."""
+    targets = set()
+    for span in gold:
+        covered = covered_tokens(reading, span)
+        if span.type not in reading.types or covered is None or is_cut(span, reading):
+            continue
+        first, last = (positions[i - reading.first] for i in (covered[0], covered[1] - 1))
+        targets.add((first, last + 1, reading.types.index(span.type)))
+    return sorted(targets, key=lambda span: (span[0] - span[1], span))
+
+
+def _expressible(
+    grammar: CopyOrTag, targets: Sequence[tuple[int, int, int]]
+) -> list[tuple[int, int, int]]:
+    """Return the targets that one answer can hold, the longer before the shorter."""
+    kept: list[tuple[int, int, int]] = []
+    for target in targets:
+        around = [other for other in kept if other[0] <= target[0] and target[1] <= other[1]]
+        crosses = any(
+            other[0] < target[0] < other[1] < target[1]
+            or target[0] < other[0] < target[1] < other[1]
+            for other in kept
+        )
+        if not crosses and len(around) < MAX_DEPTH and not _collides(grammar, target):
+            kept.append(target)
+    return kept
+
+
+def _collides(grammar: CopyOrTag, target: tuple[int, int, int]) -> bool:
+    first, last, type_ = target
+    text, marks = grammar.text, grammar.marks
+    ends = last < len(text) and text[last] == marks.closing[0]
+    return ends or text[first] == marks.openings[type_][0]
+
+
+def _written(grammar: CopyOrTag, spans: Sequence[tuple[int, int, int]]) -> Ids:
+    """Return the ids of an answer that marks some properly nested spans, outer ones first."""
+    ids: list[int] = []
+    opened: list[int] = []
+    for place in range(len(grammar.text) + 1):
+        while opened and opened[-1] == place:
+            ids += grammar.marks.closing
+            opened.pop()
+        for first, last, type_ in spans:
+            if first == place:
+                ids += grammar.marks.openings[type_]
+                opened.append(last)
+        ids += grammar.text[place : place + 1]
+    return (*ids, grammar.marks.end)
+
+
+def _legal_part(grammar: CopyOrTag, ids: Sequence[int]) -> State:
+    state = State()
+    for id_ in ids:
+        if id_ not in grammar.legal(state):
+            break
+        state = grammar.after(state, id_)
+    return state

@@ -1,0 +1,175 @@
+"""Any Hugging Face decoder as a writer of marked-up notes: LoRA on its layers, no head of its own.
+
+Two losses over an answer of n tokens, in nats, summed:
+
+    full       -sum_j log p(a_j | all ids)
+    choices    -sum_j log p(a_j | ids legal at j), nothing where only one is
+
+The first is the papers'. The second asks only for what copy-or-tag decoding looks at: the model is
+not taught to copy, which the grammar does for it. In training, targets that are marks count
+`mark_weight` times, because most choices are to go on copying.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby
+from typing import Any, Literal, cast
+
+import torch
+from peft import PeftModel, TaskType
+from peft.helpers import disable_input_dtype_casting
+from transformers import AutoModelForCausalLM
+
+from fedmedlora.tasks.copy_or_tag import Ids
+from fedmedlora.tasks.markup import MarkupExample, Step
+from fedmedlora.training.adapter_slots import AdapterSlots
+from fedmedlora.training.base_models import BaseModel
+from fedmedlora.training.lora_model import Form, load_base, with_lora
+from fedmedlora.training.settings import Dtype, LoraSettings
+from fedmedlora.training.shared_prefix import ATTENTION, Layout, SharedPrefix
+
+AnswerLoss = Literal["choices", "full"]
+
+
+@dataclass(frozen=True, slots=True)
+class CausalModel:
+    """A base model with LoRA that goes on with what it is given.
+
+    Attributes:
+        num_positions: The most tokens the base can read at once; None where it sets no limit.
+        dtype: Of the frozen base and of products; the adapter is float32 always.
+        loss: Which loss it is trained by and reports.
+        mark_weight: How often a mark counts in training where a copied token counts once.
+    """
+
+    model: PeftModel
+    slots: AdapterSlots
+    num_positions: int | None
+    dtype: Dtype
+    loss: AnswerLoss
+    mark_weight: float
+
+    @property
+    def vocabulary(self) -> torch.Tensor:
+        """Return one row for each id: its logit is the product with a hidden state."""
+        weight: torch.Tensor = self._decoder.get_output_embeddings().weight
+        return weight
+
+    @property
+    def _decoder(self) -> Any:  # noqa: ANN401 -- the class depends on the base
+        return cast("Any", self.model).get_base_model()
+
+    def hidden(
+        self, input_ids: torch.Tensor, positions: torch.Tensor, layout: Layout
+    ) -> torch.Tensor:
+        """Return the last hidden state of each token of a row, (tokens, width).
+
+        Args:
+            input_ids: (tokens,).
+            positions: (tokens,).
+            layout: Which token sees which.
+        """
+        narrow = self.dtype == "bfloat16"
+        # Peft would widen every layer's input, for autocast to narrow it again.
+        with (
+            disable_input_dtype_casting(self.model, active=narrow),
+            torch.autocast(input_ids.device.type, dtype=torch.bfloat16, enabled=narrow),
+        ):
+            out = self._decoder.base_model(
+                input_ids=input_ids[None],
+                position_ids=positions[None],
+                use_cache=False,
+                layout=layout,
+            )
+        hidden: torch.Tensor = out.last_hidden_state[0]
+        return hidden
+
+    def nats(self, examples: Sequence[MarkupExample]) -> torch.Tensor:
+        """Return the summed loss of the examples' answers, in nats."""
+        return torch.stack([nats.sum() for nats, _ in self._by_instruction(examples)]).sum()
+
+    def objective(self, examples: Sequence[MarkupExample]) -> torch.Tensor:
+        """Return what training makes small: the nats, those of marks counted more."""
+        parts = [
+            (nats * torch.where(is_mark, self.mark_weight, 1.0)).sum()
+            for nats, is_mark in self._by_instruction(examples)
+        ]
+        return torch.stack(parts).sum()
+
+    def _by_instruction(
+        self, examples: Sequence[MarkupExample]
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Return for each instruction its answers' losses, and which are of marks."""
+        alike = sorted(examples, key=lambda example: example.instruction)
+        return [
+            self._losses(list(group))
+            for _, group in groupby(alike, key=lambda example: example.instruction)
+        ]
+
+    def _losses(self, examples: Sequence[MarkupExample]) -> tuple[torch.Tensor, torch.Tensor]:
+        instruction = examples[0].instruction
+        # Nothing follows the last id, so it need not be read.
+        rows = [(*example.question, *example.completion[:-1]) for example in examples]
+        device = self.model.device
+        layout = SharedPrefix(len(instruction), [len(row) for row in rows], device)
+        ids = torch.tensor([*instruction, *(id_ for row in rows for id_ in row)], device=device)
+        first = len(instruction)
+        asked: list[tuple[int, int, Step]] = []
+        for example, row in zip(examples, rows, strict=True):
+            before = first + len(example.question) - 1
+            asked += [(before + i, example.completion[i], step) for i, step in self._asked(example)]
+            first += len(row)
+        hidden = self.hidden(ids, layout.positions, layout)
+        at_places = hidden[torch.tensor([place for place, _, _ in asked], device=device)]
+        legal = None if self.loss == "full" else [step.legal for _, _, step in asked]
+        nats = self._nats_of(at_places, [target for _, target, _ in asked], legal)
+        is_mark = torch.tensor([step.is_mark for _, _, step in asked], device=device)
+        return nats, is_mark
+
+    def _asked(self, example: MarkupExample) -> list[tuple[int, Step]]:
+        """Return the steps of an answer that the loss looks at, with their index."""
+        return [
+            (index, step)
+            for index, step in enumerate(example.steps)
+            if self.loss == "full" or len(step.legal) > 1
+        ]
+
+    def _nats_of(
+        self, hidden: torch.Tensor, targets: Sequence[int], legal: Sequence[Ids] | None
+    ) -> torch.Tensor:
+        """Return -log p of each target among all ids, or among the legal ones."""
+        ids = sorted(set(chain.from_iterable(legal))) if legal else None
+        rows = self.vocabulary if ids is None else self.vocabulary[ids]
+        logits = (hidden.to(rows.dtype) @ rows.T).float()
+        wanted = torch.tensor(targets, device=hidden.device)
+        if ids is not None and legal is not None:
+            column = {id_: number for number, id_ in enumerate(ids)}
+            is_legal = torch.zeros(logits.shape, dtype=torch.bool)
+            for number, own in enumerate(legal):
+                is_legal[number, [column[id_] for id_ in own]] = True
+            logits = logits.masked_fill(~is_legal.to(hidden.device), -torch.inf)
+            wanted = torch.tensor([column[target] for target in targets], device=hidden.device)
+        return torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
+
+
+def load_causal_model(
+    base: BaseModel,
+    *,
+    lora: LoraSettings,
+    dtype: Dtype,
+    loss: AnswerLoss,
+    mark_weight: float,
+    seed: int,
+) -> CausalModel:
+    """Return a base model ready to be trained; the same seed gives the same bytes.
+
+    Raises:
+        ModelError: The base is no decoder, lacks weights, or a target module is not in it.
+    """
+    torch.manual_seed(seed)
+    form = Form(AutoModelForCausalLM, ability="go on with a text", attention=ATTENTION)
+    plain = load_base(base, form)
+    torch.nn.Module.to(plain, torch.bfloat16 if dtype == "bfloat16" else torch.float32)
+    limit: int | None = getattr(plain.config, "max_position_embeddings", None)
+    model = with_lora(plain, base, lora, kind=TaskType.CAUSAL_LM)
+    return CausalModel(model, AdapterSlots(model), limit, dtype, loss, mark_weight)

@@ -1,0 +1,135 @@
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from tests.training.tiny_decoders import markup_examples, stirred_model, tiny_decoder
+
+from fedmedlora.inference import writing
+from fedmedlora.inference.constrained import CopyOrTagProcessor
+from fedmedlora.inference.drafted_cache import DraftedCache
+from fedmedlora.inference.writing import write
+from fedmedlora.tasks.markup import MarkupExample
+from fedmedlora.training.causal_model import CausalModel
+
+
+@pytest.fixture(scope="module", params=["llama", "qwen3", "mistral"])
+def given(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[CausalModel, list[MarkupExample]]:
+    base = tiny_decoder(tmp_path_factory.mktemp(request.param), request.param)
+    return stirred_model(base), markup_examples(base)
+
+
+def generated(model: CausalModel, examples: Sequence[MarkupExample]) -> list[list[int]]:
+    """Return the answers of transformers' own generate, one id at a time."""
+    plain: Any = cast("Any", model.model).get_base_model()
+    plain.set_attn_implementation("eager")
+    answers = []
+    for example in examples:
+        ids = torch.tensor([[*example.instruction, *example.question]])
+        with torch.inference_mode():
+            written = plain.generate(
+                ids,
+                logits_processor=[CopyOrTagProcessor([example.grammar], ids.shape[1])],
+                do_sample=False,
+                max_new_tokens=2000,
+            )
+        answers.append(written[0, ids.shape[1] :].tolist())
+    plain.set_attn_implementation("fedmedlora")
+    return answers
+
+
+def ours(model: CausalModel, examples: Sequence[MarkupExample]) -> list[list[int]]:
+    model.model.eval()
+    return [one.tolist() for one in write(model.hidden, model.vocabulary.detach(), examples)]
+
+
+def test_answers_are_those_of_one_id_at_a_time(
+    given: tuple[CausalModel, list[MarkupExample]],
+) -> None:
+    model, examples = given
+    # One window and one head: generate is slow.
+    examples = [examples[0], examples[-1]]
+
+    answers = ours(model, examples)
+
+    assert answers == generated(model, examples)
+    # Marks were set, or nothing was shown.
+    assert any(
+        grammar.run(answer).spans
+        for grammar, answer in zip((one.grammar for one in examples), answers, strict=True)
+    )
+
+
+@pytest.mark.parametrize("draft", [2, 1000])
+def test_the_length_of_the_draft_changes_nothing(
+    given: tuple[CausalModel, list[MarkupExample]], draft: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, examples = given
+    expected = ours(model, examples)
+
+    monkeypatch.setattr(writing, "_DRAFT", draft)
+
+    assert ours(model, examples) == expected
+
+
+def test_batches_change_nothing(
+    given: tuple[CausalModel, list[MarkupExample]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, examples = given
+    expected = ours(model, examples)
+
+    monkeypatch.setattr(writing, "_BATCH_TOKENS", 1)
+
+    assert ours(model, examples) == expected
+
+
+def test_answers_come_in_the_order_of_the_examples(
+    given: tuple[CausalModel, list[MarkupExample]],
+) -> None:
+    model, examples = given
+
+    assert ours(model, examples[::-1]) == ours(model, examples)[::-1]
+
+
+def test_completions_are_not_read(given: tuple[CausalModel, list[MarkupExample]]) -> None:
+    model, examples = given
+    blind = [MarkupExample(one.instruction, one.question, (), one.grammar) for one in examples]
+
+    assert [len(one) for one in ours(model, blind)] == [len(one) for one in ours(model, examples)]
+
+
+def test_nothing_is_asked_of_the_model_where_nothing_can_be_chosen(tmp_path: Path) -> None:
+    base = tiny_decoder(tmp_path, "llama")
+    example = markup_examples(base)[0]
+    empty = MarkupExample(
+        example.instruction,
+        example.question,
+        (),
+        type(example.grammar)((), example.grammar.marks),
+    )
+    model = stirred_model(base)
+
+    assert ours(model, [empty]) == [[2]]
+    assert ours(model, []) == []
+
+
+def test_what_was_taken_back_is_seen_by_nobody() -> None:
+    """Two tokens are read, the second is taken back, and another takes its place."""
+    rng = np.random.default_rng(0)
+    key = torch.tensor(rng.normal(size=(1, 1, 3, 4)), dtype=torch.float32)
+    value = torch.tensor(rng.normal(size=(1, 1, 3, 4)), dtype=torch.float32)
+    query = torch.ones(1, 1, 3, 4)
+    cache = DraftedCache(1, torch.device("cpu"))
+
+    cache.expect([0], [0], [2])
+    cache.attend(0, query[:, :, :2], key[:, :, :2], value[:, :, :2], scaling=1.0)
+    cache.expect([0], [1], [1])
+    seen = cache.attend(0, query[:, :, 2:], key[:, :, 2:], value[:, :, 2:], scaling=1.0)
+
+    stays = torch.tensor([0, 2])
+    weights = torch.softmax((query[0, 0, :1] @ key[0, 0, stays].T), dim=-1)
+    assert torch.allclose(seen[0, 0], weights @ value[0, 0, stays], atol=1e-6)

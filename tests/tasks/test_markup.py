@@ -1,0 +1,205 @@
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from tests.tasks.words import Words
+
+from fedmedlora.clinical.labels import ENTITY_TYPES, RELATION_TYPES
+from fedmedlora.tasks.findings import Span
+from fedmedlora.tasks.markup import Markup, MarkupExample
+from fedmedlora.tasks.prompts import MEANINGS
+from fedmedlora.tasks.reading import Reading
+from fedmedlora.tasks.task import Tokens
+
+TYPES = ("problem", "drug", "dosage")
+TEXT = "severe chest pain , aspirin 5 mg"
+#       0      7     13   18 20    28 30
+CHEST_PAIN, ASPIRIN = Span(7, 17, "problem"), Span(20, 27, "drug")
+OPEN = '<span class=" {} ">'
+PROBLEM, DRUG, DOSAGE = (OPEN.format(type_) for type_ in TYPES)
+CLOSE = "</span>"
+
+
+@pytest.fixture
+def words() -> Words:
+    return Words()
+
+
+@pytest.fixture
+def markup(words: Words) -> Markup:
+    return Markup(TYPES, words, end_id=2)
+
+
+@pytest.fixture
+def tokens(words: Words) -> Tokens:
+    return words.tokenize(TEXT)
+
+
+def whole(tokens: Tokens, *, head: Span | None = None, types: Sequence[str] = TYPES) -> Reading:
+    return Reading(tokens, 0, len(tokens.ids), tuple(types), head)
+
+
+class TestExample:
+    def test_is_the_window_again_with_its_marks(
+        self, markup: Markup, words: Words, tokens: Tokens
+    ) -> None:
+        example = markup.example(whole(tokens), [CHEST_PAIN, ASPIRIN])
+
+        assert words.said(example.question) == f"{TEXT} \n Marked : \n"
+        assert words.said(example.completion) == (
+            f"severe {PROBLEM} chest pain {CLOSE} , {DRUG} aspirin {CLOSE} 5 mg </s>"
+        )
+
+    def test_its_instruction_names_and_defines_only_what_is_asked_for(
+        self, markup: Markup, words: Words, tokens: Tokens
+    ) -> None:
+        example = markup.example(whole(tokens, types=["drug"]), [])
+
+        assert example.instruction[0] == 1
+        assert words.said(example.instruction[1:]) == (
+            "Copy the text and mark every \n drug : medicine , by name or class \n Text : \n"
+        )
+
+    def test_a_head_stands_in_brackets_in_question_and_answer(
+        self, markup: Markup, words: Words, tokens: Tokens
+    ) -> None:
+        dosage = Span(28, 32, "dosage")
+        example = markup.example(whole(tokens, head=ASPIRIN, types=["dosage"]), [dosage])
+
+        assert "belongs to the head" in words.said(example.instruction[1:])
+        marked = "severe chest pain , [ drug aspirin ]"
+        assert words.said(example.question) == f"{marked} 5 mg \n Marked : \n"
+        assert words.said(example.completion) == f"{marked} {DOSAGE} 5 mg {CLOSE} </s>"
+
+    def test_spans_nest_the_outer_first(self, markup: Markup, words: Words, tokens: Tokens) -> None:
+        gold = [Span(0, 17, "problem"), CHEST_PAIN, Span(0, 17, "drug"), Span(13, 17, "drug")]
+        example = markup.example(whole(tokens), gold[:3])
+
+        assert words.said(example.completion) == (
+            f"{PROBLEM} {DRUG} severe {PROBLEM} chest pain {CLOSE} {CLOSE} {CLOSE} "
+            ", aspirin 5 mg </s>"
+        )
+        # A fourth level is left out.
+        assert markup.example(whole(tokens), gold).completion == example.completion
+
+    def test_of_two_crossing_spans_the_shorter_is_left_out(
+        self, markup: Markup, words: Words, tokens: Tokens
+    ) -> None:
+        gold = [Span(0, 12, "drug"), Span(7, 19, "problem")]  # severe chest | chest pain ,
+        example = markup.example(whole(tokens), gold)
+
+        assert words.said(example.completion) == (
+            f"severe {PROBLEM} chest pain , {CLOSE} aspirin 5 mg </s>"
+        )
+
+    def test_a_span_that_the_window_cuts_is_left_out(
+        self, markup: Markup, words: Words, tokens: Tokens
+    ) -> None:
+        example = markup.example(Reading(tokens, 0, 2, TYPES), [CHEST_PAIN])
+
+        assert words.said(example.completion) == "severe chest </s>"
+
+    def test_a_span_whose_mark_begins_like_the_text_goes_on_is_left_out(
+        self, markup: Markup, words: Words
+    ) -> None:
+        tokens = words.tokenize("pain </span> gone")
+        gold = [Span(0, 4, "problem"), Span(13, 17, "problem")]
+        example = markup.example(whole(tokens), gold)
+
+        assert words.said(example.completion) == f"pain </span> {PROBLEM} gone {CLOSE} </s>"
+
+    def test_types_that_are_not_asked_for_are_left_out(
+        self, markup: Markup, words: Words, tokens: Tokens
+    ) -> None:
+        example = markup.example(whole(tokens, types=["drug"]), [CHEST_PAIN, ASPIRIN])
+
+        assert words.said(example.completion) == (
+            f"severe chest pain , {DRUG} aspirin {CLOSE} 5 mg </s>"
+        )
+
+    def test_is_no_longer_than_it_says_but_for_marks(self, markup: Markup, tokens: Tokens) -> None:
+        example = markup.example(whole(tokens, head=CHEST_PAIN), [])
+
+        read = len(example.instruction) + len(example.question) + len(example.completion)
+        assert read == markup.num_positions(len(tokens.ids))
+
+
+class TestSteps:
+    def test_say_what_was_legal_and_what_is_of_a_mark(self, markup: Markup, words: Words) -> None:
+        tokens = words.tokenize("aspirin")
+        example = markup.example(whole(tokens, types=["drug"]), [Span(0, 7, "drug")])
+
+        opening = words.tokenize(DRUG).ids
+        aspirin, close = tokens.ids[0], words.tokenize(CLOSE).ids[0]
+        assert example.completion == (*opening, aspirin, close, 2)
+        assert [step.legal for step in example.steps] == [
+            (aspirin, opening[0]),
+            (opening[1],),
+            (opening[2],),
+            (aspirin,),
+            (close,),
+            (2,),
+        ]
+        assert [step.is_mark for step in example.steps] == [True, True, True, False, True, False]
+
+
+class TestSpans:
+    def test_are_what_was_marked(self, markup: Markup, tokens: Tokens) -> None:
+        gold = [CHEST_PAIN, Span(13, 17, "drug"), ASPIRIN]
+        example = markup.example(whole(tokens), gold)
+
+        assert markup.spans(whole(tokens), example.ideal) == sorted(gold)
+
+    def test_with_a_head_in_brackets_stay_where_they_are(
+        self, markup: Markup, tokens: Tokens
+    ) -> None:
+        tails = [Span(0, 6, "dosage"), Span(7, 12, "drug"), Span(28, 32, "dosage")]
+        for head in (CHEST_PAIN, ASPIRIN):
+            reading = whole(tokens, head=head)
+            example = markup.example(reading, tails)
+
+            assert markup.spans(reading, example.ideal) == tails
+
+    def test_what_is_not_legal_ends_the_answer(
+        self, markup: Markup, words: Words, tokens: Tokens
+    ) -> None:
+        answer = words.tokenize(f"severe {PROBLEM} chest pain {CLOSE} then {DRUG} aspirin {CLOSE}")
+
+        spans = markup.spans(whole(tokens), np.array(answer.ids, np.int64))
+
+        assert spans == [CHEST_PAIN]
+
+    @pytest.mark.parametrize("seed", range(20))
+    def test_nothing_that_is_said_raises(self, markup: Markup, tokens: Tokens, seed: int) -> None:
+        markup.example(whole(tokens), [CHEST_PAIN])
+        said = np.random.default_rng(seed).integers(0, 30, 40)
+
+        assert markup.spans(whole(tokens), said) in ([], [CHEST_PAIN])
+
+
+def test_every_type_has_a_meaning_of_few_words() -> None:
+    assert set(MEANINGS) == {*ENTITY_TYPES, *RELATION_TYPES}
+    assert max(len(meaning.split()) for meaning in MEANINGS.values()) <= 8
+
+
+def test_examples_of_one_instruction_stand_together_by_length() -> None:
+    words = Words()
+    markup = Markup(TYPES, words, end_id=2)
+    texts = ["pain", "pain and more pain"]
+    alike = [
+        markup.example(whole(words.tokenize(text), head=head), []).alike
+        for head in (None, Span(0, 4, "problem"))
+        for text in texts
+    ]
+
+    assert alike[0][0] == alike[1][0] != alike[2][0] == alike[3][0]
+    # "pain" and four ids to the answer, "pain" and the end
+    assert alike[0][1] == 5 + 2
+
+
+def test_an_example_counts_its_answer() -> None:
+    words = Words()
+    example = Markup(TYPES, words, end_id=2).example(whole(words.tokenize("no pain")), [])
+
+    assert isinstance(example, MarkupExample)
+    assert example.num_label_tokens == 3
