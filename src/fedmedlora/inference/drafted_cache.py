@@ -29,13 +29,20 @@ class DraftedCache:
         }
         return cache
 
-    def expect(self, answers: Sequence[int], firsts: Sequence[int], lengths: Sequence[int]) -> None:
+    def keep(self, rows: Sequence[int]) -> None:
+        """Forget all rows but some, which are then numbered from 0 in this order."""
+        self._num_rows = len(rows)
+        self._layers = {
+            layer: (keys[[*rows]], values[[*rows]])
+            for layer, (keys, values) in self._layers.items()
+        }
+
+    def expect(self, firsts: Sequence[int], lengths: Sequence[int]) -> None:
         """Say what the next step's tokens are.
 
         Args:
-            answers: The rows that go on, each once.
-            firsts: The position of the first token of each.
-            lengths: The number of tokens of each.
+            firsts: The position of the first token of each row.
+            lengths: The number of tokens of each row.
         """
         device = self._device
         length = torch.tensor(lengths, device=device)
@@ -44,8 +51,7 @@ class DraftedCache:
         places = torch.tensor(firsts, device=device)[:, None] + steps
         starts = length.cumsum(0) - length
         self._side_by_side = torch.where(self._is_own, starts[:, None] + steps, 0)
-        self._answers = torch.tensor(answers, device=device)
-        self._rows = self._answers.repeat_interleave(length)
+        self._rows = torch.arange(len(lengths), device=device).repeat_interleave(length)
         self.positions = places[self._is_own]
         """The position of each token, (tokens,)."""
         self._num_columns = int(self.positions.max()) + 1
@@ -64,16 +70,13 @@ class DraftedCache:
         keys, values = self._written(layer, key[0], value[0])
         seen = torch.nn.functional.scaled_dot_product_attention(
             query[0][:, self._side_by_side].transpose(0, 1),
-            self._read(keys),
-            self._read(values),
+            keys[:, :, : self._num_columns],
+            values[:, :, : self._num_columns],
             attn_mask=self._mask,
             scale=scaling,
             enable_gqa=True,
         )
         return seen.transpose(0, 1)[:, self._is_own][None]
-
-    def _read(self, stored: torch.Tensor) -> torch.Tensor:
-        return stored[self._answers, :, : self._num_columns]
 
     def _written(
         self, layer: int, key: torch.Tensor, value: torch.Tensor

@@ -73,8 +73,8 @@ class _Answer:
             chosen: The likeliest legal id of each draft id that had a choice, in order.
         """
         held = 0
-        for offered, legal in self.draft:
-            id_ = next(chosen) if len(legal) > 1 else offered
+        wanted = [next(chosen) if len(legal) > 1 else offered for offered, legal in self.draft]
+        for (offered, _), id_ in zip(self.draft, wanted, strict=True):
             self.ids.append(id_)
             self.state = self.grammar.after(self.state, id_)
             if id_ != offered:
@@ -118,7 +118,7 @@ def write(
 
 def _read_instruction(hidden: Hidden, instruction: Ids, device: torch.device) -> DraftedCache:
     cache = DraftedCache(1, device)
-    cache.expect([0], [0], [len(instruction)])
+    cache.expect([0], [len(instruction)])
     hidden(torch.tensor(instruction, device=device), cache.positions, cache)
     return cache
 
@@ -136,19 +136,23 @@ def _write_batch(
     ]
     for answer in answers:
         answer.finish()
-    while active := [i for i, answer in enumerate(answers) if not answer.state.is_whole]:
-        going = [answers[i] for i in active]
+    going = answers
+    while True:
+        under_way = [i for i, answer in enumerate(going) if not answer.state.is_whole]
+        if not under_way:
+            return [answer.ids for answer in answers]
+        if len(under_way) < len(going):
+            cache.keep(under_way)
+            going = [going[i] for i in under_way]
         for answer in going:
             answer.look_ahead()
         reads = [answer.to_read() for answer in going]
-        cache.expect(active, [answer.place for answer in going], [len(ids) for ids in reads])
+        cache.expect([answer.place for answer in going], [len(ids) for ids in reads])
         ids = torch.tensor([id_ for read in reads for id_ in read], device=vocabulary.device)
         chosen = iter(_chosen(hidden(ids, cache.positions, cache), vocabulary, going, reads))
         for answer in going:
-            own = sum(len(legal) > 1 for _, legal in answer.draft)
-            answer.settle(iter([next(chosen) for _ in range(own)]))
+            answer.settle(chosen)
             answer.finish()
-    return [answer.ids for answer in answers]
 
 
 def _chosen(

@@ -1,0 +1,38 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tests.pretraining.shapes import SMALL
+from tokenizers import Tokenizer
+
+from fedmedlora.pretraining.measuring import copying_by_length, perplexity
+from fedmedlora.pretraining.recipe import Recipe
+from fedmedlora.pretraining.stream import COPY_RANDOM, Stream
+from fedmedlora.pretraining.training import untrained
+from fedmedlora.pretraining.vocabulary import alphabet
+
+
+def test_perplexity_of_an_even_guess_is_the_size_of_the_vocabulary(
+    text: NDArray[np.uint16],
+) -> None:
+    model = untrained(SMALL)
+    with torch.no_grad():
+        model.lm_head.weight.zero_()
+
+    assert perplexity(model, text[:1000], window=64) == pytest.approx(600, rel=1e-5)
+
+
+def test_copying_is_counted_by_token_and_by_whole_text(
+    tokenizer: Tokenizer, text: NDArray[np.uint16]
+) -> None:
+    """First weights copy what they see but never say the end: one of 21 is wrong, and no whole."""
+    model = untrained(replace(Recipe(), vocabulary=600))
+    stream = Stream(text, alphabet(tokenizer), 256, seed=0)
+
+    found = copying_by_length(model, stream, COPY_RANDOM, [20], number=10)
+
+    assert set(found) == {20}
+    assert 0.7 < found[20].tokens <= 20 / 21
+    assert found[20].whole == 0

@@ -1,0 +1,90 @@
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tests.pretraining.shapes import SMALL
+from tokenizers import Tokenizer
+from transformers import LlamaForCausalLM
+
+from fedmedlora.pretraining.recipe import Recipe
+from fedmedlora.pretraining.stream import Stream
+from fedmedlora.pretraining.training import learnt_nats, pretrain, untrained
+from fedmedlora.pretraining.vocabulary import alphabet
+
+
+@pytest.fixture(scope="module")
+def stream(tokenizer: Tokenizer, text: NDArray[np.uint16]) -> Stream:
+    return Stream(text, alphabet(tokenizer), SMALL.window, seed=0)
+
+
+def weights(model: LlamaForCausalLM) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def test_the_rate_rises_stays_and_falls() -> None:
+    recipe = replace(SMALL, steps=100, warmup=10, cooldown=0.2, learning_rate=1.0)
+
+    # 5 / 10 of the way up, the peak, and 10 of the last 20 steps left
+    assert [recipe.rate(step) for step in (4, 9, 50, 79, 90)] == [0.5, 1.0, 1.0, 1.0, 0.5]
+    assert recipe.rate(99) == pytest.approx(1 / 20)
+
+
+def test_the_model_is_as_large_as_it_may_be() -> None:
+    """At most 8 M parameters, and 16 MB of two bytes each."""
+    assert sum(p.numel() for p in untrained(Recipe()).parameters()) <= 8_000_000
+
+
+def test_losses_are_those_of_the_tokens_that_are_learnt() -> None:
+    model = untrained(SMALL)
+    with torch.no_grad():
+        model.lm_head.weight.zero_()
+    ids = torch.randint(0, 600, (2, 8))
+    learnt = torch.zeros(2, 8, dtype=torch.bool)
+    learnt[0, [0, 3, 4]] = True
+    learnt[1, 7] = True
+
+    first, second = learnt_nats(model, ids, learnt)
+
+    # Nothing goes before a window's first token; every id is as likely as the others.
+    assert first.tolist() == pytest.approx([math.log(600)] * 2)
+    assert second.tolist() == pytest.approx([math.log(600)])
+
+
+def test_training_goes_on_from_its_checkpoint_with_the_same_bytes(
+    stream: Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = pretrain(SMALL, stream, checkpoint=tmp_path / "whole.pt")
+    monkeypatch.setattr("fedmedlora.pretraining.training._SAVE_EVERY", 3)
+    windows = Stream.windows
+
+    def cut_off(self: Stream, numbers: range) -> object:
+        if numbers[0] >= 4 * SMALL.windows_a_step:
+            raise KeyboardInterrupt
+        return windows(self, numbers)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stream, "windows", cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(SMALL, stream, checkpoint=tmp_path / "cut.pt")
+    resumed = pretrain(SMALL, stream, checkpoint=tmp_path / "cut.pt")
+
+    assert torch.load(tmp_path / "cut.pt", weights_only=True)["steps"] == 6
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_training_learns(stream: Stream, tmp_path: Path) -> None:
+    recipe = replace(SMALL, steps=40)
+    ids, learnt = (torch.from_numpy(array) for array in stream.windows(range(1000, 1004)))
+
+    def loss(model: LlamaForCausalLM) -> float:
+        with torch.inference_mode():
+            return float(torch.cat(list(learnt_nats(model, ids, learnt))).mean())
+
+    trained = pretrain(recipe, stream, checkpoint=tmp_path / "checkpoint.pt")
+
+    assert loss(trained) < loss(untrained(recipe)) - 0.5
+    assert not trained.training
