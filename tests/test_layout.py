@@ -34,6 +34,7 @@ MODELS = ARRAYS | {
 FOREIGN: dict[str, set[str]] = {
     "": set(),
     "adapters": ARRAYS,
+    "bundled": set(),
     "cli": set(),
     "clinical": set(),
     "engines": MODELS,

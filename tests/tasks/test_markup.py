@@ -45,7 +45,7 @@ class TestExample:
     ) -> None:
         example = markup.example(whole(tokens), [CHEST_PAIN, ASPIRIN])
 
-        assert words.said(example.question) == f"{TEXT} \n Marked : \n"
+        assert words.said(example.question) == f"{TEXT} \n = \n"
         assert words.said(example.completion) == (
             f"severe {PROBLEM} chest pain {CLOSE} , {DRUG} aspirin {CLOSE} 5 mg </s>"
         )
@@ -68,7 +68,7 @@ class TestExample:
 
         assert "belongs to the head" in words.said(example.instruction[1:])
         marked = "severe chest pain , [ drug aspirin ]"
-        assert words.said(example.question) == f"{marked} 5 mg \n Marked : \n"
+        assert words.said(example.question) == f"{marked} 5 mg \n = \n"
         assert words.said(example.completion) == f"{marked} {DOSAGE} 5 mg {CLOSE} </s>"
 
     def test_spans_nest_the_outer_first(self, markup: Markup, words: Words, tokens: Tokens) -> None:
@@ -193,8 +193,8 @@ def test_examples_of_one_instruction_stand_together_by_length() -> None:
     ]
 
     assert alike[0][0] == alike[1][0] != alike[2][0] == alike[3][0]
-    # "pain" and four ids to the answer, "pain" and the end
-    assert alike[0][1] == 5 + 2
+    # "pain" and three ids to the answer, "pain" and the end
+    assert alike[0][1] == 4 + 2
 
 
 def test_an_example_counts_its_answer() -> None:

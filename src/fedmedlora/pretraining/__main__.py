@@ -1,29 +1,39 @@
 """`python -m fedmedlora.pretraining TEXT WORK OUT`: trains the bundled base; `make base-model`."""
 
 import argparse
+import hashlib
 import logging
+import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
+from transformers import LlamaForCausalLM
 
+from fedmedlora.errors import InputError
+from fedmedlora.pretraining.card import Figures, card
 from fedmedlora.pretraining.corpus import Document, invented_notes, read_documents
+from fedmedlora.pretraining.measuring import copying_by_length, perplexity
 from fedmedlora.pretraining.recipe import Recipe
-from fedmedlora.pretraining.stream import Stream
+from fedmedlora.pretraining.stream import COPY_RANDOM, COPY_TEXT, Stream
 from fedmedlora.pretraining.training import pretrain
 from fedmedlora.pretraining.vocabulary import alphabet, cut, packaged, train_vocabulary
 
 logger = logging.getLogger(__name__)
 
 _VOCABULARY_EVERY = 6
+_LENGTHS, _NUMBER = (8, 16, 32, 64, 128, 256, 480), 50
+_TO_SHIP = ("SOURCES.md", "ATTRIBUTION.tsv.gz")
 
 
-def main() -> None:
-    """Read the text, train the vocabulary and the model, and save both."""
+def main() -> int:
+    """Read the text, train the vocabulary and the model, and save both with their card."""
     parser = argparse.ArgumentParser(prog="python -m fedmedlora.pretraining")
     parser.add_argument("text", type=Path, help="folder of *.jsonl.gz shards")
     parser.add_argument("work", type=Path, help="folder for what is read again after a stop")
@@ -33,14 +43,42 @@ def main() -> None:
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.set_num_threads(given.threads)
-    given.work.mkdir(parents=True, exist_ok=True)
-    recipe = replace(Recipe(), steps=given.steps)
-    tokenizer, text, _ = _prepared(given.text, given.work, recipe.vocabulary)
+    try:
+        _make(given.text, given.work, given.out, replace(Recipe(), steps=given.steps))
+    except InputError as error:
+        print(error, file=sys.stderr)  # noqa: T201 -- a command's talk
+        return 2
+    return 0
+
+
+def _make(folder: Path, work: Path, out: Path, recipe: Recipe) -> None:
+    work.mkdir(parents=True, exist_ok=True)
+    tokenizer, text, held_out = _prepared(folder, work, recipe.vocabulary)
     stream = Stream(text, alphabet(tokenizer), recipe.window, recipe.seed)
-    model = pretrain(recipe, stream, checkpoint=given.work / "checkpoint.pt")
-    torch.nn.Module.to(model, torch.bfloat16)
-    model.save_pretrained(given.out)
-    packaged(tokenizer).save_pretrained(given.out)
+    model = pretrain(recipe, stream, checkpoint=work / "checkpoint.pt")
+    torch.nn.Module.to(model, device="cpu", dtype=torch.bfloat16)
+    model.save_pretrained(out)
+    packaged(tokenizer).save_pretrained(out)
+    for name in _TO_SHIP:
+        shutil.copyfile(folder / name, out / name)
+    torch.nn.Module.to(model, dtype=torch.float32)
+    unread = replace(stream, text=held_out)
+    (out / "README.md").write_text(card(recipe, _figures(model, unread, recipe, out)), "utf-8")
+
+
+def _figures(model: LlamaForCausalLM, unread: Stream, recipe: Recipe, out: Path) -> Figures:
+    """Return what is measured of a model, on text it never read."""
+    logger.info("measuring")
+    measured = partial(copying_by_length, model, unread, lengths=_LENGTHS, number=_NUMBER)
+    return Figures(
+        sha256=hashlib.sha256((out / "model.safetensors").read_bytes()).hexdigest(),
+        num_parameters=sum(parameter.numel() for parameter in model.parameters()),
+        num_tokens=recipe.steps * recipe.windows_a_step * recipe.window,
+        num_held_out=len(unread.text),
+        perplexity=perplexity(model, unread.text, window=recipe.window),
+        text=measured(kind=COPY_TEXT),
+        random=measured(kind=COPY_RANDOM),
+    )
 
 
 def _prepared(
@@ -65,4 +103,4 @@ def _held_out(documents: Sequence[Document]) -> list[Document]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

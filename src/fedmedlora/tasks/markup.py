@@ -1,7 +1,7 @@
 """Extraction as mark-up: the model writes the window again with its spans marked.
 
     instruction   Copy the text and mark every ... Text:
-    question      Started metoprolol 25 mg .  Marked:
+    question      Started metoprolol 25 mg . =
     completion    Started <span class="drug">metoprolol</span> 25 mg . </s>
 
 The window is cut into tokens once and marks go between those tokens, in training and in use alike:

@@ -3,7 +3,7 @@
     <instruction: what to mark, and what each type means>
     Text:
     <window>
-    Marked:
+    =
     <window with marks>
 
 Only the types that are asked for are named. The instruction is the same for all windows of a site,
@@ -41,8 +41,8 @@ MEANINGS = {
     "treats": "what it is given for",
 }
 
-AFTER_TEXT = "\nMarked:\n"
-"""What stands between the window and its marked copy."""
+AFTER_TEXT = "\n=\n"
+"""What stands between the window and its marked copy: little, for it is read every time."""
 
 
 def entity_instruction(types: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """Where a base model lies, and proof that it is the one everybody means."""
 
 import hashlib
+import importlib.resources
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,12 +34,12 @@ class BaseModel:
 
 
 def find_base_model(name: str) -> BaseModel:
-    """Return a base model by name: "minilm", a folder, or a hub name.
+    """Return a base model by name: "bundled", "minilm", a folder, or a hub name.
 
     Raises:
         ModelError: It is not there, has no safetensors, or is not the file it must be.
     """
-    folder = _minilm_folder() if name == "minilm" else _folder(name)
+    folder = _OWN[name]() if name in _OWN else _folder(name)
     files = sorted(folder.glob("*.safetensors"))
     if not files:
         raise ModelError(
@@ -66,6 +67,13 @@ def _minilm_folder() -> Path:
     return Path(package.submodule_search_locations[0]) / "model"
 
 
+def _bundled_folder() -> Path:
+    return Path(str(importlib.resources.files("fedmedlora.bundled")))
+
+
+_OWN = {"bundled": _bundled_folder, "minilm": _minilm_folder}
+
+
 def _folder(name: str) -> Path:
     if Path(name).is_dir():
         return Path(name)
@@ -74,8 +82,9 @@ def _folder(name: str) -> Path:
     except (OSError, ValueError) as error:
         raise ModelError(
             f"model {name!r}: found neither a folder nor a hub model that is cached or can be "
-            'reached, expected "minilm", a folder with config.json and *.safetensors, or a hub '
-            "name; look at its spelling, and at HF_HUB_OFFLINE where it should be downloaded"
+            'reached, expected "bundled", "minilm", a folder with config.json and *.safetensors, '
+            "or a hub name; look at its spelling, and at HF_HUB_OFFLINE where it should be "
+            "downloaded"
         ) from error
 
 

@@ -1,0 +1,1 @@
+"""The base model that ships with this package: weights, tokenizer, card, sources."""
