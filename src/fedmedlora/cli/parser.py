@@ -13,6 +13,8 @@ _EXPERIMENT = "one experiment"
 _SITE = "a site folder: site.json, train.jsonl, dev.jsonl"
 _NOTES = "a site folder; the notes to score are enough"
 _SOURCE = "a run folder, or a folder that export wrote"
+_EXTRACT = "what an adapter finds in notes that nobody annotated"
+_FORMAT = "one JSON object, or one a line for each note"
 _NEW = "a new folder for the adapter"
 _SPLITS = ("train", "dev", "test")
 _SPLIT = "notes to score; dev stands in for test where a site has none"
@@ -55,6 +57,14 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     evaluate.add_argument("--data", type=Path, required=True, metavar="SITE_DIR", help=_NOTES)
     evaluate.add_argument("--split", choices=_SPLITS, default="test", help=_SPLIT)
     evaluate.add_argument("--max-notes", type=_positive, metavar="N", help="notes to score at most")
+
+    extract = commands.add_parser("extract", help=_EXTRACT, description=f"{_EXTRACT.capitalize()}.")
+    extract.set_defaults(run=partial(_run, "extraction", "extract"))
+    _source(extract)
+    extract.add_argument("files", nargs="*", metavar="FILE", help="notes as text; - is stdin")
+    extract.add_argument(
+        "--format", choices=("json", "jsonl"), default="json", help="of the answer"
+    )
 
     adapt = _command(commands, "adapt", "adapters", "a new site trains on from an adapter")
     _source(adapt)
