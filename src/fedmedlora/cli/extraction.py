@@ -1,0 +1,114 @@
+"""Extraction: what an adapter finds in notes that nobody annotated."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fedmedlora.clinical.labels import CROSS_RELATIONS, MAIN_TYPES, RELATION_TYPES
+from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.engines.sources import Source, open_source
+from fedmedlora.errors import Fault, InputError
+from fedmedlora.evaluation.cohorts import Cohort
+
+_STDIN = "-"
+_SITE = "notes"
+
+_Key = tuple[int, int, str]
+
+
+def extract(options: argparse.Namespace) -> int:
+    """Print what an adapter finds in some notes, as notes with annotations."""
+    # Before a model is loaded: a file that is not there should not take a minute to be told.
+    texts = dict(_texts(options.files or [_STDIN]))
+    source = open_source(options.source, arm=options.arm)
+    documents = [_document(found) for found in _predictions(source, texts)]
+    if options.format == "jsonl":
+        sys.stdout.writelines(f"{_as_json(document)}\n" for document in documents)
+    else:
+        sys.stdout.write(f"{_as_json({'origin': source.origin, 'notes': documents}, indent=1)}\n")
+    return 0
+
+
+def _texts(files: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the name and the text of each file."""
+    faults = []
+    for file in files:
+        try:
+            yield file, _text(file)
+        except (OSError, UnicodeDecodeError) as error:
+            found = error.strerror if isinstance(error, OSError) else "bytes that are no UTF-8"
+            faults.append(Fault(file, str(found), "a note as UTF-8 text, or - for stdin"))
+    if faults:
+        raise InputError(faults)
+
+
+def _text(file: str) -> str:
+    content = sys.stdin.buffer.read() if file == _STDIN else Path(file).read_bytes()
+    return content.decode("utf-8")
+
+
+def _predictions(source: Source, texts: Mapping[str, str]) -> list[dict[str, Any]]:
+    entities = tuple(type_ for type_ in MAIN_TYPES if type_ in source.types)
+    relations = tuple(type_ for type_ in RELATION_TYPES if type_ in source.types)
+    cohort = Cohort(
+        name=_SITE,
+        role="external",
+        labels=Labels(entities, relations),
+        public=True,
+        train=(),
+        held_out=(),
+        dev=(),
+        final=tuple(Note(name, _SITE, text, (), ()) for name, text in texts.items()),
+        final_split="test",
+        sha256="",
+    )
+    engine = source.engine({_SITE: cohort})
+    return engine.predictions(source.adapter, _SITE, "final", limit=len(texts))
+
+
+def _document(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a note in the shape of a site's files."""
+    text, predicted = found["text"], found["predicted"]
+    main = sorted(_key(span) for span in predicted["entities"])
+    links = [
+        (link["tail"]["type"], _key(link["head"]), _tail(_key(link["tail"]), main))
+        for link in predicted["links"]
+    ]
+    keys = sorted({*main, *(tail for _, _, tail in links)})
+    ids = {key: f"T{number}" for number, key in enumerate(keys, start=1)}
+    return {
+        "id": found["note_id"],
+        "text": text,
+        "entities": [
+            {"id": ids[key], "type": key[2], "start": key[0], "end": key[1]}
+            | {"text": text[key[0] : key[1]]}
+            for key in keys
+        ],
+        "relations": [
+            {"type": type_, "head": ids[head], "tail": ids[tail]} for type_, head, tail in links
+        ],
+    }
+
+
+def _tail(tail: _Key, main: Sequence[_Key]) -> _Key:
+    """Return the entity a relation ends at: for one between main entities, the nearest to it.
+
+    Where none was found there, it is a problem: what treats, causes and adverse effects lead to.
+    """
+    start, end, type_ = tail
+    if type_ not in CROSS_RELATIONS:
+        return tail
+    overlaps = [(min(end, last) - max(start, first), (first, last, t)) for first, last, t in main]
+    most, entity = max(overlaps, default=(0, tail))
+    return entity if most > 0 else (start, end, "problem")
+
+
+def _key(span: Mapping[str, Any]) -> _Key:
+    return span["start"], span["end"], span["type"]
+
+
+def _as_json(document: object, *, indent: int | None = None) -> str:
+    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=indent)
