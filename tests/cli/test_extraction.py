@@ -109,6 +109,17 @@ def test_without_files_it_is_stdin(
     assert [note["id"] for note in answer["notes"]] == ["-"]
 
 
+def test_a_script_gets_all_notes_in_one_line(
+    found: list[dict[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.txt").write_text("x", "utf-8")
+
+    main(["extract", "adapter", str(tmp_path / "a.txt"), "--json"])
+
+    (line,) = capsys.readouterr().out.splitlines()
+    assert len(json.loads(line)["notes"]) == len(found) == 1
+
+
 def test_files_that_cannot_be_read_are_told_at_once(
     found: list[dict[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,7 @@ from fedmedlora.cli.parser import build_parser
 from fedmedlora.cli.reference import commands
 
 OFFERED = [command.prog.split()[1:] for command in commands(build_parser())]
-NOT_YET = ("extract", "serve", "study", "audit", "identity", "federation", "import")
+NOT_YET = ("serve", "study", "audit", "identity", "federation", "import")
 
 
 def test_what_is_offered_is_what_the_interface_names() -> None:
@@ -20,6 +20,7 @@ def test_what_is_offered_is_what_the_interface_names() -> None:
         "run",
         "report",
         "evaluate",
+        "extract",
         "adapt",
         "export",
         "data check",

@@ -75,12 +75,9 @@ from fedmedlora.experiment.config import read_experiment
             ),
         ),
         (
-            'formulation = "markup"',
+            'formulation = "json"',
             'base = "minilm"',
-            (
-                '[model].formulation: found "markup", '
-                'expected a text in quotes that works today, which is "tagging"'
-            ),
+            ('[model].formulation: found "json", expected one of "markup", "tagging"'),
         ),
         (
             '[engine]\nname = "nvflare"',

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fedmedlora.cli.answers import answer
 from fedmedlora.clinical.labels import CROSS_RELATIONS, MAIN_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.engines.sources import Source, open_source
@@ -25,10 +26,12 @@ def extract(options: argparse.Namespace) -> int:
     texts = dict(_texts(options.files or [_STDIN]))
     source = open_source(options.source, arm=options.arm)
     documents = [_document(found) for found in _predictions(source, texts)]
-    if options.format == "jsonl":
-        sys.stdout.writelines(f"{_as_json(document)}\n" for document in documents)
-    else:
-        sys.stdout.write(f"{_as_json({'origin': source.origin, 'notes': documents}, indent=1)}\n")
+    whole = {"origin": source.origin, "notes": documents}
+    lines = {
+        "json": [_as_json(whole, indent=1)],
+        "jsonl": map(_as_json, documents),
+    }
+    answer(options, whole, lines[options.format])
     return 0
 
 

@@ -58,8 +58,7 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     evaluate.add_argument("--split", choices=_SPLITS, default="test", help=_SPLIT)
     evaluate.add_argument("--max-notes", type=_positive, metavar="N", help="notes to score at most")
 
-    extract = commands.add_parser("extract", help=_EXTRACT, description=f"{_EXTRACT.capitalize()}.")
-    extract.set_defaults(run=partial(_run, "extraction", "extract"))
+    extract = _command(commands, "extract", "extraction", _EXTRACT)
     _source(extract)
     extract.add_argument("files", nargs="*", metavar="FILE", help="notes as text; - is stdin")
     extract.add_argument(
