@@ -20,11 +20,16 @@ class DraftedCache:
         self._device = device
         self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
 
-    def shared_by(self, num_rows: int) -> "DraftedCache":
-        """Return a cache of many rows that all begin with this one's only row."""
+    def shared_by(self, num_rows: int, *, room: int) -> "DraftedCache":
+        """Return a cache of many rows that all begin with this one's only row.
+
+        Args:
+            num_rows: The number of answers.
+            room: Columns behind the beginning; more are made when they are needed.
+        """
         cache = DraftedCache(num_rows, self._device)
         cache._layers = {
-            layer: (keys.repeat(num_rows, 1, 1, 1), values.repeat(num_rows, 1, 1, 1))
+            layer: (_widened(keys, num_rows, room), _widened(values, num_rows, room))
             for layer, (keys, values) in self._layers.items()
         }
         return cache
@@ -92,8 +97,14 @@ class DraftedCache:
         old = self._layers[layer][which] if layer in self._layers else None
         if old is not None and old.shape[2] >= self._num_columns:
             return old
-        num_columns = self._num_columns + _GROWTH
-        wide = new.new_zeros(self._num_rows, new.shape[0], num_columns, new.shape[2])
-        if old is not None:
-            wide[:, :, : old.shape[2]] = old
-        return wide
+        if old is None:
+            return new.new_zeros(self._num_rows, new.shape[0], self._num_columns, new.shape[2])
+        return _widened(old, self._num_rows, self._num_columns - old.shape[2] + _GROWTH)
+
+
+def _widened(stored: torch.Tensor, num_rows: int, room: int) -> torch.Tensor:
+    """Return a copy of (rows or 1, heads, columns, width) with more rows and columns."""
+    _, heads, columns, width = stored.shape
+    wide = stored.new_zeros(num_rows, heads, columns + room, width)
+    wide[:, :, :columns] = stored
+    return wide

@@ -28,6 +28,7 @@ Hidden = Callable[[torch.Tensor, torch.Tensor, DraftedCache], torch.Tensor]
 
 _BATCH_TOKENS = 4096
 _DRAFT = 24
+_WORTH_KEEPING = 0.6
 
 
 @dataclass(slots=True)
@@ -63,7 +64,9 @@ class _Answer:
         del self.draft[last_choice:]
 
     def to_read(self) -> list[int]:
-        """Return the ids whose hidden states say whether the draft holds."""
+        """Return the ids whose hidden states say whether the draft holds; none without a draft."""
+        if not self.draft:
+            return []
         return [*self.unread, *(id_ for id_, _ in self.draft[:-1])]
 
     def settle(self, chosen: Iterator[int]) -> None:
@@ -73,6 +76,8 @@ class _Answer:
             chosen: The likeliest legal id of each draft id that had a choice, in order.
         """
         held = 0
+        if not self.draft:
+            return
         wanted = [next(chosen) if len(legal) > 1 else offered for offered, legal in self.draft]
         for (offered, _), id_ in zip(self.draft, wanted, strict=True):
             self.ids.append(id_)
@@ -129,7 +134,8 @@ def _write_batch(
     shared: DraftedCache,
     examples: Sequence[MarkupExample],
 ) -> list[list[int]]:
-    cache = shared.shared_by(len(examples))
+    longest = max(len(one.question) + 2 * len(one.grammar.text) for one in examples)
+    cache = shared.shared_by(len(examples), room=longest)
     answers = [
         _Answer(one.grammar, [*one.question], [], State(), len(one.instruction), [])
         for one in examples
@@ -137,11 +143,9 @@ def _write_batch(
     for answer in answers:
         answer.finish()
     going = answers
-    while True:
-        under_way = [i for i, answer in enumerate(going) if not answer.state.is_whole]
-        if not under_way:
-            return [answer.ids for answer in answers]
-        if len(under_way) < len(going):
+    while under_way := [i for i, answer in enumerate(going) if not answer.state.is_whole]:
+        # Forgetting copies what stays: rows that are done cost less for a while.
+        if len(under_way) <= _WORTH_KEEPING * len(going):
             cache.keep(under_way)
             going = [going[i] for i in under_way]
         for answer in going:
@@ -153,6 +157,7 @@ def _write_batch(
         for answer in going:
             answer.settle(chosen)
             answer.finish()
+    return [answer.ids for answer in answers]
 
 
 def _chosen(
