@@ -36,7 +36,7 @@ class HuggingFaceBackbone(Generic[ExampleT]):
         self.digest = base.digest
         self.num_bytes = base.num_bytes
         self.num_positions = learner.num_positions
-        self._learner = learner
+        self.learner = learner
         self._ask = answer
         self._training = training
         self._accelerator = accelerator
@@ -45,7 +45,7 @@ class HuggingFaceBackbone(Generic[ExampleT]):
 
     def peft_config(self) -> PeftConfig:
         """Return what peft needs to load an adapter of this model."""
-        config = copy.copy(self._learner.model.peft_config["default"])
+        config = copy.copy(self.learner.model.peft_config["default"])
         # Peft would write where the base lies on this machine.
         config.base_model_name_or_path = self._name
         return config
@@ -58,10 +58,10 @@ class HuggingFaceBackbone(Generic[ExampleT]):
         self, start: AdapterWeights, examples: Sequence[ExampleT], plan: LocalPlan
     ) -> Trained:
         """Return what training on the examples makes of an adapter."""
-        self._learner.slots.write(start)
+        self.learner.slots.write(start)
         try:
             loss = train(
-                self._learner,
+                self.learner,
                 examples,
                 plan,
                 settings=self._training,
@@ -75,7 +75,7 @@ class HuggingFaceBackbone(Generic[ExampleT]):
             ) from error
         num_tokens = sum(example.num_label_tokens for example in examples)
         return Trained(
-            adapter=self._learner.slots.read(),
+            adapter=self.learner.slots.read(),
             num_tokens=num_tokens,
             loss=loss,
             base=self.digest,
@@ -85,13 +85,13 @@ class HuggingFaceBackbone(Generic[ExampleT]):
 
     def loss(self, adapter: AdapterWeights, examples: Sequence[ExampleT]) -> float:
         """Return the mean loss of an adapter, in nats per label token."""
-        self._learner.slots.write(adapter)
-        return mean_loss(self._learner, examples)
+        self.learner.slots.write(adapter)
+        return mean_loss(self.learner, examples)
 
     def answer(
         self, adapter: AdapterWeights, examples: Sequence[ExampleT]
     ) -> Sequence[NDArray[np.int64]]:
         """Return each example's likeliest output, in the form of its `ideal`."""
-        self._learner.slots.write(adapter)
-        self._learner.model.eval()
+        self.learner.slots.write(adapter)
+        self.learner.model.eval()
         return self._ask(examples)
