@@ -34,7 +34,7 @@ class Recipe:
     heads: int = 4
     window: int = 1024
     windows_a_step: int = 2
-    steps: int = 4000
+    steps: int = 3300
     warmup: int = 100
     cooldown: float = 0.35
     learning_rate: float = 2e-3
