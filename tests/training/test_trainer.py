@@ -173,8 +173,24 @@ class TestSchedule:
 
         trained(tagger, accelerator, examples(4), settings=settings)
 
-        # One step, at progress 1/2, so half of each peak.
-        assert rates == [pytest.approx([0.005, 0.015], rel=1e-12)]
+        # One step, at progress 1/2, so half of each peak: of A, B and the head.
+        assert rates == [pytest.approx([0.005, 0.005, 0.015], rel=1e-12)]
+
+    def test_b_may_learn_faster_than_a(
+        self, tagger: TaggingModel, accelerator: Accelerator, rates: list[list[float]]
+    ) -> None:
+        settings = replace(TRAINING, learning_rate=0.01, rate_ratio=4.0)
+        before = tagger.slots.read()
+
+        after = trained(tagger, accelerator, examples(4), settings=settings)
+
+        assert rates == [pytest.approx([0.00125, 0.005, 0.005], rel=1e-12)]
+        # Adam's first step is as long as the rate; A has no gradient as long as B is zero.
+        moved = {name: float(np.abs(after[name] - before[name]).max()) for name in after}
+        assert all(
+            moved[name] == pytest.approx(0.005, rel=0.01) for name in moved if "lora_B" in name
+        )
+        assert {moved[name] for name in moved if "lora_A" in name} == {0.0}
 
 
 class TestGradients:
@@ -186,7 +202,7 @@ class TestGradients:
         norms: list[float] = []
 
         def look(optimizer: torch.optim.Optimizer, *_: object) -> None:
-            (bias,) = (p for p in optimizer.param_groups[1]["params"] if p.ndim == 1)
+            (bias,) = (p for p in optimizer.param_groups[-1]["params"] if p.ndim == 1)
             norms.append(float(bias.grad.norm()))
 
         hook = register_optimizer_step_pre_hook(look)

@@ -29,6 +29,7 @@ TRAINING = TrainingSettings(
     epochs=1,
     batch_size=4,
     learning_rate=1e-2,
+    rate_ratio=1.0,
     head_learning_rate=None,
     warmup=0.0,
     weight_decay=0.0,

@@ -85,6 +85,8 @@ class Training:
         batch_size: Examples a step.
         min_steps: Steps of a round's pass at least, down to one example a step: a site with few
             notes takes smaller batches.
+        learning_rate: Of the LoRA factors B, at its peak.
+        rate_ratio: How many times as fast B learns as A.
         head_learning_rate: Of the tagging head; None is the same as `learning_rate`.
         warmup: Share of all steps in which the learning rate rises.
     """
@@ -94,6 +96,7 @@ class Training:
     batch_size: _Count = 16
     min_steps: _Count = 1
     learning_rate: Annotated[float, above(0)] = 1e-3
+    rate_ratio: Annotated[float, above(0)] = 1.0
     head_learning_rate: Annotated[float, above(0)] | None = None
     warmup: Annotated[float, at_least(0), below(1)] = 0.05
     weight_decay: Annotated[float, at_least(0)] = 0.0

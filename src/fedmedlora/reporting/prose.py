@@ -12,7 +12,7 @@ GLOSSARY = (
     ("Mean", "Every training site counts alike; a site without a defined score is skipped."),
     ("Lowest, harmonic mean", "How the weakest sites fare; the harmonic mean is drawn to them."),
     ("Std. dev.", "Standard deviation over the training sites: how unequal they are served."),
-    ("Zero-shot", "Nothing trained. A tagging head that was never trained finds nothing."),
+    ("Zero-shot", "Nothing trained. A model that never learnt the task finds next to nothing."),
     ("Alone", "One site trains on its own notes, as many passes as the federation may make."),
     ("Centralised", "All notes in one place, as many passes: what sharing notes would give."),
     ("Fed-MedLoRA", "Adapters averaged by how many label tokens each site trained on."),

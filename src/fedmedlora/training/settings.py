@@ -32,7 +32,8 @@ class TrainingSettings:
         min_steps: Steps of a round's pass, as long as there are as many examples. A small site that
             took few steps would barely move away from the global adapter, and its notes would count
             for less than its share.
-        learning_rate: Peak, for the LoRA factors.
+        learning_rate: Peak, for the LoRA factors B.
+        rate_ratio: How many times as fast B learns as A.
         head_learning_rate: Peak, for a tagging head; None means the same.
         warmup: Share of all steps of the run in which the rate rises.
         weight_decay: AdamW's, on the LoRA factors and the head.
@@ -45,6 +46,7 @@ class TrainingSettings:
     batch_size: int
     min_steps: int
     learning_rate: float
+    rate_ratio: float
     head_learning_rate: float | None
     warmup: float
     weight_decay: float

@@ -5,7 +5,10 @@ At progress p of the whole run, with w the warm-up, the learning rate is its pea
     p / w                                     while p < w
     (1 + cos(pi (p - w) / (1 - w))) / 2       from then on
 
-Source: cosine decay, SGDR, arXiv 1608.03983, equation 5, without restarts; AdamW, arXiv 1711.05101.
+and of that the factors A take one part in `rate_ratio`, the factors B all.
+
+Source: cosine decay, SGDR, arXiv 1608.03983, equation 5, without restarts; AdamW, arXiv 1711.05101;
+unlike rates for A and B, LoRA+, arXiv 2402.12354.
 """
 
 import math
@@ -158,14 +161,17 @@ def _num_label_tokens(examples: Sequence[Example]) -> int:
 
 
 def _optimizer(learner: Learner[ExampleT], settings: TrainingSettings) -> torch.optim.Optimizer:
-    factors = [p for name, p in learner.slots.parameters.items() if ".lora_" in name]
-    head = [p for name, p in learner.slots.parameters.items() if ".lora_" not in name]
     rate = settings.learning_rate
+    rates = {
+        ".lora_A": rate / settings.rate_ratio,
+        ".lora_B": rate,
+        "": settings.head_learning_rate or rate,
+    }
+    groups: dict[str, list[torch.nn.Parameter]] = {part: [] for part in rates}
+    for name, parameter in learner.slots.parameters.items():
+        groups[next(part for part in rates if part in name)].append(parameter)
     return torch.optim.AdamW(
-        [
-            {"params": factors, "lr": rate},
-            {"params": head, "lr": settings.head_learning_rate or rate},
-        ],
+        [{"params": groups[part], "lr": rates[part]} for part in rates if groups[part]],
         weight_decay=settings.weight_decay,
         fused=True,
     )
