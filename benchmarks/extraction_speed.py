@@ -108,7 +108,7 @@ def _trained(
 
 
 def _ours(writer: CausalModel, examples: Sequence[MarkupExample]) -> Answers:
-    written = write(writer.hidden, writer.vocabulary.detach(), examples)
+    written = write(writer.hidden, writer.vocabulary, examples)
     return [answer.tolist() for answer in written]
 
 

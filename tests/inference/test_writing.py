@@ -44,7 +44,7 @@ def generated(model: CausalModel, examples: Sequence[MarkupExample]) -> list[lis
 
 def ours(model: CausalModel, examples: Sequence[MarkupExample]) -> list[list[int]]:
     model.model.eval()
-    return [one.tolist() for one in write(model.hidden, model.vocabulary.detach(), examples)]
+    return [one.tolist() for one in write(model.hidden, model.vocabulary, examples)]
 
 
 def test_answers_are_those_of_one_id_at_a_time(

@@ -1,11 +1,13 @@
 """From a description of a model to a backbone and the formulation it is asked in."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Generic
 
+import numpy as np
 from accelerate import Accelerator
+from numpy.typing import NDArray
 
 from fedmedlora.engines.backbone import HuggingFaceBackbone
 from fedmedlora.engines.local import LocalEngine
@@ -117,10 +119,15 @@ def _markup(request: _Request) -> OpenModel[MarkupExample]:
         mark_weight=request.model.mark_weight,
         seed=request.seed,
     )
+
+    def answer(examples: Sequence[MarkupExample]) -> list[NDArray[np.int64]]:
+        # Looked up at each call: the backbone moves the model to its device.
+        return write(writer.hidden, writer.vocabulary, examples)
+
     backbone = HuggingFaceBackbone(
         request.base,
         writer,
-        partial(write, writer.hidden, writer.vocabulary.detach()),
+        answer,
         training=_settings(request.training),
         accelerator=request.accelerator,
     )

@@ -75,9 +75,9 @@ class _Answer:
         Args:
             chosen: The likeliest legal id of each draft id that had a choice, in order.
         """
-        held = 0
         if not self.draft:
             return
+        held = 0
         wanted = [next(chosen) if len(legal) > 1 else offered for offered, legal in self.draft]
         for (offered, _), id_ in zip(self.draft, wanted, strict=True):
             self.ids.append(id_)
