@@ -35,7 +35,7 @@ def test_its_first_layer_looks_one_token_back(model: LlamaForCausalLM) -> None:
         first = model(ids, output_attentions=True).attentions[0][0]
 
     back = first.diagonal(offset=-1, dim1=1, dim2=2)
-    assert float(back[:, 1:].min()) > 0.8
+    assert float(back[:, 1:].min()) > 0.93
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
