@@ -126,9 +126,9 @@ def test_what_was_taken_back_is_seen_by_nobody() -> None:
     cache = DraftedCache(1, torch.device("cpu"))
 
     cache.expect([0], [2])
-    cache.attend(0, query[:, :, :2], key[:, :, :2], value[:, :, :2], scaling=1.0)
+    cache.attend(0, query[:, :, :2], key[:, :, :2], value[:, :, :2], 1.0)
     cache.expect([1], [1])
-    seen = cache.attend(0, query[:, :, 2:], key[:, :, 2:], value[:, :, 2:], scaling=1.0)
+    seen = cache.attend(0, query[:, :, 2:], key[:, :, 2:], value[:, :, 2:], 1.0)
 
     stays = torch.tensor([0, 2])
     weights = torch.softmax((query[0, 0, :1] @ key[0, 0, stays].T), dim=-1)

@@ -22,7 +22,7 @@ from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.markup import Markup, MarkupExample
 from fedmedlora.tasks.reading import Formulation
 from fedmedlora.tasks.tagging import Tagging, TaggingExample
-from fedmedlora.tasks.task import ExampleT
+from fedmedlora.tasks.task import Answer, ExampleT
 from fedmedlora.training.base_models import BaseModel, find_base_model
 from fedmedlora.training.causal_model import load_causal_model
 from fedmedlora.training.precision import resolved
@@ -30,6 +30,7 @@ from fedmedlora.training.process import prepared
 from fedmedlora.training.settings import LoraSettings, TrainingSettings
 from fedmedlora.training.tagging_model import load_tagging_model
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
+from fedmedlora.training.trainer import Learner
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,15 @@ class _Request:
     types: tuple[str, ...]
     seed: int
     accelerator: Accelerator
+
+    def backbone(
+        self, learner: Learner[ExampleT], answer: Answer[ExampleT]
+    ) -> HuggingFaceBackbone[ExampleT]:
+        """Return a backbone over a loaded learner and what asks it."""
+        training = TrainingSettings(**asdict(self.training))
+        return HuggingFaceBackbone(
+            self.base, learner, answer, training=training, accelerator=self.accelerator
+        )
 
 
 AnyModel = OpenModel[TaggingExample] | OpenModel[MarkupExample]
@@ -94,14 +104,8 @@ def _tagging(request: _Request) -> OpenModel[TaggingExample]:
         seed=request.seed,
     )
     answer = partial(tag, tagger.logits, pad_id=tagger.pad_id, device=request.accelerator.device)
-    backbone = HuggingFaceBackbone(
-        request.base,
-        tagger,
-        answer,
-        training=_settings(request.training),
-        accelerator=request.accelerator,
-    )
-    return OpenModel(backbone, Tagging(request.types, request.tokenizer), request.tokenizer)
+    formulation = Tagging(request.types, request.tokenizer)
+    return OpenModel(request.backbone(tagger, answer), formulation, request.tokenizer)
 
 
 def _markup(request: _Request) -> OpenModel[MarkupExample]:
@@ -124,25 +128,14 @@ def _markup(request: _Request) -> OpenModel[MarkupExample]:
         # Looked up at each call: the backbone moves the model to its device.
         return write(writer.hidden, writer.vocabulary, examples)
 
-    backbone = HuggingFaceBackbone(
-        request.base,
-        writer,
-        answer,
-        training=_settings(request.training),
-        accelerator=request.accelerator,
-    )
     formulation = Markup(request.types, request.tokenizer, end_id)
-    return OpenModel(backbone, formulation, request.tokenizer)
+    return OpenModel(request.backbone(writer, answer), formulation, request.tokenizer)
 
 
 _OPENERS: dict[FormulationName, Callable[[_Request], AnyModel]] = {
     "markup": _markup,
     "tagging": _tagging,
 }
-
-
-def _settings(training: Training) -> TrainingSettings:
-    return TrainingSettings(**asdict(training))
 
 
 def _require_positions(opened: AnyModel, model: Model) -> None:

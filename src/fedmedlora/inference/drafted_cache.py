@@ -8,6 +8,7 @@ harm. The tokens of a step come in one row without padding, whatever answers the
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 _GROWTH = 64
 
@@ -18,7 +19,7 @@ class DraftedCache:
     def __init__(self, num_rows: int, device: torch.device) -> None:
         self._num_rows = num_rows
         self._device = device
-        self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._layers: dict[int, tuple[Tensor, Tensor]] = {}
 
     def shared_by(self, num_rows: int, *, room: int) -> "DraftedCache":
         """Return a cache of many rows that all begin with this one's only row.
@@ -63,14 +64,8 @@ class DraftedCache:
         self._mask = (torch.arange(self._num_columns, device=device) <= places[..., None])[:, None]
 
     def attend(
-        self,
-        layer: int,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        *,
-        scaling: float,
-    ) -> torch.Tensor:
+        self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float
+    ) -> Tensor:
         """Return what each token takes from its answer up to itself, (1, heads, tokens, width)."""
         keys, values = self._written(layer, key[0], value[0])
         seen = torch.nn.functional.scaled_dot_product_attention(
@@ -83,16 +78,14 @@ class DraftedCache:
         )
         return seen.transpose(0, 1)[:, self._is_own][None]
 
-    def _written(
-        self, layer: int, key: torch.Tensor, value: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def _written(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         stored = tuple(self._with_room(layer, which, new) for which, new in enumerate((key, value)))
         for old, new in zip(stored, (key, value), strict=True):
             old[self._rows, :, self.positions] = new.transpose(0, 1)
         self._layers[layer] = (stored[0], stored[1])
         return self._layers[layer]
 
-    def _with_room(self, layer: int, which: int, new: torch.Tensor) -> torch.Tensor:
+    def _with_room(self, layer: int, which: int, new: Tensor) -> Tensor:
         """Return a layer's keys (0) or values (1), with at least as many columns as are needed."""
         old = self._layers[layer][which] if layer in self._layers else None
         if old is not None and old.shape[2] >= self._num_columns:
@@ -102,7 +95,7 @@ class DraftedCache:
         return _widened(old, self._num_rows, self._num_columns - old.shape[2] + _GROWTH)
 
 
-def _widened(stored: torch.Tensor, num_rows: int, room: int) -> torch.Tensor:
+def _widened(stored: Tensor, num_rows: int, room: int) -> Tensor:
     """Return a copy of (rows or 1, heads, columns, width) with more rows and columns."""
     _, heads, columns, width = stored.shape
     wide = stored.new_zeros(num_rows, heads, columns + room, width)

@@ -17,14 +17,13 @@ from typing import Any, Literal, cast
 
 import torch
 from peft import PeftModel, TaskType
-from peft.helpers import disable_input_dtype_casting
 from transformers import AutoModelForCausalLM
 
 from fedmedlora.tasks.copy_or_tag import Ids
 from fedmedlora.tasks.markup import MarkupExample, Step
 from fedmedlora.training.adapter_slots import AdapterSlots
 from fedmedlora.training.base_models import BaseModel
-from fedmedlora.training.lora_model import Form, load_base, with_lora
+from fedmedlora.training.lora_model import Form, load_base, products, with_lora
 from fedmedlora.training.settings import Dtype, LoraSettings
 from fedmedlora.training.shared_prefix import ATTENTION, Layout, SharedPrefix
 
@@ -69,12 +68,7 @@ class CausalModel:
             positions: (tokens,).
             layout: Which token sees which.
         """
-        narrow = self.dtype == "bfloat16"
-        # Peft would widen every layer's input, for autocast to narrow it again.
-        with (
-            disable_input_dtype_casting(self.model, active=narrow),
-            torch.autocast(input_ids.device.type, dtype=torch.bfloat16, enabled=narrow),
-        ):
+        with products(self.model, self.dtype):
             out = self._decoder.base_model(
                 input_ids=input_ids[None],
                 position_ids=positions[None],

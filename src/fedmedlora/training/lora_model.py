@@ -1,17 +1,20 @@
 """What every model with LoRA shares: its base loaded whole, adapters on its linear layers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
+from peft.helpers import disable_input_dtype_casting
 from transformers import AutoConfig, PreTrainedModel
 
 from fedmedlora.errors import ModelError
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.loading import quietly
 from fedmedlora.training.lora_linear import LoraLinear
-from fedmedlora.training.settings import LoraSettings
+from fedmedlora.training.settings import Dtype, LoraSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,18 @@ def with_lora(
             f"model {base.name!r}: found no linear layers for target_modules "
             f'{lora.target_modules!r}, expected names of its own layers or "all-linear"'
         ) from error
+
+
+@contextmanager
+def products(model: PeftModel, dtype: Dtype) -> Iterator[None]:
+    """Compute a model's products in a number format, the adapter's weights staying float32."""
+    narrow = dtype == "bfloat16"
+    # Peft would widen every layer's input, for autocast to narrow it again.
+    with (
+        disable_input_dtype_casting(model, active=narrow),
+        torch.autocast(model.device.type, dtype=torch.bfloat16, enabled=narrow),
+    ):
+        yield
 
 
 def _targets(lora: LoraSettings) -> str | list[str]:

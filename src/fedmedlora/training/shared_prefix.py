@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 import torch
+from torch import Tensor
 from transformers import AttentionInterface
 
 ATTENTION = "fedmedlora"
@@ -27,14 +28,8 @@ class Layout(Protocol):
     """Says which token of a row sees which."""
 
     def attend(
-        self,
-        layer: int,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        *,
-        scaling: float,
-    ) -> torch.Tensor:
+        self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float
+    ) -> Tensor:
         """Return what each token takes from those it sees, (1, heads, tokens, width).
 
         Args:
@@ -71,14 +66,8 @@ class SharedPrefix:
         """The position of each token of the row, (tokens,)."""
 
     def attend(
-        self,
-        layer: int,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        *,
-        scaling: float,
-    ) -> torch.Tensor:
+        self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float
+    ) -> Tensor:
         """Return what each token takes from the instruction and from its own example."""
         del layer
         shared = slice(0, self._num_shared)
@@ -94,24 +83,24 @@ class SharedPrefix:
         )
         return torch.cat([before, own.transpose(0, 1)[:, self._is_own][None]], dim=2)
 
-    def _side_by_side(self, row: torch.Tensor) -> torch.Tensor:
+    def _side_by_side(self, row: Tensor) -> Tensor:
         """Return (examples, heads, longest, width) of (1, heads, tokens, width)."""
         return row[0][:, self._rows].transpose(0, 1)
 
-    def _behind_instruction(self, row: torch.Tensor) -> torch.Tensor:
+    def _behind_instruction(self, row: Tensor) -> Tensor:
         shared = row[:, :, : self._num_shared].expand(len(self._rows), -1, -1, -1)
         return torch.cat([shared, self._side_by_side(row)], dim=2)
 
 
 def _attention(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
     scaling: float,
     *,
-    mask: torch.Tensor | None = None,
+    mask: Tensor | None = None,
     is_causal: bool = False,
-) -> torch.Tensor:
+) -> Tensor:
     return torch.nn.functional.scaled_dot_product_attention(
         query, key, value, attn_mask=mask, is_causal=is_causal, scale=scaling, enable_gqa=True
     )
@@ -119,17 +108,17 @@ def _attention(
 
 def _attend(
     module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
     *,
     scaling: float,
     layout: Layout,
     **_: object,
-) -> tuple[torch.Tensor, None]:
+) -> tuple[Tensor, None]:
     del attention_mask
-    seen = layout.attend(int(module.layer_idx), query, key, value, scaling=scaling)  # type: ignore[arg-type]
+    seen = layout.attend(int(module.layer_idx), query, key, value, scaling)  # type: ignore[arg-type]
     return seen.transpose(1, 2).contiguous(), None
 
 

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 
 import torch
 from peft import PeftModel, TaskType
-from peft.helpers import disable_input_dtype_casting
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
 from fedmedlora.tasks.batches import padded
 from fedmedlora.tasks.tagging import IGNORED, NUM_TAGS, TaggingExample
 from fedmedlora.training.adapter_slots import AdapterSlots
 from fedmedlora.training.base_models import BaseModel
-from fedmedlora.training.lora_model import Form, load_base, with_lora
+from fedmedlora.training.lora_model import Form, load_base, products, with_lora
 from fedmedlora.training.settings import Dtype, LoraSettings
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
@@ -44,12 +43,7 @@ class TaggingModel:
 
     def logits(self, input_ids: torch.Tensor, attention: torch.Tensor) -> torch.Tensor:
         """Return (batch, length, channels, tags), as float32."""
-        narrow = self.dtype == "bfloat16"
-        # Peft would widen every layer's input, for autocast to narrow it again.
-        with (
-            disable_input_dtype_casting(self.model, active=narrow),
-            torch.autocast(input_ids.device.type, dtype=torch.bfloat16, enabled=narrow),
-        ):
+        with products(self.model, self.dtype):
             flat: torch.Tensor = self.model(input_ids=input_ids, attention_mask=attention).logits
         return flat.float().view(*flat.shape[:2], len(self.types), NUM_TAGS)
 
