@@ -5,6 +5,7 @@ from tokenizers import Tokenizer
 
 from fedmedlora.pretraining.corpus import Document
 from fedmedlora.pretraining.vocabulary import cut, train_vocabulary
+from fedmedlora.pretraining.word_classes import WordClasses, find_classes
 from fedmedlora.synthetic.hospitals import public_text
 
 
@@ -21,3 +22,8 @@ def tokenizer(documents: list[Document]) -> Tokenizer:
 @pytest.fixture(scope="session")
 def text(tokenizer: Tokenizer, documents: list[Document]) -> NDArray[np.uint16]:
     return cut(tokenizer, documents)
+
+
+@pytest.fixture(scope="session")
+def classes(documents: list[Document]) -> WordClasses:
+    return find_classes([document.text for document in documents], seed=0, numbers=(20, 60))

@@ -12,6 +12,7 @@ from fedmedlora.pretraining.recipe import Recipe
 from fedmedlora.pretraining.stream import COPY_RANDOM, Stream
 from fedmedlora.pretraining.training import untrained
 from fedmedlora.pretraining.vocabulary import alphabet
+from fedmedlora.pretraining.word_classes import WordClasses
 
 
 def test_perplexity_of_an_even_guess_is_the_size_of_the_vocabulary(
@@ -25,11 +26,11 @@ def test_perplexity_of_an_even_guess_is_the_size_of_the_vocabulary(
 
 
 def test_copying_is_counted_by_token_and_by_whole_text(
-    tokenizer: Tokenizer, text: NDArray[np.uint16]
+    tokenizer: Tokenizer, text: NDArray[np.uint16], classes: WordClasses
 ) -> None:
     """First weights copy what they see but never say the end: one of 21 is wrong, and no whole."""
     model = untrained(replace(Recipe(), vocabulary=600))
-    stream = Stream(text, alphabet(tokenizer), 256, seed=0)
+    stream = Stream(text, alphabet(tokenizer), classes, 256, seed=0)
 
     found = copying_by_length(model, stream, COPY_RANDOM, [20], number=10)
 

@@ -1,20 +1,23 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from fedmedlora.clinical.labels import ENTITY_TYPES, MAIN_TYPES, RELATION_TYPES
-from fedmedlora.pretraining.exercises import Exercise, answer_length
+from fedmedlora.pretraining.exercises import Exercise, answer_length, word_ranges
 from fedmedlora.pretraining.stream import (
     CHANCES,
     COPY_RANDOM,
     COPY_TEXT,
     MARK,
+    MARK_ALIKE,
     TEXT,
     Stream,
-    word_ranges,
 )
 from fedmedlora.pretraining.vocabulary import alphabet
+from fedmedlora.pretraining.word_classes import WordClasses
 from fedmedlora.tasks.marks import opening
 from fedmedlora.tasks.prompts import (
     AFTER_TEXT,
@@ -25,8 +28,8 @@ from fedmedlora.tasks.prompts import (
 
 
 @pytest.fixture(scope="module")
-def stream(tokenizer: Tokenizer, text: NDArray[np.uint16]) -> Stream:
-    return Stream(text, alphabet(tokenizer), window=256, seed=0)
+def stream(tokenizer: Tokenizer, text: NDArray[np.uint16], classes: WordClasses) -> Stream:
+    return Stream(text, alphabet(tokenizer), classes, window=256, seed=0)
 
 
 def test_a_window_depends_on_its_number_alone(stream: Stream) -> None:
@@ -40,7 +43,7 @@ def test_a_window_depends_on_its_number_alone(stream: Stream) -> None:
 
 
 def test_another_seed_gives_other_windows(stream: Stream) -> None:
-    other = Stream(stream.text, stream.alphabet, stream.window, seed=1)
+    other = replace(stream, seed=1)
 
     assert not np.array_equal(stream.windows([0])[0], other.windows([0])[0])
 
@@ -57,9 +60,9 @@ def test_kinds_are_drawn_by_their_chances(stream: Stream, monkeypatch: pytest.Mo
     stream.windows(range(400))
 
     assert sum(CHANCES.values()) == pytest.approx(1)
-    assert set(CHANCES) == {TEXT, COPY_RANDOM, COPY_TEXT, MARK}
+    assert set(CHANCES) == {TEXT, COPY_RANDOM, COPY_TEXT, MARK, MARK_ALIKE}
     chance = sum(CHANCES[kind] for kind in drawn if kind != TEXT)
-    for kind in (COPY_RANDOM, COPY_TEXT, MARK):
+    for kind in (COPY_RANDOM, COPY_TEXT, MARK, MARK_ALIKE):
         expected = CHANCES[kind] / chance
         assert drawn[kind] / sum(drawn.values()) == pytest.approx(expected, abs=0.04)
 
@@ -88,7 +91,7 @@ def test_exercises_are_about_single_documents(stream: Stream) -> None:
 
 def test_nothing_of_the_task_is_ever_shown(stream: Stream) -> None:
     """No class of the guideline, no meaning of one, and nothing of a prompt."""
-    kinds = (COPY_RANDOM, COPY_TEXT, MARK)
+    kinds = (COPY_RANDOM, COPY_TEXT, MARK, MARK_ALIKE)
     written = [
         "".join(stream.alphabet.texts[id_] for id_ in stream.exercise(kind, 60, rng).ids)
         for kind in kinds

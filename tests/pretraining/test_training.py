@@ -12,13 +12,14 @@ from transformers import LlamaForCausalLM
 
 from fedmedlora.pretraining.recipe import Recipe
 from fedmedlora.pretraining.stream import Stream
-from fedmedlora.pretraining.training import learnt_nats, pretrain, untrained
+from fedmedlora.pretraining.training import _step, learnt_nats, pretrain, untrained
 from fedmedlora.pretraining.vocabulary import alphabet
+from fedmedlora.pretraining.word_classes import WordClasses
 
 
 @pytest.fixture(scope="module")
-def stream(tokenizer: Tokenizer, text: NDArray[np.uint16]) -> Stream:
-    return Stream(text, alphabet(tokenizer), SMALL.window, seed=0)
+def stream(tokenizer: Tokenizer, text: NDArray[np.uint16], classes: WordClasses) -> Stream:
+    return Stream(text, alphabet(tokenizer), classes, SMALL.window, seed=0)
 
 
 def weights(model: LlamaForCausalLM) -> torch.Tensor:
@@ -52,6 +53,22 @@ def test_losses_are_those_of_the_tokens_that_are_learnt() -> None:
     # Nothing goes before a window's first token; every id is as likely as the others.
     assert first.tolist() == pytest.approx([math.log(600)] * 2)
     assert second.tolist() == pytest.approx([math.log(600)])
+
+
+def test_a_token_counts_as_often_as_its_weight_says() -> None:
+    """Losses x and y with weights 1 and 4 have the mean (x + 4 y) / 5."""
+    model = untrained(SMALL)
+    ids, learnt = torch.randint(0, 600, (1, 8)), torch.zeros(1, 8, dtype=torch.bool)
+    ids[0, 3], ids[0, 5] = 10, 20
+    learnt[0, [3, 5]] = True
+    weights = torch.ones(600)
+    weights[20] = 4.0
+    first, second = next(iter(learnt_nats(model, ids, learnt))).tolist()
+
+    loss = _step(model, torch.optim.SGD(model.parameters(), lr=0.0), ids, learnt, weights)
+
+    assert first != second
+    assert loss == pytest.approx((first + 4 * second) / 5, rel=1e-5)
 
 
 def test_training_goes_on_from_its_checkpoint_with_the_same_bytes(

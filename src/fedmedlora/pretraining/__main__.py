@@ -24,11 +24,13 @@ from fedmedlora.pretraining.recipe import Recipe
 from fedmedlora.pretraining.stream import COPY_RANDOM, COPY_TEXT, Stream
 from fedmedlora.pretraining.training import pretrain
 from fedmedlora.pretraining.vocabulary import alphabet, cut, packaged, train_vocabulary
+from fedmedlora.pretraining.word_classes import find_classes, load_classes
 
 logger = logging.getLogger(__name__)
 
 _VOCABULARY_EVERY = 6
 _LENGTHS, _NUMBER = (8, 16, 32, 64, 128, 256, 480), 50
+_CLASSES = "classes.json"
 _TO_SHIP = ("SOURCES.md", "ATTRIBUTION.tsv.gz")
 
 
@@ -53,8 +55,9 @@ def main() -> int:
 
 def _make(folder: Path, work: Path, out: Path, recipe: Recipe) -> None:
     work.mkdir(parents=True, exist_ok=True)
-    tokenizer, text, held_out = _prepared(folder, work, recipe.vocabulary)
-    stream = Stream(text, alphabet(tokenizer), recipe.window, recipe.seed)
+    tokenizer, text, held_out = _prepared(folder, work, recipe)
+    classes = load_classes(work / _CLASSES)
+    stream = Stream(text, alphabet(tokenizer), classes, recipe.window, recipe.seed)
     model = pretrain(recipe, stream, checkpoint=work / "checkpoint.pt")
     torch.nn.Module.to(model, device="cpu", dtype=torch.bfloat16)
     model.save_pretrained(out)
@@ -82,16 +85,17 @@ def _figures(model: LlamaForCausalLM, unread: Stream, recipe: Recipe, out: Path)
 
 
 def _prepared(
-    folder: Path, work: Path, size: int
+    folder: Path, work: Path, recipe: Recipe
 ) -> tuple[Tokenizer, NDArray[np.uint16], NDArray[np.uint16]]:
-    """Return the tokenizer, the text to train on and the text held out, made once."""
+    """Return the tokenizer, the text to train on and the text held out; made once, with classes."""
     vocabulary, train, held_out = work / "tokenizer.json", work / "train.npy", work / "held_out.npy"
     if not held_out.exists():
         logger.info("reading the text")
         documents = [*read_documents(folder), *invented_notes()]
         kept = [document for document in documents if not document.is_held_out]
-        texts = (document.text for document in kept[::_VOCABULARY_EVERY])
-        tokenizer = train_vocabulary(texts, size=size)
+        texts = [document.text for document in kept]
+        find_classes(texts, seed=recipe.seed).save(work / _CLASSES)
+        tokenizer = train_vocabulary(texts[::_VOCABULARY_EVERY], size=recipe.vocabulary)
         tokenizer.save(str(vocabulary))
         np.save(train, cut(tokenizer, kept))
         np.save(held_out, cut(tokenizer, _held_out(documents)))

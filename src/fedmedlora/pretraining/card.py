@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fedmedlora.pretraining.corpus import INVENTED_SEEDS
 from fedmedlora.pretraining.measuring import Copying
 from fedmedlora.pretraining.recipe import Recipe
 
@@ -51,12 +52,15 @@ number of it stands in `pretraining/recipe.py`.
 Openly licensed English medical text: research articles, vaccine-safety narratives, patient
 information, consultations, old books. `SOURCES.md` names each source with its licence and
 `ATTRIBUTION.tsv.gz` each article with its authors; both must travel with the weights. Beside them,
-notes that this project invents (seeds 1000 to 1019, training hospitals only: none of the external
-or the new site, none of a seed that an experiment uses). No annotation of any kind.
+notes that this project invents (seeds {INVENTED_SEEDS[0]} to {INVENTED_SEEDS[-1]}, training \
+hospitals only: none of the
+external or the new site, none of a seed that an experiment uses). No annotation of any kind.
 
-It practised two things beside reading: copying a text, and copying it with announced spans
-marked by invented class names. It has never seen one of the task's types, their definitions or its
-prompts; `tests/pretraining/test_stream.py` scans the stream for them.
+It practised beside reading: copying a text, copying it with announced spans marked, and copying it
+with words marked that are used like some examples. What is used alike was found by counting which
+words stand side by side (`pretraining/word_classes.py`). Names of classes are invented. It never
+saw one of the task's types, their definitions or its prompts; `tests/pretraining/test_stream.py`
+scans the stream for them.
 
 ## How good it is
 

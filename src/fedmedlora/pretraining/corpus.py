@@ -17,7 +17,8 @@ from fedmedlora.errors import Fault, InputError
 from fedmedlora.synthetic.hospitals import synthesize
 
 _HELD_OUT_BELOW = 2
-_FIRST_SEED, _NUM_SEEDS = 1000, 20
+_TIMES_INVENTED = 2
+INVENTED_SEEDS = range(1000, 1100)
 # By shard name; what is not here is read once in a pass.
 _TIMES = {
     "aci_bench": 4,
@@ -62,10 +63,10 @@ def invented_notes() -> Iterator[Document]:
 
     The external and the new site write none of them, and no annotation comes along.
     """
-    for seed in range(_FIRST_SEED, _FIRST_SEED + _NUM_SEEDS):
+    for seed in INVENTED_SEEDS:
         for role, site in synthesize(seed=seed).values():
             if role == "train":
-                yield from (Document(note.text, 1) for note in site.splits["train"])
+                yield from (Document(note.text, _TIMES_INVENTED) for note in site.splits["train"])
 
 
 def _text(line: bytes, place: str) -> str:

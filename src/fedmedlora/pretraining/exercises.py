@@ -1,4 +1,4 @@
-"""What the bundled base practises beside reading: copying, and marking what it is told to mark.
+"""What the bundled base practises beside reading: copying, and marking what is written out for it.
 
 No task's prompt is ever shown. Headings and class names are invented anew for every exercise, spans
 are drawn at random, and what is to be marked is written out in front:
@@ -31,8 +31,6 @@ _ENDINGS = ("", "", "er", "in", "ow", "ul")
 _MOST_NAMES = 3
 _MOST_SPANS = 5
 _MOST_SPAN_TOKENS = 8
-# A head is marked in the text that is read and unmarked in the answer; so is a decoy here.
-_DECOYS = 1 / 3
 
 Encode = Callable[[str], Sequence[int]]
 
@@ -61,10 +59,10 @@ def copying(
         end_id: Says that the answer is whole.
         is_language: Whether the text is real, so that reading it is worth learning.
     """
-    return _joined(
-        (_heading(encode, rng), False),
+    return joined(
+        (heading(encode, rng), False),
         (text, is_language),
-        (_heading(encode, rng, "\n"), False),
+        (heading(encode, rng, "\n"), False),
         ((*text, end_id), True),
     )
 
@@ -87,19 +85,15 @@ def marking(
     """
     names = [invented_word(rng) for _ in range(rng.integers(1, _MOST_NAMES + 1))]
     spans = [(first, last, str(rng.choice(names))) for first, last in _spans(words, rng)]
-    decoys = [
-        (first, last, invented_word(rng))
-        for first, last in (_spans(words, rng)[:1] if rng.random() < _DECOYS else ())
-    ]
     announced: list[int] = []
     for number in rng.permutation(len(spans)):
         first, last, name = spans[number]
         announced += [*encode(f"{'; ' if announced else ''}{name} = "), *text[first:last]]
-    return _joined(
-        ((*_heading(encode, rng), *announced, *_heading(encode, rng, "\n")), False),
-        (_marked(text, decoys, encode), not decoys),
-        (_heading(encode, rng, "\n"), False),
-        ((*_marked(text, spans, encode), end_id), True),
+    return joined(
+        ((*heading(encode, rng), *announced, *heading(encode, rng, "\n")), False),
+        (text, True),
+        (heading(encode, rng, "\n"), False),
+        ((*marked(text, spans, encode), end_id), True),
     )
 
 
@@ -113,13 +107,45 @@ def invented_word(rng: np.random.Generator) -> str:
     return "".join(str(rng.choice(parts)) for parts in (_ONSETS, _RIMES, _ENDINGS))
 
 
-def _joined(*parts: tuple[Iterable[int], bool]) -> Exercise:
+def joined(*parts: tuple[Iterable[int], bool]) -> Exercise:
+    """Return parts, each learnt or not, as one exercise."""
     pairs = [(id_, learnt) for ids, learnt in parts for id_ in ids]
     return Exercise(tuple(id_ for id_, _ in pairs), tuple(learnt for _, learnt in pairs))
 
 
-def _heading(encode: Encode, rng: np.random.Generator, before: str = "") -> Sequence[int]:
+def heading(encode: Encode, rng: np.random.Generator, before: str = "") -> Sequence[int]:
+    """Return the ids of a heading that cannot be foreseen."""
     return encode(f"{before}{invented_word(rng)}:\n")
+
+
+def word_ranges(tokens: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the tokens of each word, as (first, past the last); other signs stand alone.
+
+    A word begins with a token whose first character, or before which the last character, is
+    neither letter nor digit.
+    """
+    starts = [
+        i
+        for i, token in enumerate(tokens)
+        if i == 0 or not (token[0].isalnum() and tokens[i - 1][-1].isalnum())
+    ]
+    return list(zip(starts, [*starts[1:], len(tokens)], strict=True))
+
+
+def marked(text: Sequence[int], spans: Sequence[tuple[int, int, str]], encode: Encode) -> list[int]:
+    """Return a text's ids with marks around spans, which stand in order and do not overlap.
+
+    Args:
+        text: Token ids.
+        spans: First and past-the-last token of each, and its class.
+        encode: Cuts marks into token ids.
+    """
+    ids: list[int] = []
+    place = 0
+    for first, last, name in spans:
+        ids += [*text[place:first], *encode(opening(name)), *text[first:last], *encode(CLOSE)]
+        place = last
+    return ids + list(text[place:])
 
 
 def _spans(words: Sequence[tuple[int, int]], rng: np.random.Generator) -> list[tuple[int, int]]:
@@ -132,14 +158,3 @@ def _spans(words: Sequence[tuple[int, int]], rng: np.random.Generator) -> list[t
         if free and last - first <= _MOST_SPAN_TOKENS:
             spans.append((first, last))
     return spans
-
-
-def _marked(
-    text: Sequence[int], spans: Sequence[tuple[int, int, str]], encode: Encode
-) -> list[int]:
-    ids: list[int] = []
-    place = 0
-    for first, last, name in spans:
-        ids += [*text[place:first], *encode(opening(name)), *text[first:last], *encode(CLOSE)]
-        place = last
-    return ids + list(text[place:])

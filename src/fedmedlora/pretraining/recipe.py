@@ -23,14 +23,15 @@ class Recipe:
         cooldown: Last part of the steps, in which the learning rate falls, in (0, 1].
         learning_rate: Its peak.
         weight_decay: Of matrices.
+        mark_weight: How often a part of a mark counts where another token counts once.
         rope_theta: Base of the rotary positions: pairs of dimensions turn by its powers.
         seed: Of the first weights and of the stream.
     """
 
-    vocabulary: int = 6144
+    vocabulary: int = 8192
     width: int = 256
     inner_width: int = 704
-    depth: int = 4
+    depth: int = 6
     heads: int = 4
     window: int = 1024
     windows_a_step: int = 2
@@ -39,6 +40,7 @@ class Recipe:
     cooldown: float = 0.35
     learning_rate: float = 2e-3
     weight_decay: float = 0.1
+    mark_weight: float = 4.0
     rope_theta: float = 500_000.0
     seed: int = 0
 

@@ -53,12 +53,15 @@ def pretrain(recipe: Recipe, stream: Stream, *, checkpoint: Path) -> LlamaForCau
     optimizer = _optimizer(model, recipe)
     first = _restore(checkpoint, model, optimizer)
     model.train()
+    weights = torch.ones(recipe.vocabulary, device=device)
+    weights[[*stream.alphabet.mark_ids]] = recipe.mark_weight
     began, num_tokens = time.monotonic(), 0
     for step in range(first, recipe.steps):
         for group in optimizer.param_groups:
             group["lr"] = recipe.rate(step)
         numbers = range(step * recipe.windows_a_step, (step + 1) * recipe.windows_a_step)
-        loss = _step(model, optimizer, stream, numbers, device)
+        ids, learnt = (torch.from_numpy(array).to(device) for array in stream.windows(numbers))
+        loss = _step(model, optimizer, ids, learnt, weights)
         num_tokens += recipe.windows_a_step * recipe.window
         if (step + 1) % _LOG_EVERY == 0:
             speed = num_tokens / (time.monotonic() - began)
@@ -88,13 +91,15 @@ def learnt_nats(
 def _step(
     model: LlamaForCausalLM,
     optimizer: torch.optim.Optimizer,
-    stream: Stream,
-    numbers: range,
-    device: torch.device,
+    ids: torch.Tensor,
+    learnt: torch.Tensor,
+    weights: torch.Tensor,
 ) -> float:
-    ids, learnt = (torch.from_numpy(array).to(device) for array in stream.windows(numbers))
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
-        loss = torch.cat(list(learnt_nats(model, ids, learnt))).mean()
+    """Take one step on some windows; weights say how much a token counts, by its id."""
+    with torch.autocast(ids.device.type, dtype=torch.bfloat16, enabled=ids.is_cuda):
+        nats = torch.cat(list(learnt_nats(model, ids, learnt)))
+        weight = weights[ids[:, 1:][learnt[:, 1:]]]
+        loss = (nats * weight).sum() / weight.sum()
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT_NORM)
     optimizer.step()

@@ -79,6 +79,7 @@ def alphabet(tokenizer: Tokenizer) -> Alphabet:
         begin_id=_id(tokenizer, BEGIN),
         end_id=_id(tokenizer, END),
         num_special=_NUM_SPECIAL,
+        mark_ids=tuple(_id(tokenizer, part) for part in PARTS),
     )
 
 
