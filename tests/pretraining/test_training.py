@@ -1,4 +1,5 @@
 import math
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,7 +66,9 @@ def test_a_token_counts_as_often_as_its_weight_says() -> None:
     weights[20] = 4.0
     first, second = next(iter(learnt_nats(model, ids, learnt))).tolist()
 
-    loss = _step(model, torch.optim.SGD(model.parameters(), lr=0.0), ids, learnt, weights)
+    still = torch.optim.SGD(model.parameters(), lr=0.0)
+    with ThreadPoolExecutor(1) as pool:
+        loss = _step(model, still, ids, learnt, weights, pool=pool)
 
     assert first != second
     assert loss == pytest.approx((first + 4 * second) / 5, rel=1e-5)
@@ -91,6 +94,13 @@ def test_training_goes_on_from_its_checkpoint_with_the_same_bytes(
 
     assert torch.load(tmp_path / "cut.pt", weights_only=True)["steps"] == 6
     assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_threads_share_a_step_and_change_rounding_only(stream: Stream, tmp_path: Path) -> None:
+    alone = pretrain(SMALL, stream, checkpoint=tmp_path / "alone.pt", threads=1)
+    shared = pretrain(SMALL, stream, checkpoint=tmp_path / "shared.pt", threads=2)
+
+    torch.testing.assert_close(weights(shared), weights(alone), rtol=0, atol=1e-4)
 
 
 def test_training_learns(stream: Stream, tmp_path: Path) -> None:

@@ -44,21 +44,22 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    torch.set_num_threads(given.threads)
     try:
-        _make(given.text, given.work, given.out, replace(Recipe(), steps=given.steps))
+        _make(
+            given.text, given.work, given.out, replace(Recipe(), steps=given.steps), given.threads
+        )
     except InputError as error:
         print(error, file=sys.stderr)  # noqa: T201 -- a command's talk
         return 2
     return 0
 
 
-def _make(folder: Path, work: Path, out: Path, recipe: Recipe) -> None:
+def _make(folder: Path, work: Path, out: Path, recipe: Recipe, threads: int) -> None:
     work.mkdir(parents=True, exist_ok=True)
     tokenizer, text, held_out = _prepared(folder, work, recipe)
     classes = load_classes(work / _CLASSES)
     stream = Stream(text, alphabet(tokenizer), classes, recipe.window, recipe.seed)
-    model = pretrain(recipe, stream, checkpoint=work / "checkpoint.pt")
+    model = pretrain(recipe, stream, checkpoint=work / "checkpoint.pt", threads=threads)
     torch.nn.Module.to(model, device="cpu", dtype=torch.bfloat16)
     model.save_pretrained(out)
     packaged(tokenizer).save_pretrained(out)

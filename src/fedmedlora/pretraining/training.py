@@ -2,7 +2,10 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +44,16 @@ def untrained(recipe: Recipe) -> LlamaForCausalLM:
     return model
 
 
-def pretrain(recipe: Recipe, stream: Stream, *, checkpoint: Path) -> LlamaForCausalLM:
+def pretrain(
+    recipe: Recipe, stream: Stream, *, checkpoint: Path, threads: int = 1
+) -> LlamaForCausalLM:
     """Return a model trained by a recipe, going on from a checkpoint where there is one.
 
     Args:
+        recipe: Shape and schedule.
+        stream: What it reads.
         checkpoint: File that holds weights, optimiser and step, written now and then.
+        threads: On a processor, how many share the windows of a step.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = untrained(recipe)
@@ -56,18 +64,22 @@ def pretrain(recipe: Recipe, stream: Stream, *, checkpoint: Path) -> LlamaForCau
     weights = torch.ones(recipe.vocabulary, device=device)
     weights[[*stream.alphabet.mark_ids]] = recipe.mark_weight
     began, num_tokens = time.monotonic(), 0
-    for step in range(first, recipe.steps):
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.rate(step)
-        numbers = range(step * recipe.windows_a_step, (step + 1) * recipe.windows_a_step)
-        ids, learnt = (torch.from_numpy(array).to(device) for array in stream.windows(numbers))
-        loss = _step(model, optimizer, ids, learnt, weights)
-        num_tokens += recipe.windows_a_step * recipe.window
-        if (step + 1) % _LOG_EVERY == 0:
-            speed = num_tokens / (time.monotonic() - began)
-            logger.info("step %d: %.3f nats a token, %.0f tokens/s", step + 1, loss, speed)
-        if (step + 1) % _SAVE_EVERY == 0 or step + 1 == recipe.steps:
-            _save(checkpoint, model, optimizer, step + 1)
+    # Two threads with a window each train half as much again as two that share every product.
+    workers = 1 if device.type == "cuda" else min(threads, recipe.windows_a_step)
+    share = (max(threads // workers, 1),)
+    with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=share) as pool:
+        for step in range(first, recipe.steps):
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.rate(step)
+            numbers = range(step * recipe.windows_a_step, (step + 1) * recipe.windows_a_step)
+            ids, learnt = (torch.from_numpy(array).to(device) for array in stream.windows(numbers))
+            loss = _step(model, optimizer, ids, learnt, weights, pool=pool, workers=workers)
+            num_tokens += recipe.windows_a_step * recipe.window
+            if (step + 1) % _LOG_EVERY == 0:
+                speed = num_tokens / (time.monotonic() - began)
+                logger.info("step %d: %.3f nats a token, %.0f tokens/s", step + 1, loss, speed)
+            if (step + 1) % _SAVE_EVERY == 0 or step + 1 == recipe.steps:
+                _save(checkpoint, model, optimizer, step + 1)
     model.train(mode=False)
     return model
 
@@ -94,17 +106,51 @@ def _step(
     ids: torch.Tensor,
     learnt: torch.Tensor,
     weights: torch.Tensor,
+    *,
+    pool: Executor,
+    workers: int = 1,
 ) -> float:
-    """Take one step on some windows; weights say how much a token counts, by its id."""
+    """Take one step on some windows, shared by workers; return the loss in nats a token.
+
+    Args:
+        model: Changed in place.
+        optimizer: Of its parameters.
+        ids: (windows, window) token ids.
+        learnt: (windows, window) bool.
+        weights: How much a token counts, by its id.
+        pool: Runs the workers.
+        workers: Parts that the windows are cut into.
+    """
+    parameters = [*model.parameters()]
+    share = partial(_share, model, weights)
+    parts = [*pool.map(share, ids.chunk(workers), learnt.chunk(workers))]
+    count = sum(part.count for part in parts)
+    for parameter, *gradients in zip(parameters, *(part.gradients for part in parts), strict=True):
+        parameter.grad = torch.stack(gradients).sum(0) / count
+    torch.nn.utils.clip_grad_norm_(parameters, _MAX_GRADIENT_NORM)
+    optimizer.step()
+    return sum(part.nats for part in parts) / count
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """What a worker finds: summed losses, how many tokens they count for, and their gradients."""
+
+    nats: float
+    count: float
+    gradients: Sequence[torch.Tensor]
+
+
+def _share(
+    model: LlamaForCausalLM, weights: torch.Tensor, ids: torch.Tensor, learnt: torch.Tensor
+) -> _Share:
     with torch.autocast(ids.device.type, dtype=torch.bfloat16, enabled=ids.is_cuda):
         nats = torch.cat(list(learnt_nats(model, ids, learnt)))
         weight = weights[ids[:, 1:][learnt[:, 1:]]]
-        loss = (nats * weight).sum() / weight.sum()
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT_NORM)
-    optimizer.step()
-    optimizer.zero_grad()
-    return float(loss.detach())
+        total = (nats * weight).sum()
+    # Not `backward`: workers would add to the same gradients at the same time.
+    gradients = torch.autograd.grad(total, [*model.parameters()])
+    return _Share(float(total.detach()), float(weight.sum()), gradients)
 
 
 def _optimizer(model: LlamaForCausalLM, recipe: Recipe) -> torch.optim.Optimizer:

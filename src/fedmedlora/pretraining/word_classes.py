@@ -103,7 +103,8 @@ def find_classes(
         counts.update(_WORD.findall(text.lower()))
     place = {word: number for number, (word, _) in enumerate(counts.most_common(_NUM_WORDS))}
     rows = _embedded(_neighbours(texts, place), seed=seed)[num_unclassed:]
-    classes = [[None] * num_unclassed + _clustered(rows, number, seed=seed) for number in numbers]
+    none: list[int | None] = [None] * num_unclassed
+    classes = [none + _clustered(rows, number, seed=seed) for number in numbers]
     phrases = _phrases(texts, place, num_function_words)
     return WordClasses([*place], classes, phrases, num_function_words)
 
