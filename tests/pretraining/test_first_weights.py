@@ -38,6 +38,18 @@ def test_its_first_layer_looks_one_token_back(model: LlamaForCausalLM) -> None:
     assert float(back[:, 1:].min()) > 0.93
 
 
+def test_tokens_used_alike_begin_with_embeddings_alike() -> None:
+    """0.8 of the one row for both, and 0.6 of their own: 0.64 in common."""
+    rows = torch.zeros(600, 127)
+    rows[:, 0], rows[:2, 0], rows[:2, 1] = 1.0, 0.0, 1.0
+    model = untrained(replace(Recipe(), vocabulary=600), rows)
+    embeddings = model.model.embed_tokens.weight.detach()
+    directions = torch.nn.functional.normalize(embeddings[:, 1:128])
+
+    assert float(directions[0] @ directions[1]) == pytest.approx(0.64, abs=0.15)
+    assert float(directions[0] @ directions[2]) == pytest.approx(0, abs=0.3)
+
+
 def test_the_same_seed_gives_the_same_weights() -> None:
     one, same = untrained(SMALL).state_dict(), untrained(SMALL).state_dict()
     other = untrained(replace(SMALL, seed=1)).state_dict()

@@ -1,16 +1,9 @@
-import math
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
-from fedmedlora.pretraining.word_classes import (
-    WordClasses,
-    find_classes,
-    load_classes,
-    pointwise_information,
-)
+from fedmedlora.pretraining.word_classes import WordClasses, find_classes, load_classes
 
 COLOURS, ANIMALS = ("red", "black", "grey"), ("cat", "dog", "hen")
 
@@ -52,15 +45,6 @@ def test_phrases_end_with_their_word_and_hold_no_function_word(found: WordClasse
     assert found.is_content("horse")
     assert not found.is_content("the")
     assert not found.is_content(".")
-
-
-def test_pointwise_information_by_hand() -> None:
-    """4 pairs: p(0, 0) = 1/2, p(word 0) = 1/2, p(context 0) = 3/4; log(1/2 / 3/8) = log 4/3."""
-    found = pointwise_information(torch.tensor([[2.0, 0.0], [1.0, 1.0]]))
-
-    # log(1/4 / (1/2 * 3/4)) is below 0; log(1/4 / (1/2 * 1/4)) = log 2.
-    expected = torch.tensor([[math.log(4 / 3), 0.0], [0.0, math.log(2)]])
-    torch.testing.assert_close(found, expected)
 
 
 def test_what_is_saved_is_loaded(found: WordClasses, tmp_path: Path) -> None:

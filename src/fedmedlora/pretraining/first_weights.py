@@ -9,7 +9,8 @@ Here they are laid down, roughly, and training does the rest:
 Looking back by one needs something that is the same everywhere: dimension 0 of every embedding.
 A query (1, 0) and a key (cos f, sin f) in each pair of dimensions, which position p turns by p f,
 have the product cos(f (distance - 1)), largest one token back. Looking for a token uses only pairs
-that turn too slowly to matter within a window.
+that turn too slowly to matter within a window. Embeddings of tokens that are used alike point in
+like directions from the start.
 
 Source: induction heads, Olsson et al. 2022, In-context Learning and Induction Heads (arXiv
 2209.11895); rotary positions, RoFormer (arXiv 2104.09864), section 3.2; first weights that imitate
@@ -27,15 +28,19 @@ _QUIET = 0.1
 """What random layers add would drown what is laid down."""
 _BACK_GAIN, _MATCH_GAIN = 1.0, 2.0
 _CARRIED, _SAID = 0.02, 0.12
+_LIKENESS = 0.8
+"""How much of an embedding is what its token has in common with those used alike."""
 _FAST, _SLOW = 0.1, 2e-3
 """Pairs that turn faster, in radians a token, tell neighbours apart; slower ones tell nothing."""
 
 
-def lay_down_copying(model: LlamaForCausalLM, *, seed: int) -> None:
+def lay_down_copying(model: LlamaForCausalLM, usage: torch.Tensor | None, *, seed: int) -> None:
     """Change an untrained model's embeddings and first two attention layers, in place.
 
     Args:
         model: Of two layers at least, and with as many keys as queries.
+        usage: A row of length 1 for each token, near to those of tokens used alike, of half the
+            model's width less 1; None where nothing is known of them.
         seed: Of the embeddings, and of what layer 1 compares.
     """
     rng = torch.Generator().manual_seed(seed)
@@ -46,16 +51,21 @@ def lay_down_copying(model: LlamaForCausalLM, *, seed: int) -> None:
             layer.self_attn.o_proj.weight *= _QUIET
             layer.mlp.down_proj.weight *= _QUIET
         first, second = (layer.self_attn for layer in model.model.layers[:2])
-        _embed(model.model.embed_tokens.weight, half, rng)
+        _embed(model.model.embed_tokens.weight, half, usage, rng)
         _look_back(first, turns)
         _carry(first, half, to=half, gain=_CARRIED)
         _look_for_present(second, turns, half, rng)
         _carry(second, half, to=0, gain=_SAID)
 
 
-def _embed(embeddings: torch.Tensor, half: int, rng: torch.Generator) -> None:
+def _embed(
+    embeddings: torch.Tensor, half: int, usage: torch.Tensor | None, rng: torch.Generator
+) -> None:
     # All of one length: dimension 0 is then the same everywhere behind the norm, too.
-    directions = torch.randn(len(embeddings), half - 1, generator=rng)
+    own = torch.randn(len(embeddings), half - 1, generator=rng)
+    directions = torch.nn.functional.normalize(own)
+    if usage is not None:
+        directions = _LIKENESS * usage + (1 - _LIKENESS**2) ** 0.5 * directions
     embeddings[:, 0] = _CONSTANT
     embeddings[:, 1:half] = _LENGTH * torch.nn.functional.normalize(directions)
     embeddings[:, half:] *= _QUIET

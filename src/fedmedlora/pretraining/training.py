@@ -9,12 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from fedmedlora.pretraining.first_weights import lay_down_copying
 from fedmedlora.pretraining.recipe import Recipe
 from fedmedlora.pretraining.stream import Stream
+from fedmedlora.pretraining.usage import usage
 
 logger = logging.getLogger(__name__)
 
@@ -23,8 +25,13 @@ _BETAS = (0.9, 0.95)
 _MAX_GRADIENT_NORM = 1.0
 
 
-def untrained(recipe: Recipe) -> LlamaForCausalLM:
-    """Return a model of the recipe's shape that can copy and nothing else."""
+def untrained(recipe: Recipe, rows: torch.Tensor | None = None) -> LlamaForCausalLM:
+    """Return a model of the recipe's shape that can copy, and knows which tokens are used alike.
+
+    Args:
+        recipe: Its shape.
+        rows: What is known of each token's `usage`; None for nothing.
+    """
     torch.manual_seed(recipe.seed)
     config = LlamaConfig(
         vocab_size=recipe.vocabulary,
@@ -40,7 +47,7 @@ def untrained(recipe: Recipe) -> LlamaForCausalLM:
         eos_token_id=2,
     )
     model = LlamaForCausalLM(config)
-    lay_down_copying(model, seed=recipe.seed)
+    lay_down_copying(model, rows, seed=recipe.seed)
     return model
 
 
@@ -56,17 +63,16 @@ def pretrain(
         threads: On a processor, how many share the windows of a step.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = untrained(recipe)
+    model = untrained(recipe, None if checkpoint.exists() else _rows(recipe, stream))
     torch.nn.Module.to(model, device)
     optimizer = _optimizer(model, recipe)
     first = _restore(checkpoint, model, optimizer)
-    model.train()
     weights = torch.ones(recipe.vocabulary, device=device)
     weights[[*stream.alphabet.mark_ids]] = recipe.mark_weight
-    began, num_tokens = time.monotonic(), 0
     # Two threads with a window each train half as much again as two that share every product.
     workers = 1 if device.type == "cuda" else min(threads, recipe.windows_a_step)
     share = (max(threads // workers, 1),)
+    began = time.monotonic()
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=share) as pool:
         for step in range(first, recipe.steps):
             for group in optimizer.param_groups:
@@ -74,14 +80,19 @@ def pretrain(
             numbers = range(step * recipe.windows_a_step, (step + 1) * recipe.windows_a_step)
             ids, learnt = (torch.from_numpy(array).to(device) for array in stream.windows(numbers))
             loss = _step(model, optimizer, ids, learnt, weights, pool=pool, workers=workers)
-            num_tokens += recipe.windows_a_step * recipe.window
             if (step + 1) % _LOG_EVERY == 0:
-                speed = num_tokens / (time.monotonic() - began)
+                seconds_a_step = (time.monotonic() - began) / (step + 1 - first)
+                speed = recipe.windows_a_step * recipe.window / seconds_a_step
                 logger.info("step %d: %.3f nats a token, %.0f tokens/s", step + 1, loss, speed)
             if (step + 1) % _SAVE_EVERY == 0 or step + 1 == recipe.steps:
                 _save(checkpoint, model, optimizer, step + 1)
     model.train(mode=False)
     return model
+
+
+def _rows(recipe: Recipe, stream: Stream) -> torch.Tensor:
+    ids = stream.text.astype(np.int32)
+    return usage(ids, recipe.vocabulary, width=recipe.width // 2 - 1, seed=recipe.seed)
 
 
 def learnt_nats(

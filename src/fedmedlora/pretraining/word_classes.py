@@ -1,16 +1,9 @@
 """Words that are used alike, found in plain text without any annotation.
 
-Two words are alike where the same words stand around them. For each of the most frequent words w,
-a row of positive pointwise mutual information with the words c at distance -2, -1, 1 and 2,
+Words whose rows of `usage` have near directions form a class: coarse classes and finer ones, by
+k-means on the sphere.
 
-    ppmi(w, c) = max(0, log p(w, c) - log p(w) - log p(c)),
-
-is narrowed by a truncated singular value decomposition, and rows of near direction form a class:
-coarse classes and finer ones, by k-means on the sphere.
-
-Source: Levy and Goldberg 2014, Neural Word Embedding as Implicit Matrix Factorization (section
-5.1, with the square root of the singular values); Dhillon and Modha 2001, Concept Decompositions
-for Large Sparse Text Data (spherical k-means).
+Source: Dhillon and Modha 2001, Concept Decompositions for Large Sparse Text Data.
 """
 
 import json
@@ -25,12 +18,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from fedmedlora.pretraining.usage import usage
+
 LONGEST_PHRASE = 3
 _NUMBERS_OF_CLASSES = (192, 384, 768)
-_NUM_WORDS, _NUM_CONTEXTS = 15_000, 3_000
+_NUM_WORDS = 15_000
 _NUM_UNCLASSED, _NUM_FUNCTION_WORDS = 30, 150
 """Of the most frequent words: so many are in no class, and so many end a phrase."""
-_DISTANCES = (-2, -1, 1, 2)
 _WIDTH, _ROUNDS = 100, 25
 _MOST_PHRASES = 8
 _WORD = re.compile(r"[^\W\d_][\w'-]*")
@@ -102,46 +96,21 @@ def find_classes(
     for text in texts:
         counts.update(_WORD.findall(text.lower()))
     place = {word: number for number, (word, _) in enumerate(counts.most_common(_NUM_WORDS))}
-    rows = _embedded(_neighbours(texts, place), seed=seed)[num_unclassed:]
+    rows = usage(_numbered(texts, place), len(place), width=_WIDTH, seed=seed)[num_unclassed:]
     none: list[int | None] = [None] * num_unclassed
     classes = [none + _clustered(rows, number, seed=seed) for number in numbers]
     phrases = _phrases(texts, place, num_function_words)
     return WordClasses([*place], classes, phrases, num_function_words)
 
 
-def _neighbours(texts: Iterable[str], place: Mapping[str, int]) -> NDArray[np.float32]:
-    """Return how often each word stands at each distance from each context, (words, contexts)."""
-    shape = (len(place), min(_NUM_CONTEXTS, len(place)))
-    counts = [np.zeros(shape, np.float32) for _ in _DISTANCES]
+def _numbered(texts: Iterable[str], place: Mapping[str, int]) -> NDArray[np.int32]:
+    """Return all words by their numbers; unknown ones, and what parts two texts, are -1."""
+    nothing = np.full(2, -1, np.int32)
+    rows: list[NDArray[np.int32]] = []
     for text in texts:
-        found = _WORD.findall(text.lower())
-        ids = np.array([place.get(word, -1) for word in found], np.int64)
-        for table, distance in zip(counts, _DISTANCES, strict=True):
-            word, context = _apart(ids, distance)
-            known = (word >= 0) & (context >= 0) & (context < shape[1])
-            np.add.at(table, (word[known], context[known]), 1)
-    return np.concatenate(counts, axis=1)
-
-
-def _apart(ids: NDArray[np.int64], distance: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    near, far = ids[: -abs(distance)], ids[abs(distance) :]
-    return (near, far) if distance > 0 else (far, near)
-
-
-def _embedded(counts: NDArray[np.float32], *, seed: int) -> torch.Tensor:
-    """Return rows of length 1, (words, width)."""
-    information = pointwise_information(torch.from_numpy(counts))
-    torch.manual_seed(seed)
-    width = min(_WIDTH, *information.shape)
-    left, values, _ = torch.svd_lowrank(information, q=width, niter=4)
-    return torch.nn.functional.normalize(left * values.sqrt())
-
-
-def pointwise_information(counts: torch.Tensor) -> torch.Tensor:
-    """Return positive pointwise mutual information in nats, (words, contexts), from counts."""
-    per_word, per_context = counts.sum(1, keepdim=True), counts.sum(0, keepdim=True)
-    ratio = counts * counts.sum() / (per_word * per_context)
-    return torch.log(ratio).nan_to_num(nan=0.0, neginf=0.0).clamp(min=0)
+        words = _WORD.findall(text.lower())
+        rows += [np.array([place.get(word, -1) for word in words], np.int32), nothing]
+    return np.concatenate(rows)
 
 
 def _clustered(rows: torch.Tensor, number: int, *, seed: int) -> list[int | None]:
