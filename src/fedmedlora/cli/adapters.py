@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.cli.answers import answer
+from fedmedlora.cli.answers import answer, lost_line
 from fedmedlora.engines.sources import Source, export_peft, open_source
 from fedmedlora.errors import Fault, InputError, TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
@@ -64,7 +64,7 @@ def adapt(options: argparse.Namespace) -> int:
 def export(options: argparse.Namespace) -> int:
     """Write an adapter as a folder that peft loads."""
     source = open_source(options.source, arm=options.arm)
-    export_peft(source, options.out)
+    export_peft(source, options.out, dtype=options.dtype)
     place = str(options.out)
     answer(options, {"origin": source.origin, "adapter": place}, [source.origin, place])
     return 0
@@ -111,6 +111,8 @@ def _scores(
 def _lines(scores: dict[str, Any]) -> Iterator[str]:
     """Yield the scores of a site as a table."""
     yield f"{scores['notes']} notes of {scores['split']}"
+    if scores["lost"]:
+        yield lost_line(scores["lost"])
     for part in PARTS:
         for matching in ("strict", "lenient"):
             if scores[part] is None:
