@@ -163,8 +163,9 @@ def _require_known(path: Path, name: str, dtype: str) -> None:
 
 
 def _read_narrow(content: bytes) -> AdapterWeights:
+    tensors: Any = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
     read: dict[str, NDArray[np.float32]] = {}
-    for name, tensor in safetensors.deserialize(content):
+    for name, tensor in tensors:
         values = np.frombuffer(tensor["data"], _DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
         read[name] = widened(values) if tensor["dtype"] == _NARROW else values
     return read

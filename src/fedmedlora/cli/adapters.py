@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.cli.answers import answer, lost_line
+from fedmedlora.cli.answers import answer
 from fedmedlora.engines.sources import Source, export_peft, open_source
 from fedmedlora.errors import Fault, InputError, TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
@@ -18,6 +18,7 @@ from fedmedlora.experiment.spool import site_seed
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import Engine, Participant, Scope
 from fedmedlora.formats.site_folder import read_site
+from fedmedlora.reporting.absences import lost_in_words
 from fedmedlora.tasks.scoring import PARTS, site_scores
 
 
@@ -112,7 +113,7 @@ def _lines(scores: dict[str, Any]) -> Iterator[str]:
     """Yield the scores of a site as a table."""
     yield f"{scores['notes']} notes of {scores['split']}"
     if scores["lost"]:
-        yield lost_line(scores["lost"])
+        yield lost_in_words(scores["lost"])
     for part in PARTS:
         for matching in ("strict", "lenient"):
             if scores[part] is None:

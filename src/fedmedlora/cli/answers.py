@@ -6,16 +6,8 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fedmedlora.reporting.prose import LOST
-
 
 def answer(options: argparse.Namespace, document: Mapping[str, Any], lines: Iterable[str]) -> None:
     """Print a command's result, as the document with `--json` and as the lines without."""
     told = [json.dumps(document, allow_nan=False)] if options.json else lines
     sys.stdout.writelines(f"{line}\n" for line in told)
-
-
-def lost_line(lost: Mapping[str, int]) -> str:
-    """Return what was announced and stands nowhere, in words."""
-    told = ", ".join(f"{number} {LOST[reason]}" for reason, number in sorted(lost.items()))
-    return f"announced by an answer, but nowhere in its note: {told}"

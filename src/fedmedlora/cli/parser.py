@@ -67,7 +67,7 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     extract = _command(commands, "extract", "extraction", _EXTRACT)
     _source(extract, nargs="?", text=_READER)
     extract.add_argument(
-        "files", type=Path, nargs="*", metavar="FILE", help="notes as text; - is stdin, as is none"
+        "files", type=Path, nargs="*", metavar="FILE", help="notes as text; - or none is stdin"
     )
     extract.add_argument("--format", choices=_FORMATS, default="json", help=_FORMAT)
 

@@ -12,6 +12,7 @@ from fedmedlora.engines.opening import open_local
 from fedmedlora.errors import Fault, InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.arms import PREFERENCE
+from fedmedlora.experiment.database import has_run
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.toml_reading import read_table
@@ -78,6 +79,9 @@ def open_source(path: Path, *, arm: str | None) -> Source:
     if path == bundled.ADAPTER:
         advice = "name a run or an adapter folder"
         raise InputError([Fault("bundled adapter", "none", "one in this package", advice)])
+    if not has_run(path):
+        expected = "a folder with run.sqlite, or with adapter_config.json and its weights"
+        raise InputError([Fault(str(path), "neither a run nor an adapter", expected)])
     with RunStore.open(path) as store:
         experiment, (name, chosen) = store.experiment(), _arm(store, arm)
         return Source(

@@ -1,6 +1,6 @@
 """What a run does without, and why: updates that did not count, entities that stand nowhere."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from fedmedlora.reporting import arms
 from fedmedlora.reporting.arms import Json
@@ -53,6 +53,12 @@ def lost(results: Json) -> list[Loss]:
         for site, scores in arm.get("final", {}).items()
         for reason, number in ((scores or {}).get("lost") or {}).items()
     ]
+
+
+def lost_in_words(lost: Mapping[str, int]) -> str:
+    """Return what was announced and stands nowhere, in a sentence."""
+    told = (f"{number} {LOST.get(reason, reason)}" for reason, number in sorted(lost.items()))
+    return f"Announced by an answer, but nowhere in its note: {', '.join(told)}."
 
 
 def lost_table(found: Sequence[Loss]) -> Html:
