@@ -6,7 +6,13 @@ import pytest
 import safetensors.numpy
 from tests.full_disk import files_of_at_most
 
-from fedmedlora.adapters.files import digest, encode, open_adapter, write_adapter
+from fedmedlora.adapters.files import (
+    digest,
+    encode,
+    encode_narrow,
+    open_adapter,
+    write_adapter,
+)
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import ModelError, StoreError
 
@@ -156,3 +162,19 @@ def test_other_precision_is_refused_on_reading_and_writing(tmp_path: Path) -> No
         open_adapter(path)
     with pytest.raises(ValueError, match=r"found float16, expected float32"):
         encode(half)  # type: ignore[arg-type]
+
+
+def test_an_adapter_in_bfloat16_is_half_as_large_and_read_as_float32(tmp_path: Path) -> None:
+    rough = {**small_adapter(), "classifier.weight": np.full((40, 30), 1 / 3, np.float32)}
+    path = tmp_path / "narrow.safetensors"
+    path.write_bytes(encode_narrow(rough))
+
+    opened = open_adapter(path)
+
+    assert len(encode_narrow(rough)) == pytest.approx(len(encode(rough)) / 2, abs=200)
+    assert sorted(opened) == sorted(rough)
+    assert {opened[name].dtype for name in opened} == {np.dtype(np.float32)}
+    # Eight bits of 1/3 = 0.333251953125: 171 / 512 rounded.
+    assert np.array_equal(opened["classifier.weight"], np.full((40, 30), 171 / 512, np.float32))
+    # These have few bits.
+    assert opened["q.lora_B.weight"].tolist() == [[1.0], [2.0], [-0.5]]

@@ -93,7 +93,7 @@ def test_rounds_have_the_shape_of_the_interface(told: Json, finished: Path) -> N
 
 def test_scores_have_the_shape_of_the_interface(told: Json) -> None:
     for score in scores(told):
-        assert set(score) == {"split", "notes", "unaligned", "ner", "re", "re_gold"}
+        assert set(score) == {"split", "notes", "unaligned", "lost", "ner", "re", "re_gold"}
         for part in ("ner", "re", "re_gold"):
             if score[part] is None:
                 continue

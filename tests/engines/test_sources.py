@@ -132,5 +132,5 @@ def test_facts_that_say_too_little_are_refused(
 
 
 def test_a_folder_that_is_neither_a_run_nor_an_adapter_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="found no run, expected the folder of a run"):
+    with pytest.raises(InputError, match="found neither a run nor an adapter, expected a folder"):
         open_source(tmp_path, arm=None)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from fedmedlora.reporting.notes import _lanes, drawn_note, legend
+from fedmedlora.reporting.notes import _lanes, drawn_note, legend, legend_of_types
 
 Json = dict[str, Any]
 
@@ -163,3 +163,31 @@ def test_the_same_stands_below_as_a_list() -> None:
 
 def test_the_legend_explains_all_three_signs() -> None:
     assert all(sign in legend() for sign in "✓○+")
+
+
+def test_without_gold_a_label_needs_no_sign() -> None:
+    head, tail = span(0, 1, "drug"), span(2, 3, "dosage")
+    predicted = {"entities": [head], "links": [{"head": head, "tail": tail}]}
+    alone = {"note_id": "n1", "text": "a b", "predicted": predicted}
+
+    drawn = drawn_note(alone)
+
+    assert "entities: 1 marked; relations: 1 marked" in drawn
+    assert '<span class="label marked k-drug">drug 1</span>' in drawn
+    assert '<span class="label marked k-modifier">dosage → 1</span>' in drawn
+    assert '<th scope="row">b</th><td>dosage → 1</td><td>marked</td>' in drawn
+    assert not set("✓○+") & set(drawn)
+    assert "Note n1<" in drawn
+
+
+def test_a_note_with_nothing_in_it_has_no_list() -> None:
+    predicted: Json = {"entities": [], "links": []}
+
+    assert "<details" not in drawn_note({"note_id": "n1", "text": "a", "predicted": predicted})
+
+
+def test_each_type_is_named_beside_its_colour() -> None:
+    said = legend_of_types()
+
+    for type_ in ("problem", "treatment", "test", "drug"):
+        assert f'k-{type_}">{type_}</span>' in said

@@ -60,16 +60,6 @@ def test_reasons_stand_beside_each_share(results: Json) -> None:
     assert "Round 5, kept" in table
 
 
-def test_absences_keep_their_reasons(results: Json) -> None:
-    reason = "training stopped: loss is not finite"
-
-    assert records.absences(results) == [
-        ("Fed-MedLoRA", 2, "paediatrics", reason),
-        ("Fed-MedLoRA+", 2, "paediatrics", reason),
-    ]
-    assert reason in records.absences_table(results)
-
-
 def test_ceilings_and_unaligned_boundaries_stand_per_site(results: Json) -> None:
     table = records.ceilings_table(results)
 

@@ -1,6 +1,7 @@
 """A tokenizer small enough to count on one's fingers."""
 
 import re
+from collections.abc import Sequence
 
 import pytest
 
@@ -22,11 +23,15 @@ class Words:
     def tokenize(self, text: str) -> Tokens:
         found = list(re.finditer(r"\w+|[^\w\s]|[^\S\n]*\n\s*", text))
         return Tokens(
+            text,
             tuple(KNOWN.get(token[0], 100 + len(token[0])) for token in found),
             tuple(
                 token.span() if token[0].strip() else (token.end(), token.end()) for token in found
             ),
         )
+
+    def text(self, ids: Sequence[int]) -> str:
+        return " ".join(map(str, ids))
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,16 @@
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.tasks.words import Words as Spelt
 
 from fedmedlora.clinical.notes import Entity, Labels, Note, Relation
 from fedmedlora.tasks.extraction import NER, PARTS, RE, RE_GOLD, Extraction
 from fedmedlora.tasks.findings import Findings, Link, Span
+from fedmedlora.tasks.marks import CLOSE, opening
+from fedmedlora.tasks.markup import Markup, MarkupExample
 from fedmedlora.tasks.scoring import Counts
 from fedmedlora.tasks.tagging import BEGIN, IGNORED, Tagging, TaggingExample
 from fedmedlora.tasks.task import Answer, Tokenizer
@@ -172,6 +176,22 @@ class TestPredict:
 
         link = Link(PAIN, SEVERE)
         assert found == [Findings((PAIN,), (link,), (link,))]
+
+    def test_what_cannot_be_placed_is_told_for_its_note(self) -> None:
+        """A model that goes its own way: a drug that is not there, and a severity of its own."""
+        words = Spelt()
+        task = Extraction(Markup(TYPES, words, end_id=2), words, 40)
+        said = f"{opening('drug')}ibuprofen{CLOSE} {opening('mood')}bad{CLOSE}"
+
+        def answer(examples: Sequence[MarkupExample]) -> list[NDArray[np.int64]]:
+            return [np.array(words.tokenize(said).ids, np.int64) for _ in examples]
+
+        first, empty = task.predict([NOTE, EMPTY], ALL, answer, parts=(NER, RE_GOLD))
+
+        # Two windows, and four heads that are asked for relations, of which a drug is none.
+        assert Counter(first.lost) == {"not_in_text": 2, "unknown_type": 2 + 4 * 2}
+        assert empty == Findings(())
+        assert [counts.lost for counts in task.score([NOTE], [first], ALL)] == [Counter(first.lost)]
 
     def test_a_head_that_is_both_found_and_gold_is_asked_about_once(
         self, extraction: Tagger

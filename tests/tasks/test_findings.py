@@ -1,5 +1,5 @@
 from fedmedlora.clinical.notes import Entity, Labels, Note, Relation
-from fedmedlora.tasks.findings import Link, Span, gold_findings
+from fedmedlora.tasks.findings import Found, Link, Span, gathered, gold_findings
 
 TEXT = "Aspirin 25 mg\u00a0\ndaily"
 #       0       8    13     15
@@ -26,3 +26,11 @@ def test_two_spans_that_differ_in_white_space_alone_are_one() -> None:
     note = Note("n1", "a", TEXT, (Entity("T1", "drug", 0, 7), Entity("T2", "drug", 0, 8)), ())
 
     assert gold_findings(note, LABELS).entities == (Span(0, 7, "drug"),)
+
+
+def test_every_entity_that_was_announced_is_a_span_or_lost() -> None:
+    later, sooner = Span(8, 13, "drug"), Span(0, 7, "drug")
+
+    found = gathered([later, "no_text", sooner, later])
+
+    assert found == Found((sooner, later), ("no_text", "repeated"))

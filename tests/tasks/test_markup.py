@@ -5,7 +5,7 @@ import pytest
 from tests.tasks.words import Words
 
 from fedmedlora.clinical.labels import ENTITY_TYPES, RELATION_TYPES
-from fedmedlora.tasks.findings import Span
+from fedmedlora.tasks.findings import Found, Span
 from fedmedlora.tasks.markup import Markup, MarkupExample
 from fedmedlora.tasks.prompts import MEANINGS
 from fedmedlora.tasks.reading import Reading
@@ -148,7 +148,7 @@ class TestSpans:
         gold = [CHEST_PAIN, Span(13, 17, "drug"), ASPIRIN]
         example = markup.example(whole(tokens), gold)
 
-        assert markup.spans(whole(tokens), example.ideal) == sorted(gold)
+        assert markup.found(whole(tokens), example.ideal) == Found(tuple(sorted(gold)))
 
     def test_with_a_head_in_brackets_stay_where_they_are(
         self, markup: Markup, tokens: Tokens
@@ -158,23 +158,79 @@ class TestSpans:
             reading = whole(tokens, head=head)
             example = markup.example(reading, tails)
 
-            assert markup.spans(reading, example.ideal) == tails
+            assert markup.found(reading, example.ideal) == Found(tuple(tails))
 
-    def test_what_is_not_legal_ends_the_answer(
+    def test_behind_what_is_not_legal_the_answer_is_read_as_marked_text(
         self, markup: Markup, words: Words, tokens: Tokens
     ) -> None:
-        answer = words.tokenize(f"severe {PROBLEM} chest pain {CLOSE} then {DRUG} aspirin {CLOSE}")
+        said = f"severe {PROBLEM} chest pain {CLOSE} then {DRUG} aspirin {CLOSE} {DRUG} ibuprofen"
+        answer = words.tokenize(f"{said} {CLOSE} 5 mg")
 
-        spans = markup.spans(whole(tokens), np.array(answer.ids, np.int64))
+        found = markup.found(whole(tokens), np.array(answer.ids, np.int64))
 
-        assert spans == [CHEST_PAIN]
+        assert found == Found((CHEST_PAIN, ASPIRIN), ("not_in_text",))
+
+    def test_a_span_that_is_open_where_the_answer_is_no_longer_legal_is_read_whole(
+        self, markup: Markup, words: Words, tokens: Tokens
+    ) -> None:
+        # "pain" is left out.
+        answer = words.tokenize(f"{DRUG} severe {CLOSE} {PROBLEM} chest , {CLOSE} aspirin 5 mg")
+
+        found = markup.found(whole(tokens), np.array(answer.ids, np.int64))
+
+        assert found == Found((Span(0, 6, "drug"), Span(7, 19, "problem")))
+
+    def test_a_span_that_the_answer_ends_in_is_lost(
+        self, markup: Markup, words: Words, tokens: Tokens
+    ) -> None:
+        answer = words.tokenize(f"{PROBLEM} severe {CLOSE} {PROBLEM} chest pain")
+
+        found = markup.found(whole(tokens), np.array(answer.ids, np.int64))
+
+        assert found == Found((Span(0, 6, "problem"),), ("never_closed",))
+
+    @pytest.mark.parametrize("before", [TEXT, "so"])
+    def test_nothing_behind_the_end_is_read(
+        self, markup: Markup, words: Words, tokens: Tokens, before: str
+    ) -> None:
+        ids = [
+            *words.tokenize(before).ids,
+            markup.end_id,
+            *words.tokenize(f"{DRUG} aspirin {CLOSE}").ids,
+        ]
+
+        assert markup.found(whole(tokens), np.array(ids, np.int64)) == Found()
+
+    def test_marked_text_is_found_beside_and_around_a_head(
+        self, markup: Markup, words: Words, tokens: Tokens
+    ) -> None:
+        answer = words.tokenize(
+            f"chest {PROBLEM} pain {CLOSE} , [ {DRUG} drug {CLOSE} {DRUG} aspirin ] {CLOSE} "
+            f"{DOSAGE} 5 mg"
+        )
+
+        found = markup.found(whole(tokens, head=ASPIRIN), np.array(answer.ids, np.int64))
+
+        tails = (Span(13, 17, "problem"), ASPIRIN, Span(28, 32, "dosage"))
+        # What stands in brackets beside the head is not in the note.
+        assert found == Found(tails, ("not_in_text",))
+
+    def test_spans_that_differ_by_white_space_are_one(self, markup: Markup, words: Words) -> None:
+        pain, opening, close = (words.tokenize(said).ids for said in ("pain", DRUG, CLOSE))
+        line = 99
+        tokens = Tokens("\npain", (line, *pain), ((1, 1), (1, 5)))
+        answer = [*opening, line, *opening, *pain, *close, *close, markup.end_id]
+
+        found = markup.found(whole(tokens), np.array(answer, np.int64))
+
+        assert found == Found((Span(1, 5, "drug"),), ("repeated",))
 
     @pytest.mark.parametrize("seed", range(20))
     def test_nothing_that_is_said_raises(self, markup: Markup, tokens: Tokens, seed: int) -> None:
         markup.example(whole(tokens), [CHEST_PAIN])
         said = np.random.default_rng(seed).integers(0, 30, 40)
 
-        assert markup.spans(whole(tokens), said) in ([], [CHEST_PAIN])
+        assert set(markup.found(whole(tokens), said).spans) <= {CHEST_PAIN, ASPIRIN}
 
 
 def test_every_type_has_a_meaning_of_few_words() -> None:

@@ -34,7 +34,8 @@ spans = st.builds(
 )
 span_sets = st.lists(spans, max_size=5, unique=True).map(tuple)
 link_sets = st.lists(st.builds(Link, spans, spans), max_size=5, unique=True).map(tuple)
-findings = st.builds(Findings, span_sets, link_sets, link_sets)
+lost = st.lists(st.sampled_from(["no_text", "repeated"]), max_size=3).map(tuple)
+findings = st.builds(Findings, span_sets, link_sets, link_sets, lost)
 
 
 class TestCounts:
@@ -115,6 +116,13 @@ class TestCountNote:
     def test_unaligned_is_kept(self) -> None:
         assert count_note(Findings(()), Findings(()), unaligned=3).unaligned == 3
 
+    def test_what_was_lost_is_counted_by_reason_and_adds(self) -> None:
+        one = count_note(Findings(()), Findings((), lost=("no_text", "repeated", "no_text")))
+        other = count_note(Findings(()), Findings((), lost=("not_in_text", "no_text")))
+
+        assert one.lost == {"no_text": 2, "repeated": 1}
+        assert (one + other).lost == {"no_text": 3, "repeated": 1, "not_in_text": 1}
+
     def test_types_a_site_does_not_annotate_are_not_missed(self) -> None:
         note = Note(
             id="n1",
@@ -189,11 +197,14 @@ def far_away(found: Findings) -> Findings:
         tuple(moved(span) for span in found.entities),
         tuple(moved_link(link) for link in found.links),
         tuple(moved_link(link) for link in found.gold_links),
+        found.lost,
     )
 
 
 def joined(a: Findings, b: Findings) -> Findings:
-    return Findings(a.entities + b.entities, a.links + b.links, a.gold_links + b.gold_links)
+    return Findings(
+        a.entities + b.entities, a.links + b.links, a.gold_links + b.gold_links, a.lost + b.lost
+    )
 
 
 class TestSiteScores:
@@ -202,7 +213,7 @@ class TestSiteScores:
         return [
             count_note(
                 Findings((PAIN, FEVER), (link,), (link,)),
-                Findings((PAIN,), (link, treats), (link,)),
+                Findings((PAIN,), (link, treats), (link,), ("repeated", "no_text")),
                 unaligned=1,
             ),
             count_note(Findings((ASPIRIN,)), Findings((ASPIRIN, FEVER)), unaligned=1),
@@ -226,6 +237,7 @@ class TestSiteScores:
             "split": "dev",
             "notes": 2,
             "unaligned": 2,
+            "lost": {"no_text": 1, "repeated": 1},
             "ner": {
                 "strict": {"tp": 2, "fp": 1, "fn": 1, **two_thirds, "ci95": [0.5, 1.0]},
                 "lenient": {"tp": 2, "fp": 1, "fn": 1, **two_thirds, "ci95": None},
@@ -272,14 +284,21 @@ class TestSiteScores:
 
 class TestJson:
     def test_counts_are_compact_lists(self) -> None:
-        counts = count_note(Findings((PAIN,)), Findings((PAIN, ASPIRIN)), unaligned=1)
+        found = Findings((PAIN, ASPIRIN), lost=("repeated",))
+        counts = count_note(Findings((PAIN,)), found, unaligned=1)
 
         assert to_json(counts) == [
             1,
             [{"drug": [0, 1, 0], "problem": [1, 0, 0]}, [1, 1, 0], 0, 0],
             [{}, [0, 0, 0], 0, 0],
             [{}, [0, 0, 0], 0, 0],
+            {"repeated": 1},
         ]
+
+    def test_counts_of_a_run_that_did_not_count_what_was_lost_are_read(self) -> None:
+        counts = count_note(Findings((PAIN,)), Findings((PAIN,)))
+
+        assert from_json(to_json(counts)[:-1]) == counts
 
     @pytest.mark.parametrize("value", [[], [1, [], [], []], [1, 2, 3, 4], [1, [[], [], 0, 0]]])
     def test_another_shape_is_refused(self, value: list[Any]) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fedmedlora.tasks.findings import Span
+from fedmedlora.tasks.findings import Found, Span
 from fedmedlora.tasks.reading import Reading
 from fedmedlora.tasks.tagging import BEGIN, IGNORED, INSIDE, OUTSIDE, Tagging
 from fedmedlora.tasks.task import Tokenizer, Tokens
@@ -111,7 +111,7 @@ class TestExample:
         example = tagging.example(whole(tokens), spans)
 
         assert column(example.targets, PROBLEM) == [X, B, B, I, O, X]
-        assert tagging.spans(whole(tokens), example.targets) == spans
+        assert tagging.found(whole(tokens), example.targets) == Found(tuple(spans))
 
     def test_a_boundary_inside_a_token_takes_the_whole_token(
         self, tagging: Tagging, tokens: Tokens
@@ -121,7 +121,7 @@ class TestExample:
         example = tagging.example(whole(tokens), [inside])
 
         assert column(example.targets, PROBLEM) == [X, O, B, I, O, X]
-        assert tagging.spans(whole(tokens), example.targets) == [CHEST_PAIN]
+        assert tagging.found(whole(tokens), example.targets) == Found((CHEST_PAIN,))
 
     def test_a_span_outside_the_window_leaves_no_trace(
         self, tagging: Tagging, tokens: Tokens
@@ -163,14 +163,14 @@ class TestHead:
         reading = whole(tokens, head=CHEST_PAIN)
         gold = [Span(0, 6, "dosage"), Span(18, 22, "dosage")]
 
-        assert tagging.spans(reading, tagging.example(reading, gold).targets) == gold
+        assert tagging.found(reading, tagging.example(reading, gold).targets) == Found(tuple(gold))
 
     def test_output_on_marks_and_frame_is_not_read(self, tagging: Tagging, tokens: Tokens) -> None:
         reading = whole(tokens, head=CHEST_PAIN)
         output = np.zeros((9, 3), dtype=np.int64)
         output[[0, 2, 3, 6, 8]] = BEGIN
 
-        assert tagging.spans(reading, output) == []
+        assert tagging.found(reading, output) == Found()
 
     def test_a_head_that_goes_on_beyond_the_window_is_marked_as_far_as_it_is_in_it(
         self, tagging: Tagging, tokens: Tokens
@@ -193,7 +193,7 @@ class TestSpans:
     def read(self, tagging: Tagging, tokens: Tokens, tags: list[int]) -> list[tuple[int, int]]:
         output = np.zeros((len(tokens.ids) + 2, 3), dtype=np.int64)
         output[1:-1, PROBLEM] = tags
-        return [(span.start, span.end) for span in tagging.spans(whole(tokens), output)]
+        return [(span.start, span.end) for span in tagging.found(whole(tokens), output).spans]
 
     @pytest.mark.parametrize(
         ("tags", "expected"),
@@ -216,7 +216,7 @@ class TestSpans:
     ) -> None:
         output = np.full((6, 3), BEGIN)
 
-        found = tagging.spans(whole(tokens, types=["drug"]), output)
+        found = tagging.found(whole(tokens, types=["drug"]), output).spans
 
         assert {span.type for span in found} == {"drug"}
 
@@ -232,11 +232,14 @@ class TestSpans:
         tokens = words.tokenize("a\n b\n c")
 
         assert self.read(tagging, tokens, [O, B, O, B, O]) == []
+        output = np.full((7, 3), OUTSIDE)
+        output[[2, 4], PROBLEM] = BEGIN
+        assert tagging.found(whole(tokens), output).lost == ("no_text", "no_text")
 
     def test_of_a_window_lie_inside_it(self, tagging: Tagging, tokens: Tokens) -> None:
         reading = Reading(tokens, 1, 3, TYPES)
 
-        found = tagging.spans(reading, np.full((4, 3), INSIDE))
+        found = tagging.found(reading, np.full((4, 3), INSIDE)).spans
 
         assert {(span.start, span.end) for span in found} == {(7, 17)}
 
@@ -274,9 +277,9 @@ def test_what_can_be_said_is_read_back_and_nothing_else(
     tagging, tokens = Tagging(TYPES, words), words.tokenize(drawn[0])
     gold = [span for span in drawn[1] if expressible(tokens, [span])]
 
-    found = tagging.spans(whole(tokens), tagging.example(whole(tokens), gold).targets)
+    found = tagging.found(whole(tokens), tagging.example(whole(tokens), gold).targets)
 
-    assert found == expressible(tokens, gold)
+    assert found == Found(tuple(expressible(tokens, gold)))
 
 
 @given(texts_with_spans(), st.data())
@@ -293,7 +296,7 @@ def test_whatever_a_model_says_spans_lie_in_the_window_at_token_edges(
     tags = st.lists(st.sampled_from([O, B, I]), min_size=length * 3, max_size=length * 3)
     output = np.array(data.draw(tags)).reshape(length, 3)
 
-    found = tagging.spans(reading, output)
+    found = tagging.found(reading, output).spans
 
     window = [(start, end) for start, end in tokens.offsets[first:last] if start < end]
     assert {span.start for span in found} <= {start for start, _ in window}

@@ -1,6 +1,7 @@
 """A tokenizer that a reader can follow: one id a word, sign or mark."""
 
 import re
+from collections.abc import Sequence
 
 from fedmedlora.tasks.marks import PARTS
 from fedmedlora.tasks.task import Tokens
@@ -20,8 +21,12 @@ class Words:
     def tokenize(self, text: str) -> Tokens:
         found = list(_PIECE.finditer(text))
         ids = tuple(self._ids.setdefault(one[0], 10 + len(self._ids)) for one in found)
-        return Tokens(ids, tuple(one.span() for one in found))
+        return Tokens(text, ids, tuple(one.span() for one in found))
 
     def said(self, ids: tuple[int, ...]) -> str:
         pieces = {id_: piece for piece, id_ in self._ids.items()}
         return " ".join(pieces[id_] for id_ in ids)
+
+    def text(self, ids: Sequence[int]) -> str:
+        known = set(self._ids.values())
+        return self.said(tuple(id_ for id_ in ids if id_ in known))

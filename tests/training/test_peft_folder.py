@@ -16,6 +16,7 @@ from fedmedlora.training.peft_folder import (
     read_peft_folder,
     write_peft_folder,
 )
+from fedmedlora.training.settings import Dtype
 from fedmedlora.training.tagging_model import TaggingModel
 
 FACTS = {"types": ["problem", "drug"], "seed": 3}
@@ -49,15 +50,17 @@ def test_what_was_written_is_read_back(
     assert all(np.array_equal(weights[name], adapter[name]) for name in adapter)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_plain_peft_loads_it_and_gives_the_same_logits(
+    dtype: Dtype,
     tmp_path: Path,
     adapter: AdapterWeights,
     config: PeftConfig,
     tagger: TaggingModel,
     bert: BaseModel,
 ) -> None:
-    write_peft_folder(tmp_path, adapter, config, FACTS)
-    tagger.slots.write(adapter)
+    write_peft_folder(tmp_path, adapter, config, FACTS, dtype=dtype)
+    tagger.slots.write(read_peft_folder(tmp_path)[0])
     ids = torch.tensor([[2, 8, 10, 12, 3]])
 
     # Fused attention, which is what transformers picks by itself, rounds otherwise.

@@ -14,11 +14,14 @@ import safetensors
 import safetensors.numpy
 from numpy.typing import NDArray
 
+from fedmedlora.adapters.bfloat16 import narrowed, widened
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.durable_files import write_whole
 from fedmedlora.errors import ModelError, StoreError
 
-_SAFETENSORS_FLOAT32 = "F32"
+_NARROW = "BF16"
+_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), _NARROW: np.dtype("<u2")}
+"""As safetensors calls them; numpy knows no bfloat16, so its bits are read as whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,21 @@ def encode(weights: AdapterWeights) -> bytes:
     # The library writes the memory of an array as it lies, also when it lies column by column.
     tensors = {name: np.ascontiguousarray(weights[name]) for name in sorted(weights)}
     return safetensors.numpy.save(tensors)
+
+
+def encode_narrow(weights: AdapterWeights) -> bytes:
+    """Return an adapter as a safetensors file in bfloat16, half as large and rounded."""
+    tensors = {name: np.ascontiguousarray(narrowed(weights[name])) for name in sorted(weights)}
+    specs = {
+        name: safetensors.TensorSpec(
+            dtype="bfloat16",
+            shape=bits.shape,
+            data_ptr=bits.ctypes.data,
+            data_len=bits.nbytes,
+        )
+        for name, bits in tensors.items()
+    }
+    return bytes(safetensors.serialize(specs))
 
 
 def digest(content: bytes) -> str:
@@ -88,7 +106,8 @@ def open_adapter(path: Path, *, sha256: str | None = None) -> AdapterWeights:
         sha256: What its digest must be; None takes the file as it is.
 
     Raises:
-        ModelError: The file is missing, altered, not safetensors, or not all float32.
+        ModelError: The file is missing, altered, not safetensors, or holds other than float32
+            and bfloat16, which is read as float32.
     """
     try:
         if sha256 is not None:
@@ -99,9 +118,11 @@ def open_adapter(path: Path, *, sha256: str | None = None) -> AdapterWeights:
         raise ModelError(
             f"{path}: found {reason!r}, expected a safetensors file; copy the adapter again"
         ) from error
-    for name in content.keys():  # noqa: SIM118 -- the handle is not a mapping
-        _require_float32(path, name, content.get_slice(name).get_dtype())
-    return _AdapterFile(content)
+    dtypes = {name: content.get_slice(name).get_dtype() for name in sorted(content.keys())}
+    for name, dtype in dtypes.items():
+        _require_known(path, name, dtype)
+    narrow = _NARROW in dtypes.values()
+    return _read_narrow(path.read_bytes()) if narrow else _AdapterFile(content)
 
 
 class _AdapterFile(Mapping[str, NDArray[np.float32]]):
@@ -133,9 +154,18 @@ def _require_digest(path: Path, sha256: str) -> None:
         raise ModelError(f"{path}: found sha256 {found}, expected {sha256}; copy the adapter again")
 
 
-def _require_float32(path: Path, name: str, dtype: str) -> None:
-    if dtype != _SAFETENSORS_FLOAT32:
+def _require_known(path: Path, name: str, dtype: str) -> None:
+    if dtype not in _DTYPES:
         raise ModelError(
-            f"{path}: adapter parameter {name!r}: found {dtype}, expected {_SAFETENSORS_FLOAT32}; "
+            f"{path}: adapter parameter {name!r}: found {dtype}, expected {' or '.join(_DTYPES)}; "
             "save the adapter in float32"
         )
+
+
+def _read_narrow(content: bytes) -> AdapterWeights:
+    tensors: Any = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
+    read: dict[str, NDArray[np.float32]] = {}
+    for name, tensor in tensors:
+        values = np.frombuffer(tensor["data"], _DTYPES[tensor["dtype"]]).reshape(tensor["shape"])
+        read[name] = widened(values) if tensor["dtype"] == _NARROW else values
+    return read

@@ -1,1 +1,6 @@
-"""The base model that ships with this package: weights, tokenizer, card, sources."""
+"""What ships with this package: a base model with tokenizer, card and sources, and an adapter."""
+
+from pathlib import Path
+
+ADAPTER = Path(__file__).parent / "adapter"
+"""A folder that `export` wrote, in the versions that ship one."""

@@ -18,6 +18,7 @@ from fedmedlora.experiment.spool import site_seed
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import Engine, Participant, Scope
 from fedmedlora.formats.site_folder import read_site
+from fedmedlora.reporting.absences import lost_in_words
 from fedmedlora.tasks.scoring import PARTS, site_scores
 
 
@@ -64,7 +65,7 @@ def adapt(options: argparse.Namespace) -> int:
 def export(options: argparse.Namespace) -> int:
     """Write an adapter as a folder that peft loads."""
     source = open_source(options.source, arm=options.arm)
-    export_peft(source, options.out)
+    export_peft(source, options.out, dtype=options.dtype)
     place = str(options.out)
     answer(options, {"origin": source.origin, "adapter": place}, [source.origin, place])
     return 0
@@ -111,6 +112,8 @@ def _scores(
 def _lines(scores: dict[str, Any]) -> Iterator[str]:
     """Yield the scores of a site as a table."""
     yield f"{scores['notes']} notes of {scores['split']}"
+    if scores["lost"]:
+        yield lost_in_words(scores["lost"])
     for part in PARTS:
         for matching in ("strict", "lenient"):
             if scores[part] is None:

@@ -3,53 +3,81 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fedmedlora import bundled
 from fedmedlora.cli.answers import answer
 from fedmedlora.clinical.labels import CROSS_RELATIONS, MAIN_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.engines.sources import Source, open_source
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.reporting.absences import lost_in_words
+from fedmedlora.reporting.extraction import render_extraction
 
-_STDIN = "-"
+_STDIN = Path("-")
 _SITE = "notes"
+_CAUTION = "the adapter of this package, which learnt from invented notes: not for clinical use"
 
 _Key = tuple[int, int, str]
 
 
 def extract(options: argparse.Namespace) -> int:
     """Print what an adapter finds in some notes, as notes with annotations."""
+    adapter, files = _told_apart(options.source, options.files)
     # Before a model is loaded: a file that is not there should not take a minute to be told.
-    texts = dict(_texts(options.files or [_STDIN]))
-    source = open_source(options.source, arm=options.arm)
-    documents = [_document(found) for found in _predictions(source, texts)]
-    whole = {"origin": source.origin, "notes": documents}
-    lines = {
-        "json": [_as_json(whole, indent=1)],
-        "jsonl": map(_as_json, documents),
-    }
-    answer(options, whole, lines[options.format])
+    texts = dict(_texts(files))
+    source = open_source(adapter, arm=options.arm)
+    origin = f"{source.origin}: {_CAUTION}" if adapter == bundled.ADAPTER else source.origin
+    sys.stderr.write(f"read by {origin}\n")
+    found = _predictions(source, texts)
+    lost = sum((Counter(note["lost"]) for note in found), Counter())
+    if lost:
+        sys.stderr.write(f"{lost_in_words(lost)}\n")
+    whole = {"origin": origin, "notes": [_document(note) for note in found]}
+    answer(options, whole, _lines(options.format, whole, found))
     return 0
 
 
-def _texts(files: Sequence[str]) -> Iterator[tuple[str, str]]:
+def _told_apart(first: Path | None, others: Sequence[Path]) -> tuple[Path, Sequence[Path]]:
+    """Return the adapter and the notes: what comes first is an adapter if it is a folder."""
+    if first is None:
+        return bundled.ADAPTER, [_STDIN]
+    if first.is_dir() or first == bundled.ADAPTER:
+        return first, others or [_STDIN]
+    return bundled.ADAPTER, [first, *others]
+
+
+def _lines(
+    format_: str, whole: Mapping[str, Any], found: Sequence[Mapping[str, Any]]
+) -> Iterable[str]:
+    if format_ == "html":
+        return [render_extraction(whole["origin"], found).removesuffix("\n")]
+    if format_ == "jsonl":
+        return map(_as_json, whole["notes"])
+    return [_as_json(whole, indent=1)]
+
+
+def _texts(files: Sequence[Path]) -> Iterator[tuple[str, str]]:
     """Yield the name and the text of each file."""
     faults = []
     for file in files:
         try:
-            yield file, _text(file)
+            yield str(file), _text(file)
         except (OSError, UnicodeDecodeError) as error:
             found = error.strerror if isinstance(error, OSError) else "bytes that are no UTF-8"
-            faults.append(Fault(file, str(found), "a note as UTF-8 text, or - for stdin"))
+            expected = "a note as UTF-8 text, or - for stdin"
+            advice = "a run or an adapter is a folder and comes first"
+            faults.append(Fault(str(file), str(found), expected, advice))
     if faults:
         raise InputError(faults)
 
 
-def _text(file: str) -> str:
-    content = sys.stdin.buffer.read() if file == _STDIN else Path(file).read_bytes()
+def _text(file: Path) -> str:
+    content = sys.stdin.buffer.read() if file == _STDIN else file.read_bytes()
     return content.decode("utf-8")
 
 
@@ -73,7 +101,7 @@ def _predictions(source: Source, texts: Mapping[str, str]) -> list[dict[str, Any
 
 
 def _document(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a note in the shape of a site's files."""
+    """Return a note in the shape of a site's files, with what was lost of it."""
     text, predicted = found["text"], found["predicted"]
     main = sorted(_key(span) for span in predicted["entities"])
     links = [
@@ -93,6 +121,7 @@ def _document(found: Mapping[str, Any]) -> dict[str, Any]:
         "relations": [
             {"type": type_, "head": ids[head], "tail": ids[tail]} for type_, head, tail in links
         ],
+        "lost": found["lost"],
     }
 
 

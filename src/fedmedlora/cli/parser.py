@@ -6,16 +6,22 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from fedmedlora import bundled
+
 _Command = Callable[[argparse.Namespace], int]
 
 _DEMO = Path("runs/demo")
 _EXPERIMENT = "one experiment"
 _SITE = "a site folder: site.json, train.jsonl, dev.jsonl"
 _NOTES = "a site folder; the notes to score are enough"
-_SOURCE = "a run folder, or a folder that export wrote"
+_SOURCE = "a run folder, or a folder that export wrote; bundled is the adapter of this package"
+_READER = f"{_SOURCE}, which also reads where none is named"
 _EXTRACT = "what an adapter finds in notes that nobody annotated"
-_FORMAT = "one JSON object, or one a line for each note"
+_FORMAT = "of the answer; html is one page to look at"
+_DTYPE = "of the weights; bfloat16 is half as large and rounds to three digits"
 _NEW = "a new folder for the adapter"
+_FORMATS = ("json", "jsonl", "html")
+_DTYPES = ("float32", "bfloat16")
 _SPLITS = ("train", "dev", "test")
 _SPLIT = "notes to score; dev stands in for test where a site has none"
 
@@ -59,11 +65,11 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     evaluate.add_argument("--max-notes", type=_positive, metavar="N", help="notes to score at most")
 
     extract = _command(commands, "extract", "extraction", _EXTRACT)
-    _source(extract)
-    extract.add_argument("files", nargs="*", metavar="FILE", help="notes as text; - is stdin")
+    _source(extract, nargs="?", text=_READER)
     extract.add_argument(
-        "--format", choices=("json", "jsonl"), default="json", help="of the answer"
+        "files", type=Path, nargs="*", metavar="FILE", help="notes as text; - or none is stdin"
     )
+    extract.add_argument("--format", choices=_FORMATS, default="json", help=_FORMAT)
 
     adapt = _command(commands, "adapt", "adapters", "a new site trains on from an adapter")
     _source(adapt)
@@ -75,6 +81,7 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     export = _command(commands, "export", "adapters", "an adapter as a folder that peft loads")
     _source(export)
     export.add_argument("--to", choices=("peft",), required=True, help="format")
+    export.add_argument("--dtype", choices=_DTYPES, default="float32", help=_DTYPE)
     export.add_argument("--out", type=Path, required=True, metavar="DIR", help=_NEW)
 
 
@@ -94,13 +101,10 @@ def _notes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     )
 
 
-def _source(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "source",
-        type=Path,
-        metavar="RUN|ADAPTER",
-        help=_SOURCE,
-    )
+def _source(
+    command: argparse.ArgumentParser, *, nargs: str | None = None, text: str = _SOURCE
+) -> None:
+    command.add_argument("source", type=_place, nargs=nargs, metavar="RUN|ADAPTER", help=text)
     command.add_argument("--arm", metavar="NAME", help="of a run; the federated one without it")
 
 
@@ -120,6 +124,11 @@ def _run(module: str, name: str, options: argparse.Namespace) -> int:
     """Import a command's module only when it runs: `--help` must not wait for torch."""
     command: _Command = getattr(importlib.import_module(f"fedmedlora.cli.{module}"), name)
     return command(options)
+
+
+def _place(text: str) -> Path:
+    """Return where an adapter is; a folder of one's own of that name is ./bundled."""
+    return bundled.ADAPTER if text == "bundled" else Path(text)
 
 
 def _positive(text: str) -> int:

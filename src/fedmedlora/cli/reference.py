@@ -47,7 +47,8 @@ def _section(command: argparse.ArgumentParser) -> str:
 def _usage(action: argparse.Action) -> str:
     if not action.option_strings:
         name = str(action.metavar)
-        return f"{name} [{name} ...]" if action.nargs == "+" else name
+        repeated = {"+": f"{name} [{name} ...]", "*": f"[{name} ...]", "?": f"[{name}]"}
+        return repeated.get(str(action.nargs), name)
     spelt = _spelt(action)
     return spelt if action.required else f"[{spelt}]"
 

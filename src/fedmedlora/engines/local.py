@@ -1,6 +1,7 @@
 """All sites in one process: one base model, adapters swapped."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Generic
@@ -123,6 +124,7 @@ class LocalEngine(Generic[ExampleT]):
                 "text": note.text,
                 "gold": _drawn(gold_findings(note, cohort.labels)),
                 "predicted": _drawn(findings),
+                "lost": dict(Counter(findings.lost)),
             }
             for note, findings in zip(notes, found, strict=True)
         ]

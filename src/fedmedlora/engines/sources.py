@@ -5,18 +5,21 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+from fedmedlora import bundled
 from fedmedlora.adapters.weights import AdapterWeights, names_fault, shape_fault
 from fedmedlora.engines.models import open_model
 from fedmedlora.engines.opening import open_local
 from fedmedlora.errors import Fault, InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.arms import PREFERENCE
+from fedmedlora.experiment.database import has_run
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.toml_reading import read_table
 from fedmedlora.experiment.toml_values import Rule
 from fedmedlora.federation.engine import Engine
 from fedmedlora.training.peft_folder import is_peft_folder, read_peft_folder, write_peft_folder
+from fedmedlora.training.settings import Dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,12 @@ def open_source(path: Path, *, arm: str | None) -> Source:
     """
     if is_peft_folder(path):
         return _from_folder(path)
+    if path == bundled.ADAPTER:
+        advice = "name a run or an adapter folder"
+        raise InputError([Fault("bundled adapter", "none", "one in this package", advice)])
+    if not has_run(path):
+        expected = "a folder with run.sqlite, or with adapter_config.json and its weights"
+        raise InputError([Fault(str(path), "neither a run nor an adapter", expected)])
     with RunStore.open(path) as store:
         experiment, (name, chosen) = store.experiment(), _arm(store, arm)
         return Source(
@@ -87,7 +96,7 @@ def open_source(path: Path, *, arm: str | None) -> Source:
         )
 
 
-def export_peft(source: Source, folder: Path) -> None:
+def export_peft(source: Source, folder: Path, *, dtype: Dtype = "float32") -> None:
     """Write a source's adapter as a folder that peft loads, with the facts of the source."""
     opened = open_model(source.model, source.training, source.types, seed=source.seed)
     backbone = opened.backbone
@@ -104,7 +113,7 @@ def export_peft(source: Source, folder: Path) -> None:
     )
     # What is left out reads as its default, and None is one wherever it may stand.
     said = asdict(facts, dict_factory=lambda items: {k: v for k, v in items if v is not None})
-    write_peft_folder(folder, source.adapter, backbone.peft_config(), said)
+    write_peft_folder(folder, source.adapter, backbone.peft_config(), said, dtype=dtype)
 
 
 def _from_folder(path: Path) -> Source:

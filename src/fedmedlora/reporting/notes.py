@@ -1,17 +1,19 @@
-"""A note with gold and predicted findings drawn into its text.
+"""A note with findings drawn into its text, predicted ones alone or against gold.
 
 Each span is an underline in a lane of its own, so that nested and crossing spans stay readable, and
-a small label after its last word. Three signs tell the states apart without colour: found (solid
-line, ✓), missed (dashed line, ○), extra (dotted line, +). A relation is a label on its tail that
-names the number of its head.
+a small label after its last word. Against gold three signs tell the states apart without colour:
+found (solid line, ✓), missed (dashed line, ○), extra (dotted line, +). A relation is a label on its
+tail that names the number of its head.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 from fedmedlora.reporting.arms import Json, title
 from fedmedlora.reporting.markup import (
+    NOTHING,
     Cell,
     Heading,
     Html,
@@ -31,10 +33,15 @@ _MEANING = {
     "missed": "in gold only",
     "extra": "predicted only",
 }
-_MAIN_TYPES = frozenset({"problem", "treatment", "test", "drug"})
+_MARKED = "marked"
+"""The state of all that is predicted where no gold is known; it needs no sign."""
+
+_MAIN_TYPES = ("problem", "treatment", "test", "drug")
 
 Span = tuple[int, int, str]
 """Start, end (characters of the note, end exclusive) and type."""
+
+Finding = TypeVar("Finding", Span, tuple[Span, Span])
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,9 @@ class Drawn:
 def drawn_note(note: Json) -> Html:
     """Return one note as a figure: its text marked up, and the same as a list.
 
+    Args:
+        note: Text and predicted findings; gold ones where they are known.
+
     Raises:
         ValueError: A span lies outside the text.
     """
@@ -64,10 +74,11 @@ def drawn_note(note: Json) -> Html:
     for mark in marks:
         _require_inside(mark.span, body)
     lanes = _lanes([mark.span for mark in marks])
-    label = f"Note {note['note_id']} of {note['site']}, read by {title(note['arm'])}"
+    states = tuple(STATES) if "gold" in note else (_MARKED,)
+    label = _caption(note)
     return element(
         "figure",
-        element("figcaption", text(label), element("span", _tally(marks), class_="tally")),
+        element("figcaption", text(label), element("span", _tally(marks, states), class_="tally")),
         element(
             "div",
             _marked(body, marks, lanes),
@@ -76,7 +87,7 @@ def drawn_note(note: Json) -> Html:
             aria_label=label,
             tabindex="0",
         ),
-        details("The same as a list", _listed(label, body, marks)),
+        details("The same as a list", _listed(label, body, marks, states)) if marks else NOTHING,
         class_="drawn",
     )
 
@@ -99,6 +110,26 @@ def legend() -> Html:
     return element("ul", *items, relation, class_="legend notes-legend")
 
 
+def legend_of_types() -> Html:
+    """Return what lines and numbers mean where there is no gold."""
+    kinds = [*((type_, type_) for type_ in _MAIN_TYPES), ("modifier", "what belongs to them")]
+    items = [
+        element("li", words("span", meaning, class_=f"u lane0 k-{kind}")) for kind, meaning in kinds
+    ]
+    relation = element(
+        "li",
+        words("span", "severity → 2", class_="label k-modifier"),
+        text(" a relation: this belongs to entity 2"),
+    )
+    return element("ul", *items, relation, class_="legend notes-legend")
+
+
+def _caption(note: Json) -> str:
+    if "gold" not in note:
+        return f"Note {note['note_id']}"
+    return f"Note {note['note_id']} of {note['site']}, read by {title(note['arm'])}"
+
+
 def _span(value: Json) -> Span:
     return value["start"], value["end"], value["type"]
 
@@ -112,42 +143,36 @@ def _require_inside(span: Span, body: str) -> None:
 
 
 def _numbers(note: Json) -> dict[Span, int]:
-    sides = (note["gold"], note["predicted"])
+    sides = [note[side] for side in ("gold", "predicted") if side in note]
     spans = {_span(entity) for side in sides for entity in side["entities"]}
     spans |= {_span(link["head"]) for side in sides for link in side["links"]}
     return {span: number for number, span in enumerate(sorted(spans), start=1)}
 
 
-def _state(*, in_gold: bool, in_predicted: bool) -> str:
-    if in_gold:
-        return "found" if in_predicted else "missed"
-    return "extra"
+def _link(value: Json) -> tuple[Span, Span]:
+    return _span(value["tail"]), _span(value["head"])
+
+
+def _states(note: Json, kind: str, read: Callable[[Json], Finding]) -> dict[Finding, str]:
+    """Return the state of each finding of a kind, in order."""
+    predicted = {read(one) for one in note["predicted"][kind]}
+    if "gold" not in note:
+        return dict.fromkeys(sorted(predicted), _MARKED)
+    gold = {read(one) for one in note["gold"][kind]}
+    states = dict.fromkeys(gold, "missed") | dict.fromkeys(predicted, "extra")
+    return dict(sorted((states | dict.fromkeys(gold & predicted, "found")).items()))
 
 
 def _entities(note: Json, numbers: Mapping[Span, int]) -> list[Drawn]:
-    gold, predicted = (
-        {_span(entity) for entity in note[side]["entities"]} for side in ("gold", "predicted")
-    )
     return [
-        Drawn(
-            span,
-            _state(in_gold=span in gold, in_predicted=span in predicted),
-            f"{span[2]} {numbers[span]}",
-            "entity",
-        )
-        for span in sorted(gold | predicted)
+        Drawn(span, state, f"{span[2]} {numbers[span]}", "entity")
+        for span, state in _states(note, "entities", _span).items()
     ]
 
 
 def _links(note: Json, numbers: Mapping[Span, int]) -> list[Drawn]:
-    gold, predicted = (
-        {(_span(link["tail"]), _span(link["head"])) for link in note[side]["links"]}
-        for side in ("gold", "predicted")
-    )
     heads: dict[tuple[Span, str], list[int]] = {}
-    for tail, head in sorted(gold | predicted):
-        pair = (tail, head)
-        state = _state(in_gold=pair in gold, in_predicted=pair in predicted)
+    for (tail, head), state in _states(note, "links", _link).items():
         heads.setdefault((tail, state), []).append(numbers[head])
     return [
         Drawn(tail, state, f"{tail[2]} → {', '.join(map(str, sorted(to)))}", "link")
@@ -205,14 +230,12 @@ def _labels_at(place: int, labels: Sequence[tuple[int, Drawn, int]]) -> Html:
 
 
 def _label(mark: Drawn) -> Html:
+    state = f"label {mark.state} {_kind(mark)}"
+    if mark.state == _MARKED:
+        return words("span", mark.label, class_=state)
     sign = words("span", STATES[mark.state], aria_hidden="true")
-    return element(
-        "span",
-        sign,
-        hidden(f" ({mark.state})"),
-        text(f" {mark.label}"),
-        class_=f"label {mark.state} {_kind(mark)}",
-    )
+    said = hidden(f" ({mark.state})")
+    return element("span", sign, said, text(f" {mark.label}"), class_=state)
 
 
 def _kind(mark: Drawn) -> str:
@@ -221,22 +244,23 @@ def _kind(mark: Drawn) -> str:
     return f"k-{type_}" if known else "k-modifier"
 
 
-def _tally(marks: Sequence[Drawn]) -> Html:
+def _tally(marks: Sequence[Drawn], states: Iterable[str]) -> Html:
     said = []
     for kind, plural in (("entity", "entities"), ("link", "relations")):
-        states = [mark.state for mark in marks if mark.kind == kind]
-        numbers = ", ".join(f"{states.count(state)} {state}" for state in STATES)
+        own = [mark.state for mark in marks if mark.kind == kind]
+        numbers = ", ".join(f"{own.count(state)} {state}" for state in states)
         said.append(f"{plural}: {numbers}")
     return text("; ".join(said))
 
 
-def _listed(label: str, body: str, marks: Sequence[Drawn]) -> Html:
+def _listed(label: str, body: str, marks: Sequence[Drawn], states: Sequence[str]) -> Html:
     headings = [Heading(name, figures=False) for name in ("Text", "Reading", "State")]
+    signs = {state: f"{STATES.get(state, '')} {state}".strip() for state in states}
     rows = [
         [
             Cell(text(body[mark.span[0] : mark.span[1]])),
             Cell(text(mark.label)),
-            Cell(text(f"{STATES[mark.state]} {mark.state}")),
+            Cell(text(signs[mark.state])),
         ]
         for mark in sorted(marks, key=lambda m: m.span)
     ]

@@ -42,14 +42,20 @@ def render_runs(runs: Sequence[tuple[dict[str, Any], list[dict[str, Any]]]]) -> 
     """
     names = [str(results.get("experiment", "unnamed")) for results, _ in runs]
     articles = [_run(results, drawn, f"run{i}") for i, (results, drawn) in enumerate(runs, 1)]
+    links = _run_links(names) if len(runs) > 1 else NOTHING
+    return framed(", ".join(names), *articles, before=links)
+
+
+def framed(title: str, *articles: Html, before: Html = NOTHING) -> str:
+    """Return articles as one page that needs no other file, with links before them."""
     body = element(
         "body",
         words("a", "Skip to the report", href="#report", class_="skip"),
-        _run_links(names) if len(runs) > 1 else NOTHING,
+        before,
         element("main", *articles, id="report"),
         element("script", Html(_SCRIPT)),
     )
-    page = element("html", _head(f"{', '.join(names)} · Fed-MedLoRA"), body, lang="en")
+    page = element("html", _head(f"{title} · Fed-MedLoRA"), body, lang="en")
     return f"<!doctype html>\n{page}\n"
 
 

@@ -74,3 +74,12 @@ INTERVALS = (
     "Intervals come from drawing the notes of each site anew, the same draws for both arms. "
     "Where zero lies inside, the difference may be chance."
 )
+LOST = {
+    "unknown_type": "of a type that was not asked for",
+    "no_text": "around no word",
+    "never_closed": "with no end",
+    "not_in_text": "of words that are not in the text read",
+    "repeated": "a second time",
+}
+NOBODY_ABSENT = "None: every site's update counted in every round."
+NOTHING_LOST = "None: every entity that an answer announced stands in its note."

@@ -1,4 +1,4 @@
-"""Tables of what happened: sites, shares and their reasons, bytes, absences, the environment.
+"""Tables of what happened: sites, shares and their reasons, bytes, the environment.
 
 Saving of a message that carries an adapter instead of the model, both in the same number format:
 
@@ -7,7 +7,7 @@ Saving of a message that carries an adapter instead of the model, both in the sa
 Source: LoRA (arXiv 2106.09685), section 4.1: A is (r, d_in), B is (d_out, r).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from fedmedlora.reporting import arms
 from fedmedlora.reporting.arms import Json
@@ -195,35 +195,6 @@ def _reason_row(round_: Json, site: str) -> list[Cell]:
         figure(decimal(factors.get("shift"))),
         _share(round_["shares"][site]),
     ]
-
-
-def absences(results: Json) -> list[tuple[str, int, str, str]]:
-    """Return arm, round, site and reason of every site that did not count in a round."""
-    return [
-        (arms.title(arm["name"]), r["round"], site, reason)
-        for arm in results.get("arms", ())
-        for r in arm.get("rounds", ())
-        for site, reason in _reasons(r.get("absences") or ())
-    ]
-
-
-def _reasons(absences: Iterable[Json]) -> list[tuple[str, str]]:
-    return sorted((absence["site"], absence["reason"]) for absence in absences)
-
-
-def absences_table(results: Json) -> Html:
-    """Return the absences and refusals with their recorded reasons."""
-    headings = [
-        Heading("Site", figures=False),
-        Heading("Arm", figures=False),
-        Heading("Round"),
-        Heading("Recorded reason", figures=False),
-    ]
-    rows = [
-        [named(site), named(arm), named(index), Cell(text(reason), "reason")]
-        for arm, index, site, reason in absences(results)
-    ]
-    return table("Sites that did not count in a round", headings, [Rows(rows)])
 
 
 def message_bars(results: Json) -> Html:

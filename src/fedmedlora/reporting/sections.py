@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from fedmedlora.reporting import arms, prose, records, tables
+from fedmedlora.reporting import absences, arms, prose, records, tables
 from fedmedlora.reporting.arms import Json
 from fedmedlora.reporting.figures import HeatRow, Series, Strip, heat_map, rounds_chart, strips
 from fedmedlora.reporting.markup import NOTHING, Html, details, element, join, words
@@ -192,10 +192,14 @@ def sites_part(results: Json) -> Html:
 
 
 def absences_part(results: Json) -> Html:
-    """Return the sites that did not count in a round, and why."""
-    if records.absences(results):
-        return records.absences_table(results)
-    return nothing("None: every site's update counted in every round.")
+    """Return the sites that did not count in a round and the entities that were lost, and why."""
+    absent, lost = absences.absences(results), absences.lost(results)
+    return join(
+        [
+            absences.absences_table(absent) if absent else nothing(prose.NOBODY_ABSENT),
+            absences.lost_table(lost) if lost else nothing(prose.NOTHING_LOST),
+        ]
+    )
 
 
 def privacy_part(results: Json) -> Html:

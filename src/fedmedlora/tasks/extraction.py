@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from fedmedlora.clinical.labels import MAIN_TYPES
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.clinical.sentences import token_windows
-from fedmedlora.tasks.findings import Findings, Link, Span, gold_findings
+from fedmedlora.tasks.findings import Findings, Found, Link, Lost, Span, gold_findings
 from fedmedlora.tasks.reading import Formulation, Reading, num_unaligned
 from fedmedlora.tasks.scoring import NoteCounts, count_note
 from fedmedlora.tasks.task import Answer, ExampleT, Tokenizer, Tokens
@@ -25,8 +25,8 @@ from fedmedlora.tasks.task import Answer, ExampleT, Tokenizer, Tokens
 NER, RE, RE_GOLD = "ner", "re", "re_gold"
 PARTS = (NER, RE, RE_GOLD)
 
-Links = Mapping[tuple[int, Span], tuple[Link, ...]]
-"""The relations found for a head, by note index and head."""
+Answered = Mapping[tuple[int, Span], Found]
+"""What was found to belong to a head, by note index and head."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +84,22 @@ class Extraction(Generic[ExampleT]):
         """Return what the model behind `answer` finds in each note."""
         cut = [self._cut(note, labels) for note in notes]
         entities: list[set[Span]] = [set() for _ in notes]
-        for question, spans in self._ask(self._entity_questions(cut, labels), answer):
-            entities[question.note].update(spans)
-        found = {(index, head) for index, spans in enumerate(entities) for head in spans}
+        lost: list[list[Lost]] = [[] for _ in notes]
+        for question, found in self._ask(self._entity_questions(cut, labels), answer):
+            entities[question.note].update(found.spans)
+            lost[question.note] += found.lost
+        own = {(index, head) for index, spans in enumerate(entities) for head in spans}
         gold = {(index, head) for index, note in enumerate(cut) for head in note.gold.entities}
-        heads = (found if RE in parts else set()) | (gold if RE_GOLD in parts else set())
-        links = self._links(cut, sorted(heads), labels, answer)
+        heads = (own if RE in parts else set()) | (gold if RE_GOLD in parts else set())
+        tails = self._tails(cut, sorted(heads), labels, answer)
+        for (index, _), found in tails.items():
+            lost[index] += found.lost
         return [
             Findings(
                 tuple(sorted(spans)),
-                _joined(links, index, spans) if RE in parts else (),
-                _joined(links, index, cut[index].gold.entities) if RE_GOLD in parts else (),
+                _joined(tails, index, spans) if RE in parts else (),
+                _joined(tails, index, cut[index].gold.entities) if RE_GOLD in parts else (),
+                tuple(lost[index]),
             )
             for index, spans in enumerate(entities)
         ]
@@ -156,24 +161,22 @@ class Extraction(Generic[ExampleT]):
 
     def _ask(
         self, questions: Sequence[Question[ExampleT]], answer: Answer[ExampleT]
-    ) -> Iterable[tuple[Question[ExampleT], list[Span]]]:
+    ) -> Iterable[tuple[Question[ExampleT], Found]]:
         outputs = answer([question.example for question in questions])
         for question, output in zip(questions, outputs, strict=True):
-            yield question, self.formulation.spans(question.reading, output)
+            yield question, self.formulation.found(question.reading, output)
 
-    def _links(
+    def _tails(
         self,
         cut: Sequence[CutNote],
         heads: Sequence[tuple[int, Span]],
         labels: Labels,
         answer: Answer[ExampleT],
-    ) -> Links:
+    ) -> Answered:
         questions = self._relation_questions(cut, heads, labels)
         return {
-            (question.note, question.reading.head): tuple(
-                Link(question.reading.head, tail) for tail in tails
-            )
-            for question, tails in self._ask(questions, answer)
+            (question.note, question.reading.head): found
+            for question, found in self._ask(questions, answer)
             if question.reading.head is not None
         }
 
@@ -186,8 +189,12 @@ def _window_of(note: CutNote, head: Span) -> tuple[int, int] | None:
     return None
 
 
-def _joined(links: Links, note: int, heads: Iterable[Span]) -> tuple[Link, ...]:
-    return tuple(sorted(link for head in heads for link in links.get((note, head), ())))
+def _joined(tails: Answered, note: int, heads: Iterable[Span]) -> tuple[Link, ...]:
+    return tuple(
+        sorted(
+            Link(head, tail) for head in heads for tail in tails.get((note, head), Found()).spans
+        )
+    )
 
 
 def _ideal(examples: Sequence[ExampleT]) -> list[NDArray[np.int64]]:

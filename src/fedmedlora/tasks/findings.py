@@ -1,6 +1,8 @@
 """What extraction finds in a note, in characters of the note, ready to be scored."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from fedmedlora.clinical.labels import MAIN_TYPES
 from fedmedlora.clinical.notes import Labels, Note, trimmed
@@ -32,6 +34,44 @@ class Link:
         return self.tail.type
 
 
+Lost = Literal["unknown_type", "no_text", "never_closed", "not_in_text", "repeated"]
+"""Why an entity that an answer announced stands nowhere in the text:
+
+unknown_type    its type was not asked for
+no_text         nothing but white space was marked
+never_closed    where it ends is not said
+not_in_text     what was marked is not in the text that was read
+repeated        the same entity was announced before
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one answer announced: as many entities as it has spans and lost ones together.
+
+    Attributes:
+        spans: Those that stand in the text, in reading order, each once.
+        lost: Why, for each of the others.
+    """
+
+    spans: tuple[Span, ...] = ()
+    lost: tuple[Lost, ...] = ()
+
+
+def gathered(announced: Iterable[Span | Lost]) -> Found:
+    """Return what an answer announced, given where each entity stands or why it is lost."""
+    spans: set[Span] = set()
+    lost: list[Lost] = []
+    for entity in announced:
+        if not isinstance(entity, Span):
+            lost.append(entity)
+        elif entity in spans:
+            lost.append("repeated")
+        else:
+            spans.add(entity)
+    return Found(tuple(sorted(spans)), tuple(lost))
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
     """Everything found in one note; duplicates removed, in reading order.
@@ -40,11 +80,13 @@ class Findings:
         entities: Main entities.
         links: Relations of those very entities (end to end).
         gold_links: Relations found when the gold main entities are given as heads.
+        lost: Why, for each entity or tail that an answer announced and that stands nowhere.
     """
 
     entities: tuple[Span, ...]
     links: tuple[Link, ...] = ()
     gold_links: tuple[Link, ...] = ()
+    lost: tuple[Lost, ...] = ()
 
 
 def gold_findings(note: Note, labels: Labels) -> Findings:

@@ -35,3 +35,27 @@ def laid_out(reading: Reading, tokenizer: Tokenizer) -> tuple[Ids, list[int]]:
         if head and index + 1 == head[1]:
             ids += after
     return tuple(ids), positions
+
+
+def laid_out_text(reading: Reading, first: int) -> tuple[str, list[int]]:
+    """Return the text of a reading from one of its tokens on, with the head marked.
+
+    Args:
+        reading: The window and its head.
+        first: The token, counted from the window's first; one past the last is its end.
+
+    Returns:
+        The text, and the place in the note of each of its characters and of its end; brackets have
+        the place of what follows them.
+    """
+    own = reading.tokens.offsets[reading.first : reading.last]
+    end = own[-1][1]
+    place = own[first][0] if first < len(own) else end
+    head = reading.head
+    marks = [(head.start, f"[{head.type} "), (head.end, "]")] if head else []
+    text, places = "", []
+    for until, mark in (*((min(at, end), mark) for at, mark in marks if at >= place), (end, "")):
+        text += reading.tokens.text[place:until] + mark
+        places += [*range(place, until), *[until] * len(mark)]
+        place = until
+    return text, [*places, end]

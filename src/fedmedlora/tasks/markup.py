@@ -13,19 +13,23 @@ that the text goes on with).
 Source: the HTML mark-up of Fed-MedLoRA (arXiv 2601.22124), its prompts' output format.
 """
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fedmedlora.clinical.notes import trimmed
 from fedmedlora.tasks.copy_or_tag import MAX_DEPTH, CopyOrTag, Ids, Marks, State
-from fedmedlora.tasks.findings import Span
-from fedmedlora.tasks.heads import laid_out, num_head_marks
+from fedmedlora.tasks.findings import Found, Lost, Span, gathered
+from fedmedlora.tasks.heads import laid_out, laid_out_text, num_head_marks
+from fedmedlora.tasks.marked_text import read_marked
 from fedmedlora.tasks.marks import CLOSE, opening
 from fedmedlora.tasks.prompts import AFTER_TEXT, entity_instruction, relation_instruction
-from fedmedlora.tasks.reading import Reading, covered_tokens, inked, is_cut
+from fedmedlora.tasks.reading import Reading, announced, covered_tokens, is_cut
 from fedmedlora.tasks.task import Tokenizer
 
 
@@ -107,16 +111,22 @@ class Markup:
             grammar,
         )
 
-    def spans(self, reading: Reading, output: NDArray[np.int64]) -> list[Span]:
-        """Return the spans an answer marks, in reading order; what is not legal ends it."""
+    def found(self, reading: Reading, output: NDArray[np.int64]) -> Found:
+        """Return what an answer announces: to the letter while it is legal, then as marked text."""
         text, positions = laid_out(reading, self.tokenizer)
-        grammar = CopyOrTag(text, self._marks(reading.types))
-        found = set()
-        for first, last, type_ in _legal_part(grammar, output.tolist()).spans:
-            characters = inked(reading, *np.searchsorted(positions, (first, last)))
-            if characters:
-                found.add(Span(*characters, reading.types[type_]))
-        return sorted(found)
+        types = reading.types
+        grammar = CopyOrTag(text, self._marks(types))
+        state, rest = _settled(grammar, output.tolist())
+        spans = [
+            announced(
+                reading, bisect_left(positions, first), bisect_left(positions, last), types[type_]
+            )
+            for first, last, type_ in state.spans
+        ]
+        if state.is_whole:
+            return gathered(spans)
+        unread = self._marked(reading, bisect_left(positions, state.place), rest)
+        return gathered([*spans, *unread])
 
     def num_positions(self, window_tokens: int) -> int:
         """Return the most tokens of an example without marks, for windows of a length."""
@@ -124,6 +134,17 @@ class Markup:
         instructions = (entity_instruction(self.types), relation_instruction(self.types))
         longest = max(len(self.tokenizer.tokenize(text).ids) for text in instructions)
         return around + longest + 2 * (window_tokens + num_head_marks(self.tokenizer))
+
+    def _marked(self, reading: Reading, first: int, ids: Sequence[int]) -> Iterator[Span | Lost]:
+        """Yield what ids announce that should have written a window from one of its tokens on."""
+        text, places = laid_out_text(reading, first)
+        said = takewhile(lambda id_: id_ != self.end_id, ids)
+        marked = read_marked(self.tokenizer.text([*said]), text, reading.types)
+        yield from marked.lost
+        for span in marked.spans:
+            start, end = trimmed(reading.tokens.text, places[span.start], places[span.end])
+            # Of the brackets around a head nothing is in the note.
+            yield Span(start, end, span.type) if start < end else "not_in_text"
 
     def _marks(self, types: Sequence[str]) -> Marks:
         openings = tuple(self.tokenizer.tokenize(opening(type_)).ids for type_ in types)
@@ -184,10 +205,14 @@ def _written(grammar: CopyOrTag, spans: Sequence[tuple[int, int, int]]) -> Ids:
     return (*ids, grammar.marks.end)
 
 
-def _legal_part(grammar: CopyOrTag, ids: Sequence[int]) -> State:
-    state = State()
-    for id_ in ids:
+def _settled(grammar: CopyOrTag, ids: Sequence[int]) -> tuple[State, Sequence[int]]:
+    """Return where an answer last had nothing open while it was legal, and the ids behind that."""
+    state = settled = State()
+    num_settled = 0
+    for num_read, id_ in enumerate(ids, start=1):
         if id_ not in grammar.legal(state):
             break
         state = grammar.after(state, id_)
-    return state
+        if not state.open and not state.pending:
+            settled, num_settled = state, num_read
+    return settled, ids[num_settled:]

@@ -1,7 +1,7 @@
 """A window of a note and what is asked of it: what every formulation starts from.
 
     Reading (window, types asked, head) ── formulation.example ──► Example (token ids, targets)
-    model output                        ── formulation.spans ────► Spans (characters of the note)
+    model output                        ── formulation.found ────► Found (characters of the note)
 
 `tagging` labels the window's own tokens; `markup` and `json` write text. All of them read a note
 that was cut into tokens once, so boundaries are the tokens' own in training and in use alike.
@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmedlora.tasks.findings import Span
+from fedmedlora.tasks.findings import Found, Lost, Span
 from fedmedlora.tasks.task import ExampleT_co, Tokens
 
 
@@ -49,8 +49,8 @@ class Formulation(Protocol[ExampleT_co]):
         """Return the model's input for a reading, with the gold spans as its target."""
         ...
 
-    def spans(self, reading: Reading, output: NDArray[np.int64]) -> list[Span]:
-        """Return the spans a model's output stands for. Never raises on what a model says."""
+    def found(self, reading: Reading, output: NDArray[np.int64]) -> Found:
+        """Return what a model's output announces. Never raises on what a model says."""
         ...
 
     def num_positions(self, window_tokens: int) -> int:
@@ -91,6 +91,12 @@ def inked(reading: Reading, first: int, last: int) -> tuple[int, int] | None:
     offsets = reading.tokens.offsets[reading.first + first : reading.first + last]
     own = [(start, end) for start, end in offsets if start < end]
     return (own[0][0], own[-1][1]) if own else None
+
+
+def announced(reading: Reading, first: int, last: int, type_: str) -> Span | Lost:
+    """Return the span of some tokens of the window, counted from its first, if they have text."""
+    characters = inked(reading, first, last)
+    return Span(*characters, type_) if characters else "no_text"
 
 
 def num_unaligned(tokens: Tokens, spans: Iterable[Span]) -> int:

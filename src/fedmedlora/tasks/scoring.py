@@ -13,6 +13,7 @@ that the guideline lets their head carry; cross relations are not judged.
 Source: van Rijsbergen, Information Retrieval (2nd ed., 1979), chapter 7, with equal weights.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args
@@ -95,12 +96,14 @@ class NoteCounts:
 
     Attributes:
         unaligned: Gold boundaries that lie inside a token.
+        lost: How many entities and tails were announced and stand nowhere, by reason.
     """
 
     ner: PartCounts = PartCounts()
     re: PartCounts = PartCounts()
     re_gold: PartCounts = PartCounts()
     unaligned: int = 0
+    lost: Mapping[str, int] = field(default_factory=dict)
 
     def __add__(self, other: "NoteCounts") -> "NoteCounts":
         return NoteCounts(
@@ -108,6 +111,7 @@ class NoteCounts:
             self.re + other.re,
             self.re_gold + other.re_gold,
             self.unaligned + other.unaligned,
+            dict(Counter(self.lost) + Counter(other.lost)),
         )
 
     def part(self, part: Part) -> PartCounts:
@@ -122,6 +126,7 @@ def count_note(gold: Findings, predicted: Findings, *, unaligned: int = 0) -> No
         _links(gold.links, predicted.links),
         _links(gold.gold_links, predicted.gold_links),
         unaligned,
+        dict(Counter(predicted.lost)),
     )
 
 
@@ -144,7 +149,12 @@ def site_scores(
     """
     total = sum(counts, NoteCounts())
     known = parts if has_relations else [part for part in parts if part == "ner"]
-    scores: Scores = {"split": split, "notes": len(counts), "unaligned": total.unaligned}
+    scores: Scores = {
+        "split": split,
+        "notes": len(counts),
+        "unaligned": total.unaligned,
+        "lost": dict(sorted(total.lost.items())),
+    }
     for part in PARTS:
         scores[part] = _part_scores(part, total, intervals or {}) if part in known else None
     return scores
@@ -152,7 +162,8 @@ def site_scores(
 
 def to_json(counts: NoteCounts) -> list[Any]:
     """Return counts as the nested lists that the run store keeps."""
-    return [counts.unaligned, *(_part_to_json(counts.part(part)) for part in PARTS)]
+    parts = (_part_to_json(counts.part(part)) for part in PARTS)
+    return [counts.unaligned, *parts, dict(counts.lost)]
 
 
 def from_json(value: list[Any]) -> NoteCounts:
@@ -166,7 +177,7 @@ def from_json(value: list[Any]) -> NoteCounts:
     except (TypeError, ValueError, AttributeError) as error:
         message = (
             f"counts of a note: found {type(value).__name__} of another shape, expected "
-            "[unaligned, ner, re, re_gold]; the run was written by another version or altered"
+            "[unaligned, ner, re, re_gold, lost]; the run was written by another version or altered"
         )
         raise StoreError(message) from error
 
@@ -236,11 +247,15 @@ def _part_to_json(counts: PartCounts) -> list[Any]:
 
 
 def _note_from_json(
-    unaligned: int, ner: list[Any], re: list[Any], re_gold: list[Any]
+    unaligned: int,
+    ner: list[Any],
+    re: list[Any],
+    re_gold: list[Any],
+    # Missing in runs from before it was counted.
+    lost: Mapping[str, int] | None = None,
 ) -> NoteCounts:
-    return NoteCounts(
-        _part_from_json(*ner), _part_from_json(*re), _part_from_json(*re_gold), unaligned
-    )
+    in_parts = (_part_from_json(*ner), _part_from_json(*re), _part_from_json(*re_gold))
+    return NoteCounts(*in_parts, unaligned, dict(lost or {}))
 
 
 def _part_from_json(

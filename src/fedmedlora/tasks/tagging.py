@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmedlora.tasks.findings import Span
+from fedmedlora.tasks.findings import Found, Span, gathered
 from fedmedlora.tasks.heads import laid_out, num_head_marks
-from fedmedlora.tasks.reading import Reading, covered_tokens, inked, is_cut
+from fedmedlora.tasks.reading import Reading, announced, covered_tokens, is_cut
 from fedmedlora.tasks.task import Tokenizer
 
 IGNORED = -100
@@ -87,17 +87,14 @@ class Tagging:
                 targets[positions[first], channel] = BEGIN
         return TaggingExample(tuple(input_ids), targets)
 
-    def spans(self, reading: Reading, output: NDArray[np.int64]) -> list[Span]:
-        """Return the spans that tags (length, channels) stand for, in reading order."""
+    def found(self, reading: Reading, output: NDArray[np.int64]) -> Found:
+        """Return the spans that tags (length, channels) stand for."""
         _, positions = self._layout(reading)
-        found = []
-        for type_ in reading.types:
-            tags = output[positions, self.types.index(type_)]
-            for first, last in _runs(tags):
-                characters = inked(reading, first, last)
-                if characters:
-                    found.append(Span(*characters, type_))
-        return sorted(found)
+        return gathered(
+            announced(reading, first, last, type_)
+            for type_ in reading.types
+            for first, last in _runs(output[positions, self.types.index(type_)])
+        )
 
     def num_positions(self, window_tokens: int) -> int:
         """Return the most tokens of an example, for windows of a length."""

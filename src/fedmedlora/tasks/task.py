@@ -19,10 +19,12 @@ class Tokens:
     """A text cut into tokens, once.
 
     Attributes:
+        text: All of it.
         ids: Vocabulary index of each token.
         offsets: Characters of each token in the text, (start, end), end exclusive.
     """
 
+    text: str
     ids: tuple[int, ...]
     offsets: tuple[tuple[int, int], ...]
 
@@ -35,6 +37,10 @@ class Tokenizer(Protocol):
 
     def tokenize(self, text: str) -> Tokens:
         """Return the tokens of a text, without prefix and suffix."""
+        ...
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Return what some ids say."""
         ...
 
 

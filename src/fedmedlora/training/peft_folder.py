@@ -6,21 +6,26 @@ fedmedlora.json               base, its digest, formulation, types: what extract
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from peft import PeftConfig
 
-from fedmedlora.adapters.files import encode, open_adapter
+from fedmedlora.adapters.files import encode, encode_narrow, open_adapter
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.durable_files import write_whole
 from fedmedlora.errors import Fault, InputError, ModelError, StoreError
+from fedmedlora.training.settings import Dtype
 
 _CONFIG = "adapter_config.json"
 _WEIGHTS = "adapter_model.safetensors"
 _FACTS = "fedmedlora.json"
+_ENCODERS: dict[Dtype, Callable[[AdapterWeights], bytes]] = {
+    "float32": encode,
+    "bfloat16": encode_narrow,
+}
 
 
 def is_peft_folder(folder: Path) -> bool:
@@ -29,9 +34,21 @@ def is_peft_folder(folder: Path) -> bool:
 
 
 def write_peft_folder(
-    folder: Path, adapter: AdapterWeights, config: PeftConfig, facts: Mapping[str, Any]
+    folder: Path,
+    adapter: AdapterWeights,
+    config: PeftConfig,
+    facts: Mapping[str, Any],
+    *,
+    dtype: Dtype = "float32",
 ) -> None:
     """Write an adapter folder.
+
+    Args:
+        folder: New or empty.
+        adapter: In float32.
+        config: Of the model it belongs to.
+        facts: What peft has no place for.
+        dtype: Of the weights on disk.
 
     Raises:
         InputError: The folder holds something already.
@@ -41,7 +58,7 @@ def write_peft_folder(
         advice = "name another --out"
         raise InputError([Fault(str(folder), "a folder in use", "a new or empty one", advice)])
     files = {
-        _WEIGHTS: encode(adapter),
+        _WEIGHTS: _ENCODERS[dtype](adapter),
         _CONFIG: _as_json(config.to_dict()).encode(),
         _FACTS: _as_json(facts).encode(),
     }

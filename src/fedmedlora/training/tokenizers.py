@@ -1,5 +1,6 @@
-"""A Hugging Face tokenizer behind the four lines a task needs."""
+"""A Hugging Face tokenizer behind the few lines a task needs."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,17 @@ class HuggingFaceTokenizer:
         """Return a text's tokens; white space at a token's ends is not part of its offsets."""
         return self._tokens(text)
 
+    def text(self, ids: Sequence[int]) -> str:
+        """Return what some ids say, special ones and white space as they are."""
+        said: str = self._tokenizer.decode([*ids], clean_up_tokenization_spaces=False)
+        return said
+
     def _tokenized(self, text: str) -> Tokens:
         encoded = self._tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
         offsets = tuple(trimmed(text, start, end) for start, end in encoded.offset_mapping)
-        return Tokens(tuple(encoded.input_ids), offsets)
+        return Tokens(text, tuple(encoded.input_ids), offsets)
 
 
 def _tokenizer(folder: Path) -> Any:  # noqa: ANN401 -- the class depends on the files

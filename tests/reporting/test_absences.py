@@ -1,0 +1,43 @@
+from typing import Any
+
+from tests.reporting.conftest import row
+
+from fedmedlora.reporting import absences
+from fedmedlora.reporting.sections import absences_part
+
+Json = dict[str, Any]
+
+
+def test_absences_keep_their_reasons(results: Json) -> None:
+    reason = "training stopped: loss is not finite"
+
+    found = absences.absences(results)
+
+    assert found == [
+        ("Fed-MedLoRA", 2, "paediatrics", reason),
+        ("Fed-MedLoRA+", 2, "paediatrics", reason),
+    ]
+    assert reason in absences.absences_table(found)
+
+
+def test_lost_entities_stand_by_arm_site_and_reason(results: Json) -> None:
+    (arm,) = [arm for arm in results["arms"] if arm["name"] == "fed_medlora"]
+    arm["final"]["cardiology"]["lost"] = {"never_closed": 3, "unheard_of": 1}
+
+    found = absences.lost(results)
+
+    assert found == [
+        ("Fed-MedLoRA", "cardiology", "never_closed", 3),
+        ("Fed-MedLoRA", "cardiology", "unheard_of", 1),
+    ]
+    assert row(absences.lost_table(found), "cardiology") == [
+        "cardiology",
+        "Fed-MedLoRA",
+        "with no end",
+        "3",
+    ]
+    assert "with no end" in absences_part(results)
+
+
+def test_where_nothing_was_lost_the_page_says_so(results: Json) -> None:
+    assert "every entity that an answer announced stands in its note" in absences_part(results)
