@@ -5,19 +5,23 @@ and nothing lost that was there before.
 """
 
 import json
+import pickle
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import safetensors.numpy
+import torch
 from numpy.typing import NDArray
 from tests.cli.conftest import MARKER, Said, Shell, changed, experiment
 from tests.full_disk import files_of_at_most
+from tests.training.tiny_decoders import tiny_decoder
 
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.training import base_models
@@ -361,3 +365,123 @@ def test_a_full_disk_leaves_no_half_of_an_adapter(
     assert full.err.startswith(f"{new}: found 'File too large' on writing, expected room ")
     assert list(new.iterdir()) == []
     assert shell(*words).code == 0
+
+
+@pytest.fixture(scope="module")
+def writer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a tiny decoder."""
+    return tiny_decoder(tmp_path_factory.mktemp("writer"), "llama").folder
+
+
+def without_tokenizer(folder: Path) -> None:
+    for file in folder.glob("tokenizer*"):
+        file.unlink()
+
+
+def with_a_foreign_tokenizer(folder: Path) -> None:
+    file = folder / "config.json"
+    # One for each byte, and two special ones less one.
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "vocab_size": 258}), "utf-8")
+
+
+def with_a_short_context(folder: Path) -> None:
+    file = folder / "config.json"
+    settings = {**json.loads(file.read_text("utf-8")), "max_position_embeddings": 64}
+    file.write_text(json.dumps(settings), "utf-8")
+
+
+def with_pickles(folder: Path) -> None:
+    (folder / "model.safetensors").unlink()
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(Trap(folder / "was_read")))
+
+
+@dataclass(frozen=True)
+class Trap:
+    """Leaves a file behind where it is unpickled."""
+
+    sign: Path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.sign,)
+
+
+BASES: dict[str, tuple[Callable[[Path], None], str]] = {
+    "no tokenizer": (
+        without_tokenizer,
+        "tokenizer in {base}: found none that can be read, expected the base model's own; put its",
+    ),
+    "tokenizer of another base": (
+        with_a_foreign_tokenizer,
+        "tokenizer in {base}: found ids up to 258, expected at most 257, as the base has 258 embed",
+    ),
+    "context too short": (
+        with_a_short_context,
+        "model.window_tokens: found 64, for which ",
+    ),
+    "pickles": (
+        with_pickles,
+        "model '{base}': found no *.safetensors in {base} but pytorch_model.bin, pickled, ",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BASES)
+def test_a_base_that_cannot_be_used_is_refused_before_a_run_begins(
+    shell: Shell, tmp_path: Path, sites: Path, writer: Path, case: str
+) -> None:
+    base = Path(shutil.copytree(writer, tmp_path / "base"))
+    file = experiment(tmp_path, sites, base, arms=("zero_shot",))
+    changed(file, "base", f'"{base}"\nformulation = "markup"')
+    change, told = BASES[case]
+    change(base)
+
+    for said in (shell("check", file), shell("run", file, "--out", tmp_path / "run")):
+        refused(said, told.replace("{base}", str(base)))
+    assert not (tmp_path / "run").exists()
+    assert not (base / "was_read").exists()
+
+
+def test_four_bits_without_cuda_are_refused_before_a_run_begins(
+    shell: Shell, tmp_path: Path, sites: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    file = experiment(tmp_path, sites, base, arms=("zero_shot",))
+    changed(file, "window_tokens", '64\nquantization = "4bit"')
+
+    checked = shell("check", file)
+
+    # Nothing is wrong with it, but here it cannot run.
+    verdict = f"{file}: fit to run, but not on this machine: found no CUDA device"
+    assert (checked.code, checked.out.splitlines()[-1]) == (0, verdict)
+    assert json.loads(shell("check", file, "--json").out)["lacking"] == "no CUDA device"
+    refused(
+        shell("run", file, "--out", tmp_path / "run"),
+        "model.quantization: found no CUDA device, expected a CUDA device and bitsandbytes for",
+    )
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_adapter_of_another_base_is_neither_used_nor_handed_on(
+    shell: Shell, adapter: Path, sites: Path, base: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(base, tmp_path / "other"))
+    weights = other / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+    # Before anything else is looked at, which would be wrong with it too.
+    (other / "config.json").unlink()
+    facts = adapter / "fedmedlora.json"
+    facts.write_text(facts.read_text("utf-8").replace(str(base), str(other)), "utf-8")
+    before = {path.name: path.read_bytes() for path in adapter.iterdir()}
+    note, site, new = tmp_path / "note.txt", sites / "nephrology", tmp_path / "new"
+    note.write_text(f"{MARKER} has pain.", "utf-8")
+
+    for said in (
+        shell("evaluate", adapter, "--data", site),
+        shell("extract", adapter, note),
+        shell("adapt", adapter, "--data", site, "--out", new),
+        shell("export", adapter, "--to", "peft", "--out", new),
+    ):
+        refused(said, f"base model '{other}': found sha256 ")
+        assert said.err.endswith("install the base model this adapter was trained on\n")
+    assert not new.exists()
+    assert {path.name: path.read_bytes() for path in adapter.iterdir()} == before

@@ -24,6 +24,8 @@ def tagging_backbone(
 ) -> HuggingFaceBackbone[TaggingExample]:
     accelerator = prepared(training.num_threads)
     tokenizer = HuggingFaceTokenizer(base.folder)
-    tagger = load_tagging_model(base, tokenizer, types, lora=lora, dtype=dtype, seed=0)
+    tagger = load_tagging_model(
+        base, tokenizer, types, lora=lora, dtype=dtype, quantization="none", seed=0
+    )
     answer = partial(tag, tagger.logits, pad_id=tagger.pad_id, device=accelerator.device)
     return HuggingFaceBackbone(base, tagger, answer, training=training, accelerator=accelerator)

@@ -25,4 +25,6 @@ def accelerator() -> Accelerator:
 @pytest.fixture
 def tagger(bert: BaseModel) -> TaggingModel:
     tokenizer = HuggingFaceTokenizer(bert.folder)
-    return load_tagging_model(bert, tokenizer, TYPES, lora=LORA, dtype="float32", seed=0)
+    return load_tagging_model(
+        bert, tokenizer, TYPES, lora=LORA, dtype="float32", quantization="none", seed=0
+    )

@@ -108,7 +108,7 @@ class TestObjective:
 
 def test_the_adapter_starts_as_no_change(llama: BaseModel) -> None:
     model = load_causal_model(
-        llama, lora=LORA, dtype="float32", loss="full", mark_weight=1.0, seed=0
+        llama, lora=LORA, dtype="float32", quantization="none", loss="full", mark_weight=1.0, seed=0
     )
     example = markup_examples(llama)[0]
 
@@ -123,7 +123,13 @@ def test_narrow_products_come_close(llama: BaseModel) -> None:
     examples = markup_examples(llama)
     wide = float(stirred_model(llama).nats(examples).detach())
     narrow = load_causal_model(
-        llama, lora=LORA, dtype="bfloat16", loss="choices", mark_weight=3.0, seed=0
+        llama,
+        lora=LORA,
+        dtype="bfloat16",
+        quantization="none",
+        loss="choices",
+        mark_weight=3.0,
+        seed=0,
     )
     narrow.slots.write(stirred_model(llama).slots.read())
 
@@ -134,4 +140,12 @@ def test_a_base_that_cannot_go_on_with_a_text_is_refused(tmp_path: Path) -> None
     bert = tiny_bert(tmp_path)
 
     with pytest.raises(ModelError, match="missing"):
-        load_causal_model(bert, lora=LORA, dtype="float32", loss="choices", mark_weight=1.0, seed=0)
+        load_causal_model(
+            bert,
+            lora=LORA,
+            dtype="float32",
+            quantization="none",
+            loss="choices",
+            mark_weight=1.0,
+            seed=0,
+        )

@@ -28,7 +28,9 @@ def load(
     seed: int = 0,
 ) -> TaggingModel:
     tokenizer = HuggingFaceTokenizer(base.folder)
-    return load_tagging_model(base, tokenizer, types, lora=lora, dtype=dtype, seed=seed)
+    return load_tagging_model(
+        base, tokenizer, types, lora=lora, dtype=dtype, quantization="none", seed=seed
+    )
 
 
 def copied(base: BaseModel, folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 # ruff: noqa: S106 -- tokens of a vocabulary are no passwords
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.markup import Markup, MarkupExample
 from fedmedlora.training.base_models import BaseModel, find_base_model
 from fedmedlora.training.causal_model import AnswerLoss, CausalModel, load_causal_model
+from fedmedlora.training.settings import Dtype
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
 _FastTokenizer: Any = PreTrainedTokenizerFast
@@ -85,9 +87,23 @@ def tiny_decoder(folder: Path, architecture: str) -> BaseModel:
     return find_base_model(str(folder))
 
 
-def stirred_model(base: BaseModel, *, loss: AnswerLoss = "choices") -> CausalModel:
+def stirred_model(
+    base: BaseModel,
+    *,
+    loss: AnswerLoss = "choices",
+    dtype: Dtype = "float32",
+    dropout: float = 0.0,
+) -> CausalModel:
     """Return a model whose adapter is random, so that it does something."""
-    model = load_causal_model(base, lora=LORA, dtype="float32", loss=loss, mark_weight=3.0, seed=0)
+    model = load_causal_model(
+        base,
+        lora=replace(LORA, dropout=dropout),
+        dtype=dtype,
+        quantization="none",
+        loss=loss,
+        mark_weight=3.0,
+        seed=0,
+    )
     rng = np.random.default_rng(0)
     model.slots.write(
         {

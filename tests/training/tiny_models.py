@@ -34,6 +34,7 @@ TRAINING = TrainingSettings(
     warmup=0.0,
     weight_decay=0.0,
     max_gradient_norm=1.0,
+    gradient_checkpointing=False,
     min_steps=1,
     rounds_per_epoch=1,
     num_threads=1,

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,13 @@ from fedmedlora.cli.answers import answer
 from fedmedlora.durable_files import write_whole
 from fedmedlora.errors import InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
-from fedmedlora.experiment.cohorts import load_cohorts, site_faults
+from fedmedlora.experiment.cohorts import annotated_types, load_cohorts, site_faults
 from fedmedlora.experiment.config import read_experiment, readable_sites
 from fedmedlora.experiment.results import results
-from fedmedlora.experiment.schema import Experiment
+from fedmedlora.experiment.schema import Experiment, Model
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.reporting.page import render_runs
-from fedmedlora.training.base_models import find_base_model
+from fedmedlora.training.base_models import is_local
 
 
 def check(options: argparse.Namespace) -> int:
@@ -26,27 +26,41 @@ def check(options: argparse.Namespace) -> int:
     except InputError as error:
         notes = site_faults(readable_sites(options.experiment))
         raise InputError([*error.faults, *notes]) from error
-    if wrong := [
-        *map(str, site_faults(experiment.sites, experiment.aggregation)),
-        *_model_faults(experiment),
-    ]:
+    notes = site_faults(experiment.sites, experiment.aggregation)
+    cohorts = {} if notes else load_cohorts(experiment)
+    if wrong := [*map(str, notes), *_model_faults(experiment, cohorts)]:
         sys.stderr.writelines(f"{line}\n" for line in wrong)
         return InputError.exit_code
-    sites = load_cohorts(experiment).values()
-    base, is_here = experiment.model.base, _is_local(experiment.model.base)
+    sites, model = cohorts.values(), experiment.model
+    missing = _lacking(model)
     document = {
         "experiment": str(options.experiment),
-        "base": {"name": base, "looked_up": is_here},
+        "base": {"name": model.base, "looked_up": is_local(model.base)},
+        "lacking": missing,
         "sites": [_site(site) for site in sites],
     }
-    fit = f"{options.experiment}: fit to run"
-    asked = "" if is_here else f", if {base!r} is a model of the hub: that was not looked up"
-    answer(options, document, [*(f"{s.name}: {s.role}, {_notes(s)}" for s in sites), fit + asked])
+    verdict = f"{options.experiment}: fit to run{_if_on_the_hub(model)}{_if_elsewhere(missing)}"
+    answer(options, document, [*(f"{s.name}: {s.role}, {_notes(s)}" for s in sites), verdict])
     return 0
 
 
-def _is_local(base: str) -> bool:
-    return base == "minilm" or Path(base).is_absolute()
+def _lacking(model: Model) -> str | None:
+    if model.quantization == "none":
+        return None
+    # Only who asks for it waits for torch.
+    from fedmedlora.training.quantization import lacking  # noqa: PLC0415
+
+    return lacking(model.quantization)
+
+
+def _if_on_the_hub(model: Model) -> str:
+    if is_local(model.base):
+        return ""
+    return f", if {model.base!r} is a model of the hub: that was not looked up"
+
+
+def _if_elsewhere(missing: str | None) -> str:
+    return f", but not on this machine: found {missing}" if missing else ""
 
 
 def _site(site: Cohort) -> dict[str, Any]:
@@ -85,13 +99,15 @@ def write_report(runs: Sequence[Path], out: Path) -> None:
     write_whole(out, render_runs(pages).encode())
 
 
-def _model_faults(experiment: Experiment) -> list[str]:
+def _model_faults(experiment: Experiment, cohorts: Mapping[str, Cohort]) -> list[str]:
     """Return what is wrong with a base model on this machine; a hub is not asked."""
-    base = experiment.model.base
-    if not _is_local(base):
+    if not is_local(experiment.model.base):
         return []
+    # Transformers takes seconds to load, which the faults of a file need not wait for.
+    from fedmedlora.engines.readiness import look_up  # noqa: PLC0415
+
     try:
-        find_base_model(base)
+        look_up(experiment.model, annotated_types(cohorts))
     except ModelError as error:
         return [str(error)]
     return []

@@ -10,6 +10,7 @@ from fedmedlora.cli.notes import write_hospitals
 from fedmedlora.cli.reading import write_report
 from fedmedlora.durable_files import write_whole
 from fedmedlora.engines.opening import open_engine
+from fedmedlora.engines.readiness import look_up
 from fedmedlora.errors import Fault, InputError, QuorumError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.cohorts import annotated_types, load_cohorts
@@ -20,7 +21,7 @@ from fedmedlora.experiment.run import conclude, missing_arms
 from fedmedlora.experiment.run import run as run_experiment
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
-from fedmedlora.training.base_models import find_base_model
+from fedmedlora.training.quantization import require_quantization
 
 _DEMO = "demo.toml"
 _DEMO_SEED = 0
@@ -62,7 +63,8 @@ def _run(
     cohorts = load_cohorts(experiment)
     if not resume and not has_run(out):
         # A run without its model must not begin: it could only go on without it.
-        find_base_model(experiment.model.base)
+        require_quantization(experiment.model.quantization)
+        look_up(experiment.model, annotated_types(cohorts))
     with _store(experiment, file, out, resume=resume) as store:
         try:
             _go_on(experiment, store, cohorts, arms)

@@ -15,6 +15,7 @@ from fedmedlora.errors import TrainingError
 from fedmedlora.federation.backbone import LocalPlan, Trained
 from fedmedlora.tasks.task import Answer, ExampleT
 from fedmedlora.training.base_models import BaseModel
+from fedmedlora.training.lora_model import recompute_activations
 from fedmedlora.training.settings import TrainingSettings
 from fedmedlora.training.trainer import Learner, mean_loss, train
 
@@ -32,6 +33,8 @@ class HuggingFaceBackbone(Generic[ExampleT]):
         accelerator: Accelerator,
     ) -> None:
         learner.model.to(accelerator.device)
+        if training.gradient_checkpointing:
+            recompute_activations(learner.model, learner.dtype)
         self.dtype: str = learner.dtype
         self.digest = base.digest
         self.num_bytes = base.num_bytes

@@ -1,6 +1,6 @@
 """From a description of a model to a backbone and the formulation it is asked in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Generic
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from fedmedlora.engines.backbone import HuggingFaceBackbone
 from fedmedlora.engines.local import LocalEngine
-from fedmedlora.errors import ModelError
+from fedmedlora.engines.readiness import ReadyBase, look_up, require_positions
 from fedmedlora.evaluation.cohorts import Cohort
-from fedmedlora.experiment.schema import FormulationName, Model, Training
+from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.federation.shift import most_frequent
 from fedmedlora.inference.tagging import tag
 from fedmedlora.inference.writing import write
@@ -23,10 +23,10 @@ from fedmedlora.tasks.markup import Markup, MarkupExample
 from fedmedlora.tasks.reading import Formulation
 from fedmedlora.tasks.tagging import Tagging, TaggingExample
 from fedmedlora.tasks.task import Answer, ExampleT
-from fedmedlora.training.base_models import BaseModel, find_base_model
 from fedmedlora.training.causal_model import load_causal_model
 from fedmedlora.training.precision import resolved
 from fedmedlora.training.process import prepared
+from fedmedlora.training.quantization import require_quantization
 from fedmedlora.training.settings import LoraSettings, TrainingSettings
 from fedmedlora.training.tagging_model import load_tagging_model
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
@@ -54,8 +54,7 @@ class OpenModel(Generic[ExampleT]):
 class _Request:
     """All that opening a model takes."""
 
-    base: BaseModel
-    tokenizer: HuggingFaceTokenizer
+    ready: ReadyBase
     model: Model
     training: Training
     types: tuple[str, ...]
@@ -68,57 +67,66 @@ class _Request:
         """Return a backbone over a loaded learner and what asks it."""
         training = TrainingSettings(**asdict(self.training))
         return HuggingFaceBackbone(
-            self.base, learner, answer, training=training, accelerator=self.accelerator
+            self.ready.base, learner, answer, training=training, accelerator=self.accelerator
         )
 
 
 AnyModel = OpenModel[TaggingExample] | OpenModel[MarkupExample]
 
 
-def open_model(model: Model, training: Training, types: tuple[str, ...], *, seed: int) -> AnyModel:
+def open_model(
+    model: Model,
+    training: Training,
+    types: tuple[str, ...],
+    *,
+    seed: int,
+    digest: str | None = None,
+) -> AnyModel:
     """Return a loaded base model with an untrained adapter.
 
     Args:
         types: All that will be asked for; the channels of a tagging head.
+        digest: What the sha256 of the base's weights must be; None takes it as it is.
 
     Raises:
-        ModelError: The base model is missing or is not what it must be, or a window is longer than
-            it can read.
+        ModelError: The base model is missing or is not what it must be, a window is longer than it
+            can read, or this machine cannot quantize it.
     """
-    accelerator = prepared(training.num_threads)
-    base = find_base_model(model.base)
-    tokenizer = HuggingFaceTokenizer(base.folder)
-    request = _Request(base, tokenizer, model, training, types, seed, accelerator)
-    opened = _OPENERS[model.formulation](request)
-    _require_positions(opened, model)
+    require_quantization(model.quantization)
+    ready = look_up(model, types, digest=digest)
+    request = _Request(ready, model, training, types, seed, prepared(training.num_threads))
+    formulation = ready.formulation
+    opened: AnyModel = (
+        _tagging(request, formulation)
+        if isinstance(formulation, Tagging)
+        else _markup(request, formulation)
+    )
+    # A few bases number positions from behind others, which only the loaded model shows.
+    require_positions(formulation, model, opened.backbone.num_positions)
     return opened
 
 
-def _tagging(request: _Request) -> OpenModel[TaggingExample]:
+def _tagging(request: _Request, formulation: Tagging) -> OpenModel[TaggingExample]:
+    tokenizer = request.ready.tokenizer
     tagger = load_tagging_model(
-        request.base,
-        request.tokenizer,
+        request.ready.base,
+        tokenizer,
         request.types,
         lora=LoraSettings(**asdict(request.model.lora)),
         dtype=resolved(request.model.dtype),
+        quantization=request.model.quantization,
         seed=request.seed,
     )
     answer = partial(tag, tagger.logits, pad_id=tagger.pad_id, device=request.accelerator.device)
-    formulation = Tagging(request.types, request.tokenizer)
-    return OpenModel(request.backbone(tagger, answer), formulation, request.tokenizer)
+    return OpenModel(request.backbone(tagger, answer), formulation, tokenizer)
 
 
-def _markup(request: _Request) -> OpenModel[MarkupExample]:
-    end_id = request.tokenizer.end_id
-    if end_id is None:
-        raise ModelError(
-            f"model {request.base.name!r}: found a tokenizer without an end, expected an "
-            'eos_token in its tokenizer_config.json; or set model.formulation to "tagging"'
-        )
+def _markup(request: _Request, formulation: Markup) -> OpenModel[MarkupExample]:
     writer = load_causal_model(
-        request.base,
+        request.ready.base,
         lora=LoraSettings(**asdict(request.model.lora)),
         dtype=resolved(request.model.dtype),
+        quantization=request.model.quantization,
         loss=request.model.answer_loss,
         mark_weight=request.model.mark_weight,
         seed=request.seed,
@@ -128,25 +136,7 @@ def _markup(request: _Request) -> OpenModel[MarkupExample]:
         # Looked up at each call: the backbone moves the model to its device.
         return write(writer.hidden, writer.vocabulary, examples)
 
-    formulation = Markup(request.types, request.tokenizer, end_id)
-    return OpenModel(request.backbone(writer, answer), formulation, request.tokenizer)
-
-
-_OPENERS: dict[FormulationName, Callable[[_Request], AnyModel]] = {
-    "markup": _markup,
-    "tagging": _tagging,
-}
-
-
-def _require_positions(opened: AnyModel, model: Model) -> None:
-    most = opened.backbone.num_positions
-    needed = opened.formulation.num_positions(model.window_tokens)
-    if most is not None and needed > most:
-        raise ModelError(
-            f"model.window_tokens: found {model.window_tokens}, for which {needed} tokens must be "
-            f"read at once, expected at most the {most} that {model.base!r} reads; take a shorter "
-            "window or another base"
-        )
+    return OpenModel(request.backbone(writer, answer), formulation, request.ready.tokenizer)
 
 
 def _vocabulary(tokenizer: HuggingFaceTokenizer) -> tuple[int, ...]:

@@ -41,14 +41,16 @@ def open_local(
     types: tuple[str, ...],
     *,
     seed: int,
+    digest: str | None = None,
 ) -> Engine:
     """Return an engine in this process with its base model loaded.
 
     Args:
         types: All that will be asked for; the channels of a tagging head.
+        digest: What the sha256 of the base's weights must be; None takes it as it is.
 
     Raises:
         ModelError: As `open_model` has it.
     """
-    opened = open_model(model, training, types, seed=seed)
+    opened = open_model(model, training, types, seed=seed, digest=digest)
     return opened.engine(cohorts, window_tokens=model.window_tokens)

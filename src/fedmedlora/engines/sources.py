@@ -49,8 +49,14 @@ class Source:
             ModelError: The base model on this machine is not the adapter's, or the adapter does
                 not fit into it.
         """
-        engine = open_local(self.model, self.training, cohorts, self.types, seed=self.seed)
-        _require_base(engine.base, self.base_digest, self.model.base)
+        engine = open_local(
+            self.model,
+            self.training,
+            cohorts,
+            self.types,
+            seed=self.seed,
+            digest=self.base_digest,
+        )
         _require_fit(self, engine.initial())
         return engine
 
@@ -98,9 +104,13 @@ def open_source(path: Path, *, arm: str | None) -> Source:
 
 def export_peft(source: Source, folder: Path, *, dtype: Dtype = "float32") -> None:
     """Write a source's adapter as a folder that peft loads, with the facts of the source."""
-    opened = open_model(source.model, source.training, source.types, seed=source.seed)
-    backbone = opened.backbone
-    _require_base(backbone.digest, source.base_digest, source.model.base)
+    backbone = open_model(
+        source.model,
+        source.training,
+        source.types,
+        seed=source.seed,
+        digest=source.base_digest,
+    ).backbone
     _require_fit(source, backbone.initial())
     facts = _Facts(
         schema=1,
@@ -149,14 +159,6 @@ def _arm(store: RunStore, name: str | None) -> tuple[str, dict[str, Any]]:
         expected = f"one of {', '.join(finished)}" if finished else "a run with a finished arm"
         raise InputError([Fault(f"{store.folder}: --arm", found, expected)])
     return chosen, document
-
-
-def _require_base(found: str, expected: str, name: str) -> None:
-    if found != expected:
-        raise ModelError(
-            f"base model {name!r}: found sha256 {found}, expected {expected}; "
-            "install the base model this adapter was trained on"
-        )
 
 
 def _require_fit(source: Source, expected: AdapterWeights) -> None:

@@ -62,6 +62,7 @@ class Model:
             once.
         dtype: Of the frozen base and of products; "auto" is bfloat16 where the machine has it in
             hardware, so that runs on unlike machines may differ in more than the last bits.
+        quantization: "4bit" keeps the frozen layers in four bits, on CUDA with the extra `gpu`.
         window_tokens: Longest stretch of a note the model reads at once.
     """
 
@@ -70,6 +71,7 @@ class Model:
     answer_loss: Literal["choices", "full"] = "choices"
     mark_weight: Annotated[float, above(0)] = 3.0
     dtype: Literal["auto", "float32", "bfloat16"] = "float32"
+    quantization: Literal["none", "4bit"] = "none"
     window_tokens: Annotated[int, at_least(8)] = 128
     lora: Lora = field(default_factory=Lora)
 
@@ -89,6 +91,8 @@ class Training:
         rate_ratio: How many times as fast B learns as A.
         head_learning_rate: Of the tagging head; None is the same as `learning_rate`.
         warmup: Share of all steps in which the learning rate rises.
+        gradient_checkpointing: Activations are computed again on the way back: less memory, a third
+            more time, the same gradients.
     """
 
     epochs: _Count = 1
@@ -101,6 +105,7 @@ class Training:
     warmup: Annotated[float, at_least(0), below(1)] = 0.05
     weight_decay: Annotated[float, at_least(0)] = 0.0
     max_gradient_norm: Annotated[float, above(0)] = 1.0
+    gradient_checkpointing: bool = False
     num_threads: _Count = 2
 
 

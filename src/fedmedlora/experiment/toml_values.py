@@ -1,7 +1,7 @@
 """Single values of a TOML file, held against the type hint of the field they are for.
 
-A hint is `str`, `int`, `float`, `Path`, a `Literal` of texts, a `tuple` of one item type, a union
-of these, or one of them `Annotated` with `Rule`s.
+A hint is `str`, `int`, `float`, `bool`, `Path`, a `Literal` of texts, a `tuple` of one item
+type, a union of these, or one of them `Annotated` with `Rule`s.
 """
 
 import difflib
@@ -23,6 +23,7 @@ _SCALARS: dict[Hint, str] = {
     int: "a whole number",
     float: "a number",
     Path: "a path in quotes",
+    bool: "true or false",
 }
 _LONGEST_SHOWN = 80
 _INTEGER_LIMIT = 2**63

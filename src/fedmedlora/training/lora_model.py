@@ -1,20 +1,25 @@
 """What every model with LoRA shares: its base loaded whole, adapters on its linear layers."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from peft.helpers import disable_input_dtype_casting
-from transformers import AutoConfig, PreTrainedModel
+from safetensors import SafetensorError
+from transformers import PreTrainedModel
 
 from fedmedlora.errors import ModelError
+from fedmedlora.training.base_config import read_config
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.loading import quietly
 from fedmedlora.training.lora_linear import LoraLinear
-from fedmedlora.training.settings import Dtype, LoraSettings
+from fedmedlora.training.quantization import loading_options
+from fedmedlora.training.settings import Dtype, LoraSettings, Quantization
+
+_FORMATS: Mapping[Dtype, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +41,32 @@ class Form:
     settings: tuple[tuple[str, Any], ...] = ()
 
 
-def load_base(base: BaseModel, form: Form) -> PreTrainedModel:
-    """Return a base model in a form, in float32 and without dropout.
+def load_base(
+    base: BaseModel, form: Form, *, dtype: Dtype, quantization: Quantization
+) -> PreTrainedModel:
+    """Return a base model in a form, without dropout, its weights read in one number format.
 
     Raises:
-        ModelError: The base does not have the form, or lacks weights.
+        ModelError: The base does not have the form, lacks weights, or is too large.
     """
+    options = loading_options(quantization, _FORMATS[dtype], whole=form.fresh)
     try:
         with quietly():
-            model, report = _loaded(base, form)
+            model, report = _loaded(base, form, options)
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            f"model {base.name!r}: found too little memory for {base.num_bytes} bytes of weights, "
+            'expected room for them; set model.quantization to "4bit", or take a smaller base'
+        ) from error
+    except (RuntimeError, SafetensorError) as error:
+        raise ModelError(
+            f"model {base.name!r}: found weights that cannot be read or have other shapes than "
+            f"config.json in {base.folder} says, expected what it says; copy the model again"
+        ) from error
     except (OSError, ValueError) as error:
         raise ModelError(
             f"model {base.name!r}: found no architecture that can {form.ability} in "
-            f"{base.folder}, expected one that transformers knows"
+            f"{base.folder}, expected one that transformers knows and its model.safetensors"
         ) from error
     # What is missing is filled with random numbers, which only a new head may be.
     missing = sorted(name for name in report["missing_keys"] if not name.startswith(form.fresh))
@@ -81,7 +99,9 @@ def with_lora(
         target_modules=_targets(lora),
         exclude_modules=[*exclude],
     )
-    settings._register_custom_module({torch.nn.Linear: LoraLinear})  # noqa: SLF001 -- peft's way in
+    # A layer in four bits is an `nn.Linear` too, whose weight only peft's own layer can read.
+    if not getattr(plain, "is_loaded_in_4bit", False):
+        settings._register_custom_module({torch.nn.Linear: LoraLinear})  # noqa: SLF001 -- the way in
     try:
         with quietly():
             return cast("PeftModel", get_peft_model(plain, settings))
@@ -90,6 +110,32 @@ def with_lora(
             f"model {base.name!r}: found no linear layers for target_modules "
             f'{lora.target_modules!r}, expected names of its own layers or "all-linear"'
         ) from error
+
+
+def recompute_activations(model: PeftModel, dtype: Dtype) -> None:
+    """Let every layer keep its input alone in training, and compute the rest again for gradients.
+
+    Args:
+        dtype: Of products, the second time as the first.
+
+    Raises:
+        ModelError: The base has no layers that can.
+    """
+    plain: Any = model.get_base_model()
+    try:
+        plain.activation_checkpointing_enable(
+            {
+                "use_reentrant": False,
+                "context_fn": lambda: (nullcontext(), products(model, dtype)),
+            }
+        )
+    except ValueError as error:
+        raise ModelError(
+            f"training.gradient_checkpointing: found {type(plain).__name__}, whose layers cannot "
+            "compute again what they forgot, expected a base that can; set it to false"
+        ) from error
+    # Each layer has weights of its own to train, so what goes in needs no gradient.
+    plain.disable_input_require_grads()
 
 
 @contextmanager
@@ -108,8 +154,10 @@ def _targets(lora: LoraSettings) -> str | list[str]:
     return lora.target_modules if isinstance(lora.target_modules, str) else [*lora.target_modules]
 
 
-def _loaded(base: BaseModel, form: Form) -> tuple[PreTrainedModel, dict[str, Any]]:
-    settings = AutoConfig.from_pretrained(base.folder, local_files_only=True)
+def _loaded(
+    base: BaseModel, form: Form, options: Mapping[str, Any]
+) -> tuple[PreTrainedModel, dict[str, Any]]:
+    settings = read_config(base)
     for name, value in form.settings:
         setattr(settings, name, value)
     for name in settings.to_dict():
@@ -119,9 +167,12 @@ def _loaded(base: BaseModel, form: Form) -> tuple[PreTrainedModel, dict[str, Any
     loaded: tuple[PreTrainedModel, dict[str, Any]] = form.loader.from_pretrained(
         base.folder,
         config=settings,
-        dtype=torch.float32,
         attn_implementation=form.attention,
         local_files_only=True,
+        trust_remote_code=False,
+        # Else transformers would unpickle what lies beside safetensors of another name.
+        use_safetensors=True,
         output_loading_info=True,
+        **options,
     )
     return loaded

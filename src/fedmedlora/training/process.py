@@ -11,4 +11,9 @@ def prepared(num_threads: int) -> Accelerator:
     # Nothing here reads what it has not written; filling every new tensor costs a tenth.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     # A process has one precision in accelerate; the model's own lets two differ.
-    return Accelerator(mixed_precision="no", cpu=not torch.cuda.is_available())
+    return Accelerator(mixed_precision="no", cpu=not _has_accelerator())
+
+
+def _has_accelerator() -> bool:
+    # Accelerate would take others too, on which nothing here was ever looked at.
+    return torch.cuda.is_available() or torch.backends.mps.is_available()

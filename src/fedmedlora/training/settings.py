@@ -38,6 +38,8 @@ class TrainingSettings:
         warmup: Share of all steps of the run in which the rate rises.
         weight_decay: AdamW's, on the LoRA factors and the head.
         max_gradient_norm: Gradients are scaled down to this L2 norm.
+        gradient_checkpointing: Layers keep their input alone and compute the rest again on the way
+            back: less memory, a third more time, the same gradients.
         num_threads: Threads of one operation; fixed, because it decides the bytes.
     """
 
@@ -51,6 +53,7 @@ class TrainingSettings:
     warmup: float
     weight_decay: float
     max_gradient_norm: float
+    gradient_checkpointing: bool
     num_threads: int
 
     def batch_size_for(self, num_examples: int) -> int:
@@ -59,3 +62,4 @@ class TrainingSettings:
 
 
 Dtype = Literal["float32", "bfloat16"]
+Quantization = Literal["none", "4bit"]

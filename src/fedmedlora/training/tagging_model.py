@@ -10,9 +10,10 @@ from transformers import AutoModelForTokenClassification, PreTrainedModel
 from fedmedlora.tasks.batches import padded
 from fedmedlora.tasks.tagging import IGNORED, NUM_TAGS, TaggingExample
 from fedmedlora.training.adapter_slots import AdapterSlots
+from fedmedlora.training.base_config import num_positions
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.lora_model import Form, load_base, products, with_lora
-from fedmedlora.training.settings import Dtype, LoraSettings
+from fedmedlora.training.settings import Dtype, LoraSettings, Quantization
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
 _HEADS = ("classifier", "score")
@@ -73,6 +74,7 @@ def load_tagging_model(
     *,
     lora: LoraSettings,
     dtype: Dtype,
+    quantization: Quantization,
     seed: int,
 ) -> TaggingModel:
     """Return a base model ready to be trained; the same seed gives the same bytes.
@@ -89,15 +91,15 @@ def load_tagging_model(
         fresh=_HEADS,
         settings=(("num_labels", len(types) * NUM_TAGS),),
     )
-    plain = load_base(base, form)
+    plain = load_base(base, form, dtype=dtype, quantization=quantization)
     head = next(name for name in _HEADS if hasattr(plain, name))
+    # It is trained whole, so it is float32 like the adapter.
+    getattr(plain, head).float()
     with torch.no_grad():
         getattr(plain, head).bias.view(len(types), NUM_TAGS)[:, 0] = _OUTSIDE_BIAS
-    num_positions = _num_positions(plain)
-    # Frozen weights are narrowed once; autocast would narrow them anew in every step.
-    plain.base_model.to(torch.bfloat16 if dtype == "bfloat16" else torch.float32)
+    limit = _num_readable(plain)
     model = with_lora(plain, base, lora, kind=TaskType.TOKEN_CLS, exclude=(head,))
-    return TaggingModel(model, AdapterSlots(model), tokenizer.pad_id, types, num_positions, dtype)
+    return TaggingModel(model, AdapterSlots(model), tokenizer.pad_id, types, limit, dtype)
 
 
 def _attention() -> str:
@@ -105,8 +107,8 @@ def _attention() -> str:
     return "sdpa" if torch.cuda.is_available() else "eager"
 
 
-def _num_positions(model: PreTrainedModel) -> int | None:
-    limit: int | None = getattr(model.config, "max_position_embeddings", None)
+def _num_readable(model: PreTrainedModel) -> int | None:
+    limit = num_positions(model.config)
     for name, module in model.named_modules():
         if limit is not None and name.endswith(".position_embeddings"):
             # RoBERTa and its kin number positions from behind the padding index.

@@ -16,7 +16,13 @@ _REMEMBERED = 1024
 
 
 class HuggingFaceTokenizer:
-    """Cuts text with a base model's own fast tokenizer; `pad_id` fills up batches."""
+    """Cuts text with a base model's own fast tokenizer.
+
+    Attributes:
+        pad_id: Fills up batches.
+        end_id: Says that a text is over; None where the base has no such id.
+        num_ids: One more than the largest id it can give.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._tokenizer = _tokenizer(folder)
@@ -32,6 +38,7 @@ class HuggingFaceTokenizer:
         self.suffix: tuple[int, ...] = framed[first + len(bare) :]
         self.pad_id: int = self._tokenizer.pad_token_id or 0
         self.end_id: int | None = self._tokenizer.eos_token_id
+        self.num_ids: int = max(self._tokenizer.get_vocab().values()) + 1
         # The same notes and marks are asked for after every round.
         self._tokens = lru_cache(_REMEMBERED)(self._tokenized)
 
@@ -59,8 +66,10 @@ def _tokenizer(folder: Path) -> Any:  # noqa: ANN401 -- the class depends on the
     )
     try:
         with quietly():
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
+            tokenizer = AutoTokenizer.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False
+            )
+    except (OSError, ValueError, LookupError) as error:
         raise missing from error
     # Where the files are missing, transformers makes a tokenizer that knows no word.
     if len(tokenizer) <= len(tokenizer.all_special_ids):

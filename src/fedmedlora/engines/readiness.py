@@ -1,0 +1,94 @@
+"""What is known of a base model before its weights are loaded: that it is here and fits.
+
+Whatever is wrong with it is found by `fedmedlora check` so, and before a run's folder is made.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fedmedlora.errors import ModelError
+from fedmedlora.experiment.schema import FormulationName, Model
+from fedmedlora.tasks.markup import Markup
+from fedmedlora.tasks.tagging import Tagging
+from fedmedlora.training.base_config import num_embeddings, num_positions, read_config
+from fedmedlora.training.base_models import BaseModel, find_base_model
+from fedmedlora.training.tokenizers import HuggingFaceTokenizer
+
+AnyFormulation = Markup | Tagging
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyBase:
+    """A base model on this machine, how it cuts text, and how it is asked."""
+
+    base: BaseModel
+    tokenizer: HuggingFaceTokenizer
+    formulation: AnyFormulation
+
+
+def look_up(model: Model, types: tuple[str, ...], *, digest: str | None = None) -> ReadyBase:
+    """Return a base model that can be opened.
+
+    Args:
+        types: All that will be asked for.
+        digest: What the sha256 of its weights must be; None takes it as it is.
+
+    Raises:
+        ModelError: The base is missing or another, its tokenizer is missing or that of another
+            base, or a window is longer than it can read.
+    """
+    base = find_base_model(model.base)
+    if digest not in (None, base.digest):
+        raise ModelError(
+            f"base model {base.name!r}: found sha256 {base.digest}, expected {digest}; install the "
+            "base model this adapter was trained on"
+        )
+    config, tokenizer = read_config(base), HuggingFaceTokenizer(base.folder)
+    _require_embeddings(base, tokenizer, num_embeddings(config))
+    formulation = _FORMULATIONS[model.formulation](model, types, tokenizer)
+    require_positions(formulation, model, num_positions(config))
+    return ReadyBase(base, tokenizer, formulation)
+
+
+def require_positions(formulation: AnyFormulation, model: Model, most: int | None) -> None:
+    """Check that a base can read what a window makes.
+
+    Args:
+        most: The most tokens it reads at once; None where it sets no limit.
+
+    Raises:
+        ModelError: It cannot.
+    """
+    needed = formulation.num_positions(model.window_tokens)
+    if most is not None and needed > most:
+        raise ModelError(
+            f"model.window_tokens: found {model.window_tokens}, for which {needed} tokens must be "
+            f"read at once, expected at most the {most} that {model.base!r} reads; take a shorter "
+            "window or another base"
+        )
+
+
+def _require_embeddings(base: BaseModel, tokenizer: HuggingFaceTokenizer, number: int) -> None:
+    if tokenizer.num_ids > number:
+        raise ModelError(
+            f"tokenizer in {base.folder}: found ids up to {tokenizer.num_ids - 1}, expected at "
+            f"most {number - 1}, as the base has {number} embeddings; put its own tokenizer there"
+        )
+
+
+def _tagging(_: Model, types: tuple[str, ...], tokenizer: HuggingFaceTokenizer) -> Tagging:
+    return Tagging(types, tokenizer)
+
+
+def _markup(model: Model, types: tuple[str, ...], tokenizer: HuggingFaceTokenizer) -> Markup:
+    if tokenizer.end_id is None:
+        raise ModelError(
+            f"model {model.base!r}: found a tokenizer without an end, expected an eos_token in its "
+            'tokenizer_config.json; or set model.formulation to "tagging"'
+        )
+    return Markup(types, tokenizer, tokenizer.end_id)
+
+
+_FORMULATIONS: dict[
+    FormulationName, Callable[[Model, tuple[str, ...], HuggingFaceTokenizer], AnyFormulation]
+] = {"markup": _markup, "tagging": _tagging}
