@@ -4,6 +4,10 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Shell
 
+from fedmedlora.cli.adapters import _lines
+from fedmedlora.tasks.findings import Findings
+from fedmedlora.tasks.scoring import count_note, site_scores
+
 FIGURES = {"tp", "fp", "fn", "precision", "recall", "f1", "ci95"}
 
 
@@ -52,6 +56,17 @@ def test_scores_can_be_read(shell: Shell, finished: Path, sites: Path) -> None:
     # The site annotates entities alone.
     assert [line.split()[:2] for line in lines[2:]] == [["ner", "strict"], ["ner", "lenient"]]
     assert "precision" in lines[2]
+
+
+def test_what_an_answer_announced_in_vain_stands_under_the_scores() -> None:
+    counts = count_note(Findings(()), Findings((), lost=("repeated", "no_text", "repeated")))
+
+    lines = list(_lines(site_scores([counts], split="test")))
+
+    assert lines[:2] == [
+        "1 notes of test",
+        "Announced by an answer, but nowhere in its note: 1 around no word, 2 a second time.",
+    ]
 
 
 def test_as_many_notes_are_scored_as_are_asked_for(

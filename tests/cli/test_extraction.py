@@ -205,6 +205,7 @@ def test_what_export_wrote_reads_as_the_adapter_of_the_package(
 
     said = shell("extract", note)
 
+    assert b'"BF16"' in (folder / "adapter_model.safetensors").read_bytes()
     assert said.code == 0
     told = json.loads(said.out)
     assert told["origin"].startswith("fed_medlora_plus of small, round ")

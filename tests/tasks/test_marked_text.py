@@ -99,6 +99,11 @@ class TestWhatAModelMayDo:
             (f"Severe {P} {CLOSE}chest pain,", (), "no_text"),
             (f"Severe {P}chest pain, {D}aspirin{CLOSE} 5", (ASPIRIN,), "never_closed"),
             (f"Severe {P}chest pain, aspirin 5 mg. No", (), "never_closed"),
+            (
+                TEXT.replace("chest pain, aspirin", f"{P}chest pain, {D}aspirin{CLOSE}"),
+                (ASPIRIN,),
+                "never_closed",
+            ),
             (f"Severe {P}headache{CLOSE}, {D}aspirin{CLOSE}", (ASPIRIN,), "not_in_text"),
             (
                 f"{D}aspirin{CLOSE} {D}aspirin{CLOSE} {D}aspirin{CLOSE}",
@@ -125,6 +130,19 @@ class TestPlaces:
         answer = TEXT.replace("No chest pain", f"No {P}chest pain{CLOSE}")
 
         assert read(answer) == Found((AGAIN,))
+
+    def test_of_a_word_behind_others_that_are_not_there_are_not_within_the_next_word(self) -> None:
+        assert read(f"Then {P}a rash{CLOSE}", "aspirin a rash") == Found((Span(8, 14, "problem"),))
+
+    def test_do_not_depend_on_white_space_between_a_number_and_its_unit(self) -> None:
+        text = "had 5 mg , then 5 mg daily now"
+
+        assert read(f"Then: {D}5mg{CLOSE} daily now", text) == Found((Span(16, 20, "drug"),))
+
+    def test_do_not_run_backwards(self) -> None:
+        found = read(f"{P}four five six one two three{CLOSE}", "one two three four five six")
+
+        assert found == Found((), ("not_in_text",))
 
     def test_with_a_word_dropped_inside_reach_from_end_to_end(self) -> None:
         text = "chronic obstructive pulmonary disease since 2010"

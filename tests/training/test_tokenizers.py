@@ -51,6 +51,15 @@ class TestDecoder:
     def test_the_bytes_of_one_character_share_its_offsets(self, llama: BaseModel) -> None:
         assert HuggingFaceTokenizer(llama.folder).tokenize("aé").offsets == ((0, 1), (1, 2), (1, 2))
 
+    def test_ids_say_the_text_they_came_from(self, llama: BaseModel) -> None:
+        tokenizer = HuggingFaceTokenizer(llama.folder)
+        text = "a , b</span> \n é <s>."
+
+        assert tokenizer.text(tokenizer.tokenize(text).ids) == text
+        # Cut off within a character, which is two bytes; and nothing said.
+        assert tokenizer.text(tokenizer.tokenize("aé").ids[:2]) == "a\ufffd"
+        assert tokenizer.text([]) == ""
+
 
 def test_a_base_without_a_tokenizer_is_refused(bert: BaseModel, tmp_path: Path) -> None:
     shutil.copy(bert.folder / "config.json", tmp_path)
