@@ -23,7 +23,7 @@ import torch
 from contest.figures import keep, machine, ratios, spread, table, told_aside
 from contest.llama_shapes import SHAPES, write_llama
 from contest.sentences import PAPER_INSTRUCTION, TYPES, sentence_examples
-from contest.turns import Ask, Learner, process, program, take_turns
+from contest.turns import Learner, of_another, of_ours, take_turns
 
 from fedmedlora.engines.models import open_model
 from fedmedlora.experiment.schema import Lora, Model, Training
@@ -110,10 +110,10 @@ def _contestants(
     rows = folder / "examples.json"
     rows.write_text(json.dumps([_row(example) for example in examples]), encoding="utf-8")
     settings = _settings(folder / "base", options)
-    started: dict[str, Any] = {OURS: process(_ours, settings, examples)}
+    started: dict[str, Any] = {OURS: of_ours(_ours, settings, examples)}
     for name in RIVALS if options.all else _MEASURED:
         told = json.dumps({**settings, **RIVALS[name], "examples": str(rows)})
-        started[name] = program([options.rival_python, str(_PROGRAM), told])
+        started[name] = of_another([options.rival_python, str(_PROGRAM), told])
     return started
 
 

@@ -28,7 +28,7 @@ Learner = tuple[Callable[[], None], Callable[[], float]]
 
 
 @contextmanager
-def process(open_: Callable[..., tuple[Learner, Mapping[str, Any]]], *args: object) -> Iterator[Ask]:
+def of_ours(open_: Callable[..., tuple[Learner, Mapping[str, Any]]], *args: object) -> Iterator[Ask]:
     """Run a contestant of ours.
 
     Args:
@@ -51,7 +51,7 @@ def process(open_: Callable[..., tuple[Learner, Mapping[str, Any]]], *args: obje
 
 
 @contextmanager
-def program(command: Sequence[str]) -> Iterator[Ask]:
+def of_another(command: Sequence[str]) -> Iterator[Ask]:
     """Run a contestant in an environment of its own: a line in, a line of JSON out."""
     with subprocess.Popen(  # noqa: S603 -- a command of ours
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
