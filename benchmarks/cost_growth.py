@@ -25,7 +25,6 @@ from typing import Any
 from contest.figures import keep, machine, table, told_aside
 from contest.llama_shapes import SHAPES, write_llama
 from contest.sentences import PAPER_INSTRUCTION, TYPES, sentence_examples
-
 from fedmedlora.engines.models import open_model
 from fedmedlora.experiment.environment import peak_memory_bytes
 from fedmedlora.experiment.schema import Lora, Model, Training

@@ -1,17 +1,17 @@
-"""Where a run's seconds go: the demo's, or any experiment's, in one process.
+"""Where the demo's seconds go, in one process.
 
-The run is the command line's own, with one worker, under Python's profiler: what is told is the
-time in functions of ours, each counted once. Work in torch is not slowed down by the profiler,
-Python's own is by a little.
+The demo's own experiment on its own hospitals, run by the command line with one worker, under
+Python's profiler: what is told is the time in functions of ours, each counted once. The profiler
+does not slow down what torch does, and Python's own work by a little. Imports are done before.
 
 python benchmarks/demo_profile.py --out runs/bench/demo_profile.json
-python benchmarks/demo_profile.py --experiment experiments/demo.toml
 """
 
 import argparse
 import cProfile
 import importlib
 import pstats
+import re
 import sys
 import tempfile
 import time
@@ -21,10 +21,7 @@ from importlib import resources
 from pathlib import Path
 
 from contest.figures import keep, machine, table, told_aside
-
 from fedmedlora.cli import main as command_line
-
-_WORKERS = "workers = 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,6 @@ PARTS = (
     Part("weights and average", ["federation.rounds:aggregate"]),
     Part("store", _STORE),
     Part("intervals", ["evaluation.intervals:f1_intervals", "evaluation.comparisons:compare"]),
-    Part("writing the hospitals", ["cli.notes:write_hospitals"]),
     Part("reading the notes", ["experiment.cohorts:load_cohorts"]),
     Part("report", ["cli.reading:write_report"]),
 )
@@ -62,8 +58,7 @@ def main() -> int:
     """Run, print a table, write JSON."""
     options, began_on = _options(), machine()
     with tempfile.TemporaryDirectory() as folder:
-        arguments = _arguments(options, Path(folder))
-        # What is imported while the run goes on would count as its first user's time.
+        arguments = _arguments(Path(folder))
         functions = {name: _code(name) for part in PARTS for name in (*part.functions, *part.less)}
         profiler, began = cProfile.Profile(), time.perf_counter()
         code = profiler.runcall(command_line, arguments)
@@ -83,22 +78,16 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--experiment", type=Path, help="to run; the bundled demo otherwise")
     told_aside(parser)
     return parser.parse_args()
 
 
-def _arguments(options: argparse.Namespace, folder: Path) -> list[str]:
-    """Return the words of the command that runs an experiment in one process."""
-    if options.experiment is None:
-        text = resources.files("fedmedlora.experiment").joinpath("demo.toml").read_text("utf-8")
-        command_line(["data", "synthesize", "--out", str(folder / "hospitals")])
-        experiment = folder / "demo.toml"
-    else:
-        text = options.experiment.read_text(encoding="utf-8")
-        # Beside the other one, as paths of sites are told from there.
-        experiment = options.experiment.with_suffix(".profiled.toml")
-    experiment.write_text(text.replace(_WORKERS, "workers = 1"), encoding="utf-8")
+def _arguments(folder: Path) -> list[str]:
+    """Write the demo's experiment with one worker; return the words of the command to run it."""
+    command_line(["data", "synthesize", "--out", str(folder / "hospitals")])
+    demo = resources.files("fedmedlora.experiment").joinpath("demo.toml").read_text("utf-8")
+    experiment = folder / "demo.toml"
+    experiment.write_text(re.sub(r"(?m)^workers = \d+$", "workers = 1", demo), encoding="utf-8")
     return ["run", str(experiment), "--out", str(folder / "run")]
 
 

@@ -26,11 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import DynamicCache
+
 from contest.figures import keep, machine, ratios, spread, table, told_aside
 from contest.llama_shapes import SHAPES, write_llama
 from contest.sentences import TYPES, behind
-from transformers import DynamicCache
-
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.models import OpenModel, open_model
 from fedmedlora.experiment.schema import Model, Training

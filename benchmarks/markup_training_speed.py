@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from contest.figures import keep, machine, ratios, spread, table, told_aside
 from contest.llama_shapes import SHAPES, write_llama
 from contest.sentences import PAPER_INSTRUCTION, TYPES, sentence_examples
 from contest.turns import Learner, of_another, of_ours, take_turns
-
 from fedmedlora.engines.models import open_model
 from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.federation.backbone import LocalPlan

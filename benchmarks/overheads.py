@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from contest.figures import keep, machine, spread, table, told_aside
-from contest.sentences import TYPES
 from numpy.typing import NDArray
 
+from contest.figures import keep, machine, spread, table, told_aside
+from contest.sentences import TYPES
 from fedmedlora.adapters.files import digest, encode
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.local import LocalEngine

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from contest.figures import keep, machine, ratios, spread, table, told_aside
-from contest.turns import Learner, of_ours, take_turns
 from peft import LoraConfig, TaskType, get_peft_model
 from transformers.trainer_callback import PrinterCallback
 
+from contest.figures import keep, machine, ratios, spread, table, told_aside
+from contest.turns import Learner, of_ours, take_turns
 from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.engines.models import open_model
 from fedmedlora.experiment.schema import Model, Training

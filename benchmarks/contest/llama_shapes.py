@@ -21,13 +21,20 @@ _TOKENIZER = ("tokenizer.json", "tokenizer_config.json")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The size of a Llama; its vocabulary is the bundled base's."""
+    """The size of a Llama.
+
+    Attributes:
+        vocabulary: Rows of the embedding; None for as many as the tokenizer has.
+        tied: Whether the head's rows are the embedding's.
+    """
 
     width: int
     layers: int
     heads: int
     key_heads: int
     inner: int
+    vocabulary: int | None = None
+    tied: bool = True
     dtype: torch.dtype = torch.float32
 
 
@@ -35,13 +42,26 @@ SHAPES = {
     "1m": Shape(width=64, layers=2, heads=2, key_heads=2, inner=176),
     "22m": Shape(width=512, layers=6, heads=8, key_heads=8, inner=1408),
     "1b": Shape(
-        width=2048, layers=16, heads=32, key_heads=8, inner=8192, dtype=torch.bfloat16
+        width=2048,
+        layers=16,
+        heads=32,
+        key_heads=8,
+        inner=8192,
+        vocabulary=128_256,
+        dtype=torch.bfloat16,
     ),
     "8b": Shape(
-        width=4096, layers=32, heads=32, key_heads=8, inner=14336, dtype=torch.bfloat16
+        width=4096,
+        layers=32,
+        heads=32,
+        key_heads=8,
+        inner=14_336,
+        vocabulary=128_256,
+        tied=False,
+        dtype=torch.bfloat16,
     ),
 }
-"""A toy, the size that is measured on processors, Llama-3.2-1B's and Llama-3.1-8B's layers."""
+"""A toy, the size that is measured on processors, Llama-3.2-1B's and Llama-3.1-8B's."""
 
 _POSITIONS = 4096
 
@@ -62,7 +82,7 @@ def write_llama(folder: Path, name: str, *, copies: bool = False, seed: int = 0)
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     torch.manual_seed(seed)
     settings = LlamaConfig(
-        vocab_size=len(tokenizer),
+        vocab_size=shape.vocabulary or len(tokenizer),
         hidden_size=shape.width,
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
@@ -72,12 +92,12 @@ def write_llama(folder: Path, name: str, *, copies: bool = False, seed: int = 0)
         pad_token_id=tokenizer.pad_token_id,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,
-        tie_word_embeddings=True,
+        tie_word_embeddings=shape.tied,
         dtype=shape.dtype,
     )
     model = LlamaForCausalLM._from_config(settings)  # noqa: SLF001 -- the way to a dtype
     if copies:
-        lay_down_copying(model, seed=seed)
+        lay_down_copying(model, None, seed=seed)
     with quietly():
         model.save_pretrained(folder)
     return int(model.num_parameters())

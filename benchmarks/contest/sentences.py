@@ -22,7 +22,7 @@ PAPER_INSTRUCTION = 400
 
 _SHORTEST, _LONGEST = 22, 64
 _GUIDELINE = """
-You read one sentence of a clinical note and write it again, word for word, with every entity marked.
+You read one sentence of a clinical note and write it again, word for word, its entities marked.
 Leave each word, number and sign as it stands; mend no spelling and add no remark of your own.
 Open a mark right before the first word of an entity and close it right behind the last one.
 Take the whole phrase: adjectives that say which kind it is belong to it, articles do not.

@@ -28,7 +28,9 @@ Learner = tuple[Callable[[], None], Callable[[], float]]
 
 
 @contextmanager
-def of_ours(open_: Callable[..., tuple[Learner, Mapping[str, Any]]], *args: object) -> Iterator[Ask]:
+def of_ours(
+    open_: Callable[..., tuple[Learner, Mapping[str, Any]]], *args: object
+) -> Iterator[Ask]:
     """Run a contestant of ours.
 
     Args:
