@@ -44,7 +44,6 @@ Row = dict[str, Any]
 def main() -> None:
     """Measure, print three tables, write JSON."""
     options, began_on = _options(), machine()
-    sys.stdout.write(f"{began_on}; {options.threads} threads.\n\n")
     with tempfile.TemporaryDirectory() as folder:
         toy, small = Path(folder) / "toy", Path(folder) / "small"
         write_llama(toy, options.toy, copies=True)
@@ -64,6 +63,10 @@ def main() -> None:
                 lambda n: partial(_of_sentences, str(small), PAPER_INSTRUCTION, n, options),
             ),
         }
+    tables = [
+        table((what, *_HEAD), map(_cells, rows, rows.values())) for what, rows in measured.items()
+    ]
+    sys.stdout.write(f"{began_on}; {options.threads} threads.\n\n" + "\n".join(tables))
     keep(options, {"rows": measured})
 
 
@@ -84,12 +87,11 @@ def _options() -> argparse.Namespace:
 def _measured(
     what: str, values: Sequence[int], asked: Callable[[int], Callable[[], Row]]
 ) -> dict[int, Row]:
-    """Return a row for each value, and print them as they come."""
+    """Return a row for each value, told aside as they come."""
     rows = {}
     for value in values:
         rows[value] = _apart(asked(value))
         sys.stderr.write(f"{what} {value}: {rows[value]}\n")
-    sys.stdout.write(table((what, *_HEAD), map(_cells, rows, rows.values())) + "\n")
     return rows
 
 

@@ -17,7 +17,6 @@ import argparse
 import copy
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -31,6 +30,7 @@ from transformers import DynamicCache
 from contest.figures import keep, machine, ratios, spread, table, told_aside
 from contest.llama_shapes import SHAPES, write_llama
 from contest.sentences import TYPES, behind
+from contest.turns import seconds_of, take_turns
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.models import OpenModel, open_model
 from fedmedlora.experiment.schema import Model, Training
@@ -67,7 +67,8 @@ def main() -> int:
             },
         }
         answers = {name: read() for name, read in contestants.items()}
-        seconds = _in_turns(contestants, options.turns)
+        passes = {name: partial(seconds_of, read) for name, read in contestants.items()}
+        seconds = take_turns(passes, options.turns)
     rows = {
         name: {
             "notes_per_second": [options.notes / s for s in own],
@@ -88,6 +89,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--base", default="bundled", help="base model")
     parser.add_argument("--shape", choices=SHAPES, help="a Llama of this size in place of a base")
     parser.add_argument("--rounds", type=int, default=2, help="passes of training before")
+    parser.add_argument("--mark-weight", type=float, default=3.0, help="of marks, in training")
     parser.add_argument("--notes", type=int, default=6, help="notes to read")
     parser.add_argument(
         "--prompt-tokens", type=int, metavar="N", help="instruction of N tokens, not our own"
@@ -105,7 +107,7 @@ def _opened(folder: Path, options: argparse.Namespace) -> tuple[CausalModel, lis
     if options.shape:
         base = str(folder)
         write_llama(folder, options.shape, copies=True)
-    model = Model(base=base, formulation="markup")
+    model = Model(base=base, formulation="markup", mark_weight=options.mark_weight)
     opened: Any = open_model(model, Training(num_threads=options.threads), TYPES, seed=0)
     _, site = synthesize()[SITE]
     task = Extraction(opened.formulation, opened.tokenizer, model.window_tokens)
@@ -116,18 +118,6 @@ def _opened(folder: Path, options: argparse.Namespace) -> tuple[CausalModel, lis
     # Puts the adapter into the model.
     opened.backbone.answer(adapter, examples[:1])
     return opened.backbone.learner, examples
-
-
-def _in_turns(
-    contestants: Mapping[str, Callable[[], Answers]], turns: int
-) -> dict[str, list[float]]:
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for turn in range(turns):
-        for name in contestants if turn % 2 else reversed(contestants):
-            began = time.perf_counter()
-            contestants[name]()
-            seconds[name].append(time.perf_counter() - began)
-    return seconds
 
 
 def _num_same(own: Answers, other: Answers) -> int:

@@ -15,7 +15,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 
 from contest.figures import keep, machine, spread, table, told_aside
 from contest.sentences import TYPES
+from contest.turns import seconds_of
 from fedmedlora.adapters.files import digest, encode
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.local import LocalEngine
@@ -105,7 +105,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _command("data", "synthesize", "--out", str(folder / "hospitals"))
-        helps = [_seconds_of_help() for _ in range(options.turns)]
+        helps = [seconds_of(lambda: _command("--help")) for _ in range(options.turns)]
         rounds = [_seconds_a_round(folder, options, turn) for turn in range(options.turns)]
         memory = [_memory_ratio(folder, options, turn) for turn in range(options.memory_turns)]
     measured = dict(zip(LIMITS, (helps, rounds, memory), strict=True))
@@ -134,12 +134,6 @@ def _command(*words: str) -> None:
     subprocess.run([program, *words], check=True, capture_output=True)  # noqa: S603 -- our own
 
 
-def _seconds_of_help() -> float:
-    began = time.perf_counter()
-    _command("--help")
-    return time.perf_counter() - began
-
-
 def _experiment(folder: Path, sites: Sequence[str], rounds: int, options: Any) -> Path:  # noqa: ANN401
     text = _EXPERIMENT.format(rounds=rounds, threads=options.threads)
     text += "".join(_SITE.format(name=name, notes=options.notes) for name in sites) + _SERVER
@@ -150,8 +144,8 @@ def _experiment(folder: Path, sites: Sequence[str], rounds: int, options: Any) -
 
 def _seconds_a_round(folder: Path, options: argparse.Namespace, turn: int) -> float:
     """Return what one more round takes: so many and one, less one, by their number."""
-    few = _seconds(folder, 1, options, turn)
-    return (_seconds(folder, 1 + options.rounds, options, turn) - few) / options.rounds
+    few, many = (_seconds(folder, 1 + more, options, turn) for more in (0, options.rounds))
+    return (many - few) / int(options.rounds)
 
 
 def _seconds(folder: Path, rounds: int, options: argparse.Namespace, turn: int) -> float:
@@ -161,9 +155,7 @@ def _seconds(folder: Path, rounds: int, options: argparse.Namespace, turn: int) 
     engine = _engine(cohorts, experiment.model)
     out = folder / f"rounds_{rounds}_{turn}"
     with RunStore.create(out, experiment_path=file, environment=environment()) as store:
-        began = time.perf_counter()
-        run(experiment, engine, store, cohorts)
-        return time.perf_counter() - began
+        return seconds_of(lambda: run(experiment, engine, store, cohorts))
 
 
 def _engine(cohorts: dict[str, Cohort], model: Model) -> LocalEngine[MarkupExample]:
@@ -182,7 +174,7 @@ def _peak(folder: Path, sites: Sequence[str], options: argparse.Namespace, turn:
     file, out = _experiment(folder, sites, 1, options), folder / f"memory_{len(sites)}_{turn}"
     _command("run", str(file), "--out", str(out))
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
-    peak: float = results["usage"]["peak_memory_bytes"]
+    peak: float = results["environment"]["usage"]["peak_memory_bytes"]
     return peak
 
 

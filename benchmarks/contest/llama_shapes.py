@@ -95,7 +95,13 @@ def write_llama(folder: Path, name: str, *, copies: bool = False, seed: int = 0)
         tie_word_embeddings=shape.tied,
         dtype=shape.dtype,
     )
-    model = LlamaForCausalLM._from_config(settings)  # noqa: SLF001 -- the way to a dtype
+    # Anything wider than the shape's format is never made: 8 G weights in float32 are 32 GB.
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(shape.dtype)
+    try:
+        model = LlamaForCausalLM(settings)
+    finally:
+        torch.set_default_dtype(before)
     if copies:
         lay_down_copying(model, None, seed=seed)
     with quietly():

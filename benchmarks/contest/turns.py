@@ -72,13 +72,25 @@ def of_another(command: Sequence[str]) -> Iterator[Ask]:
         asked.write("stop\n")
 
 
-def take_turns(contestants: Mapping[str, Ask], turns: int) -> dict[str, list[float]]:
-    """Return the seconds of each contestant's passes."""
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+def take_turns(passes: Mapping[str, Callable[[], float]], turns: int) -> dict[str, list[float]]:
+    """Return the seconds of each contestant's passes.
+
+    Args:
+        passes: Makes a pass and returns its seconds.
+        turns: Passes of each.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in passes}
     for turn in range(turns):
-        for name in contestants if turn % 2 else reversed(contestants):
-            seconds[name].append(contestants[name]("pass"))
+        for name in [*passes][:: -1 if turn % 2 else 1]:
+            seconds[name].append(passes[name]())
     return seconds
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Return how long some work takes."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 def _serve(open_: Callable[..., Any], args: Sequence[object], pipe: Connection) -> None:
@@ -89,9 +101,5 @@ def _serve(open_: Callable[..., Any], args: Sequence[object], pipe: Connection) 
         if learner is None:
             learner, facts = open_(*args)
         learn, loss = learner
-        if question == "loss":
-            pipe.send(loss())
-            continue
-        began = time.perf_counter()
-        learn()
-        pipe.send(facts if question == "ready" else time.perf_counter() - began)
+        answer = loss() if question == "loss" else seconds_of(learn)
+        pipe.send(facts if question == "ready" else answer)

@@ -80,7 +80,7 @@ class DraftedCache:
             stored[:, :, : self._num_columns] for stored in self._written(layer, key[0], value[0])
         )
         # Queries that share a key's head stand together: (heads of keys, queries a key, ...).
-        asked = (query[0] * scaling).unflatten(0, (keys.shape[1], -1))
+        asked = (query[0] * scaling).view(keys.shape[1], -1, *query.shape[2:])
         products = self._by_row(asked, keys.mT).masked_fill(self._is_unseen, -torch.inf)
         if layer not in self._shared:
             weights = products.float().softmax(dim=-1).to(query.dtype)
@@ -100,9 +100,8 @@ class DraftedCache:
             stored: (rows, heads of keys, n, m).
         """
         padded = tokens[:, :, self._side_by_side].permute(2, 0, 1, 3, 4)
-        found = padded.flatten(2, 3) @ stored
-        found = found.unflatten(2, padded.shape[2:4]).permute(1, 2, 0, 3, 4)
-        return found[:, :, self._is_own]
+        found = (padded.flatten(2, 3) @ stored).view(*padded.shape[:4], stored.shape[-1])
+        return found.permute(1, 2, 0, 3, 4)[:, :, self._is_own]
 
     def _written(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         stored = tuple(self._with_room(layer, which, new) for which, new in enumerate((key, value)))
@@ -131,4 +130,4 @@ def _by_all(tokens: Tensor, stored: Tensor) -> Tensor:
         tokens: (heads of keys, queries a key, tokens, n).
         stored: (heads of keys, n, m).
     """
-    return (tokens.flatten(1, 2) @ stored).unflatten(1, tokens.shape[1:3])
+    return (tokens.flatten(1, 2) @ stored).view(*tokens.shape[:3], stored.shape[-1])
