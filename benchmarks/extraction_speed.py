@@ -1,28 +1,38 @@
 """How fast notes are read by mark-up, against transformers' `generate` under the same rule.
 
 A base is trained on an invented hospital for a few rounds, and then reads test notes: every window
-for entities, every gold head for relations. Contestants are ours, `generate` in batches with a
-cache of keys and the same rule as a logits processor, and `generate` without a rule. The first two
-must write the same ids. They take turns in one process, with one model in memory.
+for entities, every gold head for relations. Contestants are ours and `generate` in batches with a
+cache of keys: with the same rule as a logits processor, with the rule and the instruction's keys
+computed once, and without a rule. Those under the rule must write the same ids. They take turns in
+one process, with one model in memory.
 
-python benchmarks/extraction_speed.py --out runs/extraction_speed.json
+A shape has random weights in which copying is laid down, as the bundled base had before it was
+trained. What counts for speed is how often it marks something: the table tells that of the model
+and of the annotation.
+
+python benchmarks/extraction_speed.py --shape 22m --out runs/bench/extraction_speed_22m.json
 """
 
 import argparse
-import json
-import statistics
+import copy
 import sys
-import time
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import DynamicCache
 
+from contest.figures import keep, machine, ratios, spread, table, told_aside
+from contest.llama_shapes import SHAPES, write_llama
+from contest.sentences import TYPES, behind
+from contest.turns import seconds_of, take_turns
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.engines.models import OpenModel, open_model
-from fedmedlora.experiment.environment import environment
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.inference.constrained import CopyOrTagProcessor
@@ -35,7 +45,8 @@ from fedmedlora.training.shared_prefix import ATTENTION
 
 SITE = "cardiology"
 OURS, CONSTRAINED, FREE = "fedmedlora", "generate, same rule", "generate, no rule"
-TYPES = (*MAIN_TYPES, *RELATION_TYPES)
+ONCE = "generate, same rule, instruction read once"
+RULED = (CONSTRAINED, ONCE)
 _ROOM = 32
 """New ids that an answer may have beside twice its text."""
 
@@ -43,59 +54,74 @@ Answers = list[list[int]]
 
 
 def main() -> int:
-    """Measure, print a table, write JSON; 1 where the two constrained answers differ."""
-    options = _options()
-    model = Model(base=options.base, formulation="markup")
-    training = Training(num_threads=options.threads)
-    opened: Any = open_model(model, training, TYPES, seed=0)
-    _, site = synthesize()[SITE]
-    task = Extraction(opened.formulation, opened.tokenizer, model.window_tokens)
-    adapter = _trained(opened, task.examples(site.splits["train"], site.labels), options.rounds)
-    notes = site.splits["test"][: options.notes]
-    examples = task.examples(notes, site.labels)
-    # Puts the adapter into the model.
-    opened.backbone.answer(adapter, examples[:1])
-    writer = opened.backbone.learner
-    contestants: dict[str, Callable[[], Answers]] = {
-        OURS: lambda: _ours(writer, examples),
-        CONSTRAINED: lambda: _generated(writer, examples, options.batch_size, is_ruled=True),
-        FREE: lambda: _generated(writer, examples, options.batch_size, is_ruled=False),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    answers: dict[str, Answers] = {name: read() for name, read in contestants.items()}
-    for turn in range(options.turns):
-        for name in contestants if turn % 2 else reversed(contestants):
-            began = time.perf_counter()
-            contestants[name]()
-            seconds[name].append(time.perf_counter() - began)
-    same = sum(a == b for a, b in zip(answers[OURS], answers[CONSTRAINED], strict=True))
-    results = {
+    """Measure, print a table, write JSON; 1 where the answers under the rule differ."""
+    options, began_on = _options(), machine()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        writer, examples = _opened(folder, options)
+        contestants: dict[str, Callable[[], Answers]] = {
+            OURS: partial(_ours, writer, examples),
+            **{
+                name: partial(_generated, writer, examples, options.batch_size, name)
+                for name in (CONSTRAINED, ONCE, FREE)
+            },
+        }
+        answers = {name: read() for name, read in contestants.items()}
+        passes = {name: partial(seconds_of, read) for name, read in contestants.items()}
+        seconds = take_turns(passes, options.turns)
+    rows = {
         name: {
-            "notes_per_second": [len(notes) / s for s in own],
-            "ratio": [rival / s for rival, s in zip(seconds[CONSTRAINED], own, strict=True)],
+            "notes_per_second": [options.notes / s for s in own],
+            "ratio": ratios(seconds[CONSTRAINED], own),
             "ids": sum(map(len, answers[name])),
         }
         for name, own in seconds.items()
     }
-    sys.stdout.write(_table(results, options, num_examples=len(examples), same=same))
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        settings = {key: value for key, value in vars(options).items() if key != "out"}
-        document = {**settings, "environment": environment(), "same": same, "rows": results}
-        options.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    return 0 if same == len(examples) else 1
+    same = {name: _num_same(answers[OURS], answers[name]) for name in RULED}
+    sys.stdout.write(f"{began_on}.\n" + _described(examples, answers[OURS], options))
+    sys.stdout.write(_rows(rows, same, len(examples)))
+    keep(options, {"same": same, "answers": len(examples), "rows": rows})
+    return 0 if set(same.values()) == {len(examples)} else 1
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--base", default="bundled", help="base model")
+    parser.add_argument("--shape", choices=SHAPES, help="a Llama of this size in place of a base")
     parser.add_argument("--rounds", type=int, default=2, help="passes of training before")
+    parser.add_argument("--mark-weight", type=float, default=3.0, help="of marks, in training")
     parser.add_argument("--notes", type=int, default=6, help="notes to read")
+    parser.add_argument(
+        "--prompt-tokens", type=int, metavar="N", help="instruction of N tokens, not our own"
+    )
     parser.add_argument("--turns", type=int, default=5, help="readings of each contestant")
     parser.add_argument("--batch-size", type=int, default=32, help="of generate")
     parser.add_argument("--threads", type=int, default=2, help="threads")
-    parser.add_argument("--out", type=Path, metavar="FILE.json", help="figures as JSON")
+    told_aside(parser)
     return parser.parse_args()
+
+
+def _opened(folder: Path, options: argparse.Namespace) -> tuple[CausalModel, list[MarkupExample]]:
+    """Return a trained model, and the questions it is to answer."""
+    base = options.base
+    if options.shape:
+        base = str(folder)
+        write_llama(folder, options.shape, copies=True)
+    model = Model(base=base, formulation="markup", mark_weight=options.mark_weight)
+    opened: Any = open_model(model, Training(num_threads=options.threads), TYPES, seed=0)
+    _, site = synthesize()[SITE]
+    task = Extraction(opened.formulation, opened.tokenizer, model.window_tokens)
+    adapter = _trained(opened, task.examples(site.splits["train"], site.labels), options.rounds)
+    examples = task.examples(site.splits["test"][: options.notes], site.labels)
+    if options.prompt_tokens is not None:
+        examples = behind(examples, options.prompt_tokens, opened.tokenizer)
+    # Puts the adapter into the model.
+    opened.backbone.answer(adapter, examples[:1])
+    return opened.backbone.learner, examples
+
+
+def _num_same(own: Answers, other: Answers) -> int:
+    return sum(a == b for a, b in zip(own, other, strict=True))
 
 
 def _trained(
@@ -113,33 +139,61 @@ def _ours(writer: CausalModel, examples: Sequence[MarkupExample]) -> Answers:
 
 
 def _generated(
-    writer: CausalModel, examples: Sequence[MarkupExample], batch_size: int, *, is_ruled: bool
+    writer: CausalModel, examples: Sequence[MarkupExample], batch_size: int, name: str
 ) -> Answers:
-    """Return the answers of `generate`, in batches of like length, padded on the left."""
+    """Return the answers of `generate`, in batches of like length, padded before the question."""
     plain: Any = writer.model.get_base_model()
     plain.set_attn_implementation("sdpa")
     answers: Answers = [[]] * len(examples)
     order = sorted(range(len(examples)), key=lambda i: examples[i].alike)
-    for first in range(0, len(order), batch_size):
-        drawn = [examples[i] for i in order[first : first + batch_size]]
-        for i, answer in zip(order[first:], _batch(plain, drawn, is_ruled=is_ruled), strict=False):
-            answers[i] = answer
+    for instruction, group in groupby(order, key=lambda i: examples[i].instruction):
+        places = list(group)
+        read = _read(plain, instruction) if name == ONCE else None
+        for first in range(0, len(places), batch_size):
+            drawn = places[first : first + batch_size]
+            written = _batch(plain, [examples[i] for i in drawn], read, is_ruled=name in RULED)
+            for i, answer in zip(drawn, written, strict=True):
+                answers[i] = answer
     plain.set_attn_implementation(ATTENTION)
     return answers
 
 
-def _batch(plain: Any, drawn: Sequence[MarkupExample], *, is_ruled: bool) -> Answers:  # noqa: ANN401 -- as transformers has it
-    rows = [[*one.instruction, *one.question] for one in drawn]
-    width = max(map(len, rows))
-    ids = torch.tensor([[0] * (width - len(row)) + row for row in rows])
-    attention = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
+def _read(plain: Any, instruction: Sequence[int]) -> DynamicCache:  # noqa: ANN401 -- as transformers has it
+    """Return the keys and values of an instruction."""
+    with torch.inference_mode():
+        ids = torch.tensor([instruction], device=plain.device)
+        cache: DynamicCache = plain(ids, past_key_values=DynamicCache()).past_key_values
+    return cache
+
+
+def _batch(
+    plain: Any,  # noqa: ANN401 -- as transformers has it
+    drawn: Sequence[MarkupExample],
+    read: DynamicCache | None,
+    *,
+    is_ruled: bool,
+) -> Answers:
+    longest = max(len(one.question) for one in drawn)
+    gaps = [longest - len(one.question) for one in drawn]
+    ids = [
+        [*one.instruction, *[0] * gap, *one.question] for one, gap in zip(drawn, gaps, strict=True)
+    ]
+    seen = [
+        [1] * len(one.instruction) + [0] * gap + [1] * len(one.question)
+        for one, gap in zip(drawn, gaps, strict=True)
+    ]
+    width = len(ids[0])
     rules = [CopyOrTagProcessor([one.grammar for one in drawn], width)] if is_ruled else []
+    begun = copy.deepcopy(read)
+    if begun is not None:
+        begun.batch_repeat_interleave(len(drawn))
     # Marks may outnumber the text under the rule; without it an answer could go on for ever.
     most = max(2 * len(one.grammar.text) + _ROOM for one in drawn)
     with torch.inference_mode():
         written = plain.generate(
-            input_ids=ids,
-            attention_mask=attention,
+            input_ids=torch.tensor(ids, device=plain.device),
+            attention_mask=torch.tensor(seen, device=plain.device),
+            past_key_values=begun,
             logits_processor=rules,
             do_sample=False,
             max_new_tokens=20 * most if is_ruled else most,
@@ -152,29 +206,38 @@ def _to_end(ids: Sequence[int], end: int) -> list[int]:
     return [*ids[: ids.index(end) + 1]] if end in ids else [*ids]
 
 
-def _table(
-    results: dict[str, Any], options: argparse.Namespace, *, num_examples: int, same: int
+def _described(
+    examples: Sequence[MarkupExample], answers: Answers, options: argparse.Namespace
 ) -> str:
-    measured = (
-        f"{options.notes} notes of {SITE}, {num_examples} answers, base {options.base}, "
-        f"{options.threads} threads, {options.turns} readings each; minimum / median / maximum."
-    )
-    lines = [
-        measured,
-        f"The same ids as `generate` under the same rule: {same} of {num_examples} answers.",
-        "",
-        f"| contestant | notes a second | times as fast as {CONSTRAINED} | ids written |",
-        "|---|---|---|---|",
+    marks = [
+        sum(len(one.grammar.run(ids).spans) for one, ids in zip(examples, written, strict=True))
+        for written in (answers, [one.completion for one in examples])
     ]
-    for name, row in results.items():
-        speed = " / ".join(f"{value:.2f}" for value in _spread(row["notes_per_second"]))
-        ratio = " / ".join(f"{value:.2f}" for value in _spread(row["ratio"]))
-        lines.append(f"| {name} | {speed} | {ratio} | {row['ids']} |")
-    return "\n".join(lines) + "\n"
+    shape = f"Llama shape {options.shape}" if options.shape else f"base {options.base}"
+    prompts = sorted({len(one.instruction) for one in examples})
+    return (
+        f"{shape}; {options.notes} notes of {SITE}, {len(examples)} answers behind instructions of "
+        f"{' and '.join(map(str, prompts))} tokens; {marks[0]} spans marked, {marks[1]} annotated; "
+        f"{options.threads} threads, batches of {options.batch_size} for generate, {options.turns} "
+        "readings each.\nMinimum / median / maximum.\n\n"
+    )
 
 
-def _spread(values: Sequence[float]) -> tuple[float, float, float]:
-    return min(values), statistics.median(values), max(values)
+def _rows(rows: Mapping[str, Any], same: Mapping[str, int], num_answers: int) -> str:
+    head = ("contestant", "notes a second", f"times as fast as {CONSTRAINED}", "ids", "as ours")
+    return table(
+        head,
+        (
+            (
+                name,
+                spread(row["notes_per_second"]),
+                spread(row["ratio"]),
+                str(row["ids"]),
+                f"{same[name]} of {num_answers}" if name in same else "-",
+            )
+            for name, row in rows.items()
+        ),
+    )
 
 
 if __name__ == "__main__":

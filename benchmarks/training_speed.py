@@ -5,22 +5,17 @@ contestant is a process of its own that loads once; passes over the examples tak
 ratios are of passes of one turn, so that what else the machine does falls on all alike. "auto" is
 bfloat16 for both where the machine multiplies it in hardware.
 
-python benchmarks/training_speed.py --out runs/training_speed.json
+python benchmarks/training_speed.py --out runs/bench/training_speed.json
 """
 
 import argparse
-import json
-import multiprocessing
 import os
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -28,9 +23,10 @@ import transformers
 from peft import LoraConfig, TaskType, get_peft_model
 from transformers.trainer_callback import PrinterCallback
 
+from contest.figures import keep, machine, ratios, spread, table, told_aside
+from contest.turns import Learner, of_ours, take_turns
 from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.engines.models import open_model
-from fedmedlora.experiment.environment import environment
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.synthetic.hospitals import synthesize
@@ -48,9 +44,6 @@ TRAINER, GROUPED = "Trainer, float32", "Trainer, float32, by length"
 TRAINER_AUTO = "Trainer, auto"
 CONTESTANTS = (OURS, TRAINER, GROUPED, OURS_AUTO, TRAINER_AUTO)
 TYPES = (*MAIN_TYPES, *RELATION_TYPES)
-Learner = tuple[Callable[[], None], Callable[[], float]]
-"""One pass over the examples, and the loss on them in nats."""
-Figures = dict[str, Any]
 
 
 def main() -> int:
@@ -58,34 +51,28 @@ def main() -> int:
     options = _options()
     # Read when a process starts and imports torch; the same for all.
     os.environ |= {"GOMP_SPINCOUNT": "20000", "PYTHONWARNINGS": "ignore::FutureWarning"}
+    began_on = machine()
     with ExitStack() as stack:
-        workers = {name: stack.enter_context(_worker(name, options)) for name in CONTESTANTS}
-        # The first answer comes when all is loaded and one pass has warmed up.
-        before = {name: worker.recv() for name, worker in workers.items()}
-        seconds: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
-        for turn in range(options.turns):
-            for name in CONTESTANTS if turn % 2 else reversed(CONTESTANTS):
-                seconds[name].append(_asked(workers[name], "pass"))
-        after = {name: _asked(worker, "loss") for name, worker in workers.items()}
-    results = {
-        name: {
-            "tokens": before[name]["tokens"],
-            "dtype": before[name]["dtype"],
-            "loss": [before[name]["loss"], after[name]],
-            "tokens_per_second": [before[name]["tokens"] / s for s in seconds[name]],
-            "ratio": [
-                rival / own for rival, own in zip(seconds[TRAINER], seconds[name], strict=True)
-            ],
+        contestants = {
+            name: stack.enter_context(of_ours(_contestant, name, options)) for name in CONTESTANTS
         }
-        for name in CONTESTANTS
+        before = {name: ask("loss") for name, ask in contestants.items()}
+        facts = {name: ask("ready") for name, ask in contestants.items()}
+        passes = {name: partial(ask, "pass") for name, ask in contestants.items()}
+        seconds = take_turns(passes, options.turns)
+        after = {name: ask("loss") for name, ask in contestants.items()}
+    rows = {
+        name: {
+            **facts[name],
+            "loss": [before[name], after[name]],
+            "tokens_per_second": [facts[name]["tokens"] / s for s in own],
+            "ratio": ratios(seconds[TRAINER], own),
+        }
+        for name, own in seconds.items()
     }
-    sys.stdout.write(_table(results, options))
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        settings = {key: value for key, value in vars(options).items() if key != "out"}
-        document = {**settings, "environment": environment(), "rows": results}
-        options.out.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    unlearnt = [name for name, row in results.items() if not row["loss"][1] < row["loss"][0]]
+    sys.stdout.write(_table(rows, options, began_on))
+    keep(options, {"rows": rows})
+    unlearnt = [name for name, row in rows.items() if not row["loss"][1] < row["loss"][0]]
     sys.stderr.writelines(f"{name}: the loss did not fall\n" for name in unlearnt)
     return 1 if unlearnt else 0
 
@@ -96,47 +83,19 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--examples", type=int, default=192, help="examples a pass")
     parser.add_argument("--batch-size", type=int, default=16, help="examples a step")
     parser.add_argument("--threads", type=int, default=2, help="threads of each contestant")
-    parser.add_argument("--out", type=Path, metavar="FILE.json", help="figures as JSON")
+    told_aside(parser)
     return parser.parse_args()
 
 
-@contextmanager
-def _worker(name: str, options: argparse.Namespace) -> Iterator[Connection]:
-    context = multiprocessing.get_context("spawn")
-    here, there = context.Pipe()
-    process = context.Process(target=_serve, args=(name, options, there), daemon=True)
-    process.start()
-    there.close()
-    yield here
-    here.send("stop")
-    process.join()
-
-
-def _asked(worker: Connection, question: Literal["pass", "loss"]) -> float:
-    worker.send(question)
-    answer: float = worker.recv()
-    return answer
-
-
-def _serve(name: str, options: argparse.Namespace, pipe: Connection) -> None:
-    """Answer with the seconds of a pass, or with a loss, until told to stop."""
-    # What foreign code prints is talk.
-    sys.stdout = sys.stderr
+def _contestant(name: str, options: argparse.Namespace) -> tuple[Learner, dict[str, Any]]:
     settings = Training(batch_size=options.batch_size, num_threads=options.threads)
     examples = _examples(options.examples)
     dtype = resolved("auto" if name in (OURS_AUTO, TRAINER_AUTO) else "float32")
     if name in (OURS, OURS_AUTO):
-        learn, loss = _ours(examples, settings, dtype)
+        learner = _ours(examples, settings, dtype)
     else:
-        learn, loss = _trainer(examples, settings, dtype, by_length=name == GROUPED)
-    first_loss = loss()
-    learn()
-    tokens = sum(len(example.input_ids) for example in examples)
-    pipe.send({"loss": first_loss, "tokens": tokens, "dtype": dtype})
-    while (question := pipe.recv()) != "stop":
-        began = time.perf_counter()
-        answer = learn() if question == "pass" else loss()
-        pipe.send(time.perf_counter() - began if answer is None else answer)
+        learner = _trainer(examples, settings, dtype, by_length=name == GROUPED)
+    return learner, {"tokens": sum(len(one.input_ids) for one in examples), "dtype": dtype}
 
 
 def _examples(number: int) -> list[TaggingExample]:
@@ -220,25 +179,26 @@ def _labels(example: TaggingExample) -> list[int]:
     return [int(label) for label in np.where(known, labels, IGNORED)]
 
 
-def _table(results: Figures, options: argparse.Namespace) -> str:
-    measured = f"{options.turns} passes each over {options.examples} examples of {SITE}"
-    lines = [
-        f"{measured}, batches of {options.batch_size}, {options.threads} threads.",
-        "Minimum / median / maximum; the losses of the two are of different kinds.",
-        "",
-        "| contestant | computes in | tokens a second | times as fast as Trainer, float32 | loss |",
-        "|---|---|---|---|---|",
-    ]
-    for name, row in results.items():
-        speed = " / ".join(f"{value:.0f}" for value in _spread(row["tokens_per_second"]))
-        ratio = " / ".join(f"{value:.2f}" for value in _spread(row["ratio"]))
-        loss = "{:.3f} to {:.3f}".format(*row["loss"])
-        lines.append(f"| {name} | {row['dtype']} | {speed} | {ratio} | {loss} |")
-    return "\n".join(lines) + "\n"
-
-
-def _spread(values: Sequence[float]) -> tuple[float, float, float]:
-    return min(values), statistics.median(values), max(values)
+def _table(rows: Mapping[str, Any], options: argparse.Namespace, began_on: str) -> str:
+    described = (
+        f"{began_on}.\n{options.turns} passes each over {options.examples} examples of {SITE}, "
+        f"batches of {options.batch_size}, {options.threads} threads.\n"
+        "Minimum / median / maximum; the losses of the two are of different kinds.\n\n"
+    )
+    head = ("contestant", "computes in", "tokens a second", f"times as fast as {TRAINER}", "loss")
+    return described + table(
+        head,
+        (
+            (
+                name,
+                row["dtype"],
+                spread(row["tokens_per_second"], 0),
+                spread(row["ratio"]),
+                "{:.3f} to {:.3f}".format(*row["loss"]),
+            )
+            for name, row in rows.items()
+        ),
+    )
 
 
 if __name__ == "__main__":

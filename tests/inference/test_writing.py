@@ -71,9 +71,15 @@ def test_the_length_of_the_draft_changes_nothing(
     model, examples = given
     expected = ours(model, examples)
 
-    monkeypatch.setattr(writing, "_DRAFT", draft)
+    monkeypatch.setattr(writing, "_SHORTEST_DRAFT", draft)
+    monkeypatch.setattr(writing, "_LONGEST_DRAFT", draft)
 
     assert ours(model, examples) == expected
+
+
+def test_many_answers_draft_less_than_a_few() -> None:
+    # 256 ids for all: 256 / 20 = 12.8; at least 4, at most 24.
+    assert [writing._draft_length(number) for number in (1, 10, 20, 64, 1000)] == [24, 24, 12, 4, 4]
 
 
 def test_batches_change_nothing(
@@ -133,3 +139,25 @@ def test_what_was_taken_back_is_seen_by_nobody() -> None:
     stays = torch.tensor([0, 2])
     weights = torch.softmax((query[0, 0, :1] @ key[0, 0, stays].T), dim=-1)
     assert torch.allclose(seen[0, 0], weights @ value[0, 0, stays], atol=1e-6)
+
+
+def test_what_all_answers_begin_with_is_seen_by_each_and_kept_once() -> None:
+    """Two answers of one token each go on from a beginning of two."""
+    rng = np.random.default_rng(0)
+    key, value = torch.tensor(rng.normal(size=(2, 1, 1, 4, 4)), dtype=torch.float32)
+    # Two queries share a key.
+    query = torch.tensor(rng.normal(size=(1, 2, 4, 4)), dtype=torch.float32)
+    shared = DraftedCache(1, torch.device("cpu"))
+    shared.expect([0], [2])
+    shared.attend(0, query[:, :, :2], key[:, :, :2], value[:, :, :2], 0.5)
+
+    cache = shared.shared_by(2, room=1)
+    cache.expect([2, 2], [1, 1])
+    seen = cache.attend(0, query[:, :, 2:], key[:, :, 2:], value[:, :, 2:], 0.5)
+
+    assert cache._layers[0][0].shape == (2, 1, 1, 4)
+    for answer, own in enumerate([[0, 1, 2], [0, 1, 3]]):
+        for head in range(2):
+            weights = torch.softmax(0.5 * query[0, head, 2 + answer] @ key[0, 0, own].T, dim=-1)
+            expected = weights @ value[0, 0, own]
+            assert torch.allclose(seen[0, head, answer], expected, atol=1e-6)

@@ -3,6 +3,9 @@
 Each answer has a row, each position in it a column, so an id that was only a draft is written over
 by the one that took its place; a token sees the columns up to its own, so what lies behind does no
 harm. The tokens of a step come in one row without padding, whatever answers they belong to.
+
+What all answers begin with is kept once. A token's products with it are one large product for all
+answers, and one softmax runs over those and over the products with the token's own answer.
 """
 
 from collections.abc import Sequence
@@ -19,6 +22,9 @@ class DraftedCache:
     def __init__(self, num_rows: int, device: torch.device) -> None:
         self._num_rows = num_rows
         self._device = device
+        self._num_shared = 0
+        self._room = 0
+        self._shared: dict[int, tuple[Tensor, Tensor]] = {}
         self._layers: dict[int, tuple[Tensor, Tensor]] = {}
 
     def shared_by(self, num_rows: int, *, room: int) -> "DraftedCache":
@@ -29,8 +35,9 @@ class DraftedCache:
             room: Columns behind the beginning; more are made when they are needed.
         """
         cache = DraftedCache(num_rows, self._device)
-        cache._layers = {
-            layer: (_widened(keys, num_rows, room), _widened(values, num_rows, room))
+        cache._num_shared, cache._room = self._num_columns, room
+        cache._shared = {
+            layer: (keys[0, :, : self._num_columns], values[0, :, : self._num_columns])
             for layer, (keys, values) in self._layers.items()
         }
         return cache
@@ -60,44 +67,67 @@ class DraftedCache:
         self._rows = torch.arange(len(lengths), device=device).repeat_interleave(length)
         self.positions = places[self._is_own]
         """The position of each token, (tokens,)."""
-        self._num_columns = int(self.positions.max()) + 1
-        self._mask = (torch.arange(self._num_columns, device=device) <= places[..., None])[:, None]
+        self._columns = self.positions - self._num_shared
+        self._num_columns = int(self._columns.max()) + 1
+        columns = torch.arange(self._num_columns, device=device)
+        self._is_unseen = columns > self._columns[:, None]
 
     def attend(
         self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float
     ) -> Tensor:
         """Return what each token takes from its answer up to itself, (1, heads, tokens, width)."""
-        keys, values = self._written(layer, key[0], value[0])
-        seen = torch.nn.functional.scaled_dot_product_attention(
-            query[0][:, self._side_by_side].transpose(0, 1),
-            keys[:, :, : self._num_columns],
-            values[:, :, : self._num_columns],
-            attn_mask=self._mask,
-            scale=scaling,
-            enable_gqa=True,
+        keys, values = (
+            stored[:, :, : self._num_columns] for stored in self._written(layer, key[0], value[0])
         )
-        return seen.transpose(0, 1)[:, self._is_own][None]
+        # Queries that share a key's head stand together: (heads of keys, queries a key, ...).
+        asked = (query[0] * scaling).view(keys.shape[1], -1, *query.shape[2:])
+        products = self._by_row(asked, keys.mT).masked_fill(self._is_unseen, -torch.inf)
+        if layer not in self._shared:
+            weights = products.float().softmax(dim=-1).to(query.dtype)
+            return self._by_row(weights, values).flatten(0, 1)[None]
+        first_keys, first_values = self._shared[layer]
+        both = torch.cat([_by_all(asked, first_keys.mT), products], dim=-1)
+        weights = both.float().softmax(dim=-1).to(query.dtype)
+        first, own = weights.tensor_split([self._num_shared], dim=-1)
+        seen = _by_all(first, first_values) + self._by_row(own, values)
+        return seen.flatten(0, 1)[None]
+
+    def _by_row(self, tokens: Tensor, stored: Tensor) -> Tensor:
+        """Return the products of each token with what its own row stores.
+
+        Args:
+            tokens: (heads of keys, queries a key, tokens, n).
+            stored: (rows, heads of keys, n, m).
+        """
+        padded = tokens[:, :, self._side_by_side].permute(2, 0, 1, 3, 4)
+        found = (padded.flatten(2, 3) @ stored).view(*padded.shape[:4], stored.shape[-1])
+        return found.permute(1, 2, 0, 3, 4)[:, :, self._is_own]
 
     def _written(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         stored = tuple(self._with_room(layer, which, new) for which, new in enumerate((key, value)))
         for old, new in zip(stored, (key, value), strict=True):
-            old[self._rows, :, self.positions] = new.transpose(0, 1)
+            old[self._rows, :, self._columns] = new.transpose(0, 1)
         self._layers[layer] = (stored[0], stored[1])
         return self._layers[layer]
 
     def _with_room(self, layer: int, which: int, new: Tensor) -> Tensor:
         """Return a layer's keys (0) or values (1), with at least as many columns as are needed."""
-        old = self._layers[layer][which] if layer in self._layers else None
-        if old is not None and old.shape[2] >= self._num_columns:
+        heads, _, width = new.shape
+        if layer not in self._layers:
+            columns = max(self._num_columns, self._room)
+            return new.new_zeros(self._num_rows, heads, columns, width)
+        old = self._layers[layer][which]
+        if (missing := self._num_columns - old.shape[2]) <= 0:
             return old
-        if old is None:
-            return new.new_zeros(self._num_rows, new.shape[0], self._num_columns, new.shape[2])
-        return _widened(old, self._num_rows, self._num_columns - old.shape[2] + _GROWTH)
+        more = old.new_zeros(self._num_rows, heads, missing + _GROWTH, width)
+        return torch.cat([old, more], dim=2)
 
 
-def _widened(stored: Tensor, num_rows: int, room: int) -> Tensor:
-    """Return a copy of (rows or 1, heads, columns, width) with more rows and columns."""
-    _, heads, columns, width = stored.shape
-    wide = stored.new_zeros(num_rows, heads, columns + room, width)
-    wide[:, :, :columns] = stored
-    return wide
+def _by_all(tokens: Tensor, stored: Tensor) -> Tensor:
+    """Return the products of every token with what is stored once for all rows.
+
+    Args:
+        tokens: (heads of keys, queries a key, tokens, n).
+        stored: (heads of keys, n, m).
+    """
+    return (tokens.flatten(1, 2) @ stored).view(*tokens.shape[:3], stored.shape[-1])

@@ -27,8 +27,11 @@ Hidden = Callable[[torch.Tensor, torch.Tensor, DraftedCache], torch.Tensor]
 """(ids, positions, layout) -> last hidden states; (tokens,), (tokens,) -> (tokens, width)."""
 
 _BATCH_TOKENS = 4096
-_DRAFT = 24
 _WORTH_KEEPING = 0.6
+_SHORTEST_DRAFT, _LONGEST_DRAFT = 4, 24
+_DRAFTED_IDS = 256
+"""Ids of all drafts of a pass. What stands behind the first mark of a draft is read for nothing,
+but a pass over few ids takes about as long as one over some hundred."""
 
 
 @dataclass(slots=True)
@@ -51,11 +54,15 @@ class _Answer:
     place: int
     draft: list[tuple[int, Ids]]
 
-    def look_ahead(self) -> None:
-        """Draft what follows if no more marks come, up to the last id that is a choice."""
+    def look_ahead(self, most: int) -> None:
+        """Draft what follows if no more marks come, up to the last id that is a choice.
+
+        Args:
+            most: The most ids of the draft.
+        """
         self.draft = []
         state, last_choice = self.state, 0
-        while not state.is_whole and len(self.draft) < _DRAFT:
+        while not state.is_whole and len(self.draft) < most:
             legal = self.grammar.legal(state)
             self.draft.append((legal[0], legal))
             state = self.grammar.after(state, legal[0])
@@ -148,8 +155,9 @@ def _write_batch(
         if len(under_way) <= _WORTH_KEEPING * len(going):
             cache.keep(under_way)
             going = [going[i] for i in under_way]
+        most = _draft_length(len(under_way))
         for answer in going:
-            answer.look_ahead()
+            answer.look_ahead(most)
         reads = [answer.to_read() for answer in going]
         cache.expect([answer.place for answer in going], [len(ids) for ids in reads])
         ids = torch.tensor([id_ for read in reads for id_ in read], device=vocabulary.device)
@@ -158,6 +166,11 @@ def _write_batch(
             answer.settle(chosen)
             answer.finish()
     return [answer.ids for answer in answers]
+
+
+def _draft_length(num_answers: int) -> int:
+    """Return the most ids of each draft where so many answers are under way."""
+    return max(_SHORTEST_DRAFT, min(_DRAFTED_IDS // num_answers, _LONGEST_DRAFT))
 
 
 def _chosen(
