@@ -13,7 +13,7 @@ from transformers import LlamaForCausalLM
 
 from fedmedlora.pretraining.recipe import Recipe
 from fedmedlora.pretraining.stream import Stream
-from fedmedlora.pretraining.training import _step, learnt_nats, pretrain, untrained
+from fedmedlora.pretraining.training import _rows, _step, learnt_nats, pretrain, untrained
 from fedmedlora.pretraining.vocabulary import alphabet
 from fedmedlora.pretraining.word_classes import WordClasses
 
@@ -94,6 +94,23 @@ def test_training_goes_on_from_its_checkpoint_with_the_same_bytes(
 
     assert torch.load(tmp_path / "cut.pt", weights_only=True)["steps"] == 6
     assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_what_was_laid_down_is_changed_by_its_share_of_the_rate(
+    stream: Stream, tmp_path: Path
+) -> None:
+    """Of two layers both attentions are laid down; with no share for them they stay."""
+    recipe = replace(SMALL, steps=1, warmup=1, laid_down_share=0.0)
+    before = untrained(recipe, _rows(recipe, stream))
+    after = pretrain(recipe, stream, checkpoint=tmp_path / "one.pt")
+
+    changed = {
+        name
+        for name, parameter in after.named_parameters()
+        if not torch.equal(parameter, before.get_parameter(name))
+    }
+    assert not [name for name in changed if "self_attn" in name or "embed_tokens" in name]
+    assert len([name for name in changed if "mlp" in name]) == 2 * 3
 
 
 def test_threads_share_a_step_and_change_rounding_only(stream: Stream, tmp_path: Path) -> None:

@@ -22,12 +22,16 @@ from typing import Any
 import torch
 from transformers import LlamaForCausalLM
 
-_CONSTANT, _LENGTH = 0.16, 0.32
-"""Dimension 0 of every embedding, and the length of the rest of its first half."""
+_CONSTANT, _LENGTH = 0.48, 0.96
+"""Dimension 0 of every embedding, and the length of the rest of its first half.
+
+Logits are made with embeddings, too: a third as long, a copied token would be likeliest and yet
+have a thirtieth of the probability, and training would wipe copying out.
+"""
 _QUIET = 0.1
 """What random layers add would drown what is laid down."""
 _BACK_GAIN, _MATCH_GAIN = 1.0, 2.0
-_CARRIED, _SAID = 0.02, 0.12
+_CARRIED, _SAID = 0.06, 0.36
 _LIKENESS = 0.8
 """How much of an embedding is what its token has in common with those used alike."""
 _FAST, _SLOW = 0.1, 2e-3
@@ -56,6 +60,13 @@ def lay_down_copying(model: LlamaForCausalLM, usage: torch.Tensor | None, *, see
         _carry(first, half, to=half, gain=_CARRIED)
         _look_for_present(second, turns, half, rng)
         _carry(second, half, to=0, gain=_SAID)
+
+
+def laid_down_parameters(model: LlamaForCausalLM) -> list[torch.nn.Parameter]:
+    """Return the parameters that `lay_down_copying` sets."""
+    layers = model.model.layers[:2]
+    attentions = [parameter for layer in layers for parameter in layer.self_attn.parameters()]
+    return [model.model.embed_tokens.weight, *attentions]
 
 
 def _embed(

@@ -22,6 +22,7 @@ class Recipe:
         warmup: Steps until the learning rate is at its peak.
         cooldown: Last part of the steps, in which the learning rate falls, in (0, 1].
         learning_rate: Its peak.
+        laid_down_share: The part of it by which weights that were laid down are changed.
         weight_decay: Of matrices.
         mark_weight: How often a part of a mark counts where another token counts once.
         rope_theta: Base of the rotary positions: pairs of dimensions turn by its powers.
@@ -35,10 +36,11 @@ class Recipe:
     heads: int = 4
     window: int = 1024
     windows_a_step: int = 2
-    steps: int = 3300
-    warmup: int = 100
+    steps: int = 5200
+    warmup: int = 200
     cooldown: float = 0.35
     learning_rate: float = 2e-3
+    laid_down_share: float = 0.5
     weight_decay: float = 0.1
     mark_weight: float = 4.0
     rope_theta: float = 500_000.0

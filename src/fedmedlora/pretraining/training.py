@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from fedmedlora.pretraining.first_weights import lay_down_copying
+from fedmedlora.pretraining.first_weights import laid_down_parameters, lay_down_copying
 from fedmedlora.pretraining.recipe import Recipe
 from fedmedlora.pretraining.stream import Stream
 from fedmedlora.pretraining.usage import usage
@@ -69,14 +69,14 @@ def pretrain(
     first = _restore(checkpoint, model, optimizer)
     weights = torch.ones(recipe.vocabulary, device=device)
     weights[[*stream.alphabet.mark_ids]] = recipe.mark_weight
-    # Two threads with a window each train half as much again as two that share every product.
+    # A window each: two threads that share every product wait for each other at each.
     workers = 1 if device.type == "cuda" else min(threads, recipe.windows_a_step)
     share = (max(threads // workers, 1),)
     began = time.monotonic()
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=share) as pool:
         for step in range(first, recipe.steps):
             for group in optimizer.param_groups:
-                group["lr"] = recipe.rate(step)
+                group["lr"] = group["share"] * recipe.rate(step)
             numbers = range(step * recipe.windows_a_step, (step + 1) * recipe.windows_a_step)
             ids, learnt = (torch.from_numpy(array).to(device) for array in stream.windows(numbers))
             loss = _step(model, optimizer, ids, learnt, weights, pool=pool, workers=workers)
@@ -165,11 +165,22 @@ def _share(
 
 
 def _optimizer(model: LlamaForCausalLM, recipe: Recipe) -> torch.optim.Optimizer:
+    # What was laid down is small numbers, which steps of full size would wipe out at once.
+    laid_down = {id(p) for p in laid_down_parameters(model)}
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim == 1]
     groups = [
-        {"params": matrices, "weight_decay": recipe.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
+        {
+            "params": [p for p in matrices if id(p) in laid_down],
+            "weight_decay": recipe.weight_decay,
+            "share": recipe.laid_down_share,
+        },
+        {
+            "params": [p for p in matrices if id(p) not in laid_down],
+            "weight_decay": recipe.weight_decay,
+            "share": 1.0,
+        },
+        {"params": vectors, "weight_decay": 0.0, "share": 1.0},
     ]
     return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=_BETAS, fused=True)
 
