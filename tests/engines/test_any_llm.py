@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,9 +28,9 @@ COHORT = Cohort(
 )
 
 
-def opened(folder: Path, training: Training) -> Engine:
+def opened(folder: Path, training: Training, **settings: Any) -> Engine:  # noqa: ANN401
     lora = Lora(rank=8, alpha=16)
-    model = Model(base=str(folder), formulation="markup", window_tokens=40, lora=lora)
+    model = Model(base=str(folder), formulation="markup", window_tokens=40, lora=lora, **settings)
     return open_local(model, training, {"a": COHORT}, TYPES, seed=0)
 
 
@@ -53,6 +54,14 @@ def learns_by_heart(engine: Engine) -> None:
 @pytest.mark.parametrize("name", LLMS)
 def test_any_llm_learns_and_writes(name: str, tmp_path: Path) -> None:
     learns_by_heart(opened(write_base(tmp_path, name), BY_HEART))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", LLMS)
+def test_any_llm_learns_in_four_bits(name: str, tmp_path: Path) -> None:
+    base = write_base(tmp_path, name)
+
+    learns_by_heart(opened(base, BY_HEART, dtype="bfloat16", quantization="4bit"))
 
 
 @pytest.mark.skipif(not STORIES.is_dir(), reason="the tiny Llama is not beside the project")

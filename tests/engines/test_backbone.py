@@ -1,6 +1,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,6 +109,16 @@ def test_an_adapter_of_another_rank_is_refused(backbone: Tagger, bert: BaseModel
 
     with pytest.raises(ModelError, match=r"lora_A\.weight': found \(8, 32\), expected \(4, 32\)"):
         backbone.answer(wide.initial(), examples(1))
+
+
+def test_activations_computed_again_give_the_same_bytes(backbone: Tagger, bert: BaseModel) -> None:
+    saving = tagging_backbone(bert, training=replace(TRAINING, gradient_checkpointing=True))
+
+    trained = [one.train(one.initial(), examples(8), PLAN) for one in (backbone, saving)]
+
+    plain: Any = saving.learner.model.get_base_model()
+    assert plain.is_activation_checkpointing
+    assert same(trained[0].adapter, trained[1].adapter)
 
 
 def test_nan_in_an_adapter_stops_its_training_alone(

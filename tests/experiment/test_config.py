@@ -31,13 +31,17 @@ def test_what_is_left_out_has_the_defaults(write: Write) -> None:
 
 def test_what_is_written_is_read(write: Write) -> None:
     text = SMALLEST.replace('base = "minilm"', 'base = "minilm"\nlora = {rank = 4, dropout = 0.1}')
-    text += 'role = "train"\nmax_notes = 7\n[training]\nhead_learning_rate = 1\n'
+    text = text.replace('base = "minilm"', 'base = "minilm"\nquantization = "4bit"')
+    text += 'role = "train"\nmax_notes = 7\n'
+    text += "[training]\nhead_learning_rate = 1\ngradient_checkpointing = true\n"
 
     experiment = read_experiment(write(text))
 
     assert experiment.model.lora == Lora(rank=4, alpha=64, dropout=0.1)
     assert experiment.sites[1].max_notes == 7
     assert experiment.training.head_learning_rate == 1.0
+    assert experiment.training.gradient_checkpointing is True
+    assert experiment.model.quantization == "4bit"
     assert type(experiment.training.head_learning_rate) is float
 
 

@@ -57,6 +57,19 @@ from fedmedlora.experiment.config import read_experiment
             ),
         ),
         (
+            'quantization = "8bit"',
+            'base = "minilm"',
+            (
+                '[model].quantization: found "8bit", expected one of "none", "4bit"; '
+                "did you mean 4bit?"
+            ),
+        ),
+        (
+            "[training]\ngradient_checkpointing = 1",
+            'base = "minilm"',
+            "[training].gradient_checkpointing: found 1, expected true or false",
+        ),
+        (
             "lora = {rank = 0}",
             'base = "minilm"',
             "[model].lora.rank: found 0, expected a whole number of at least 1",

@@ -23,7 +23,6 @@ from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 PAPER = Path(__file__).parents[2] / "experiments" / "paper"
 FILES = sorted(PAPER.glob("*.toml"))
 NAMES = [file.stem for file in FILES]
-ARMS = "fed_medlora_plus,adapted"
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +46,15 @@ def copy(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 
 def write_tiny_site(folder: Path) -> None:
-    entities = (Entity("T1", "drug", 0, 7), Entity("T2", "dosage", 8, 12))
+    """Write notes of five letters: a model that knows nothing marks every stretch of them."""
+    entities = (Entity("T1", "drug", 0, 1), Entity("T2", "dosage", 2, 5))
     relations = (Relation("dosage", "T1", "T2"),)
 
     def note(id_: str) -> Note:
-        return Note(id_, folder.name, "Aspirin 5 mg.", entities, relations)
+        return Note(id_, folder.name, "K 5 g", entities, relations)
 
     labels = Labels(("drug", "dosage"), ("dosage",))
-    splits = {split: (note(f"{split}1"), note(f"{split}2")) for split in ("train", "dev", "test")}
+    splits = {split: (note(split),) for split in ("train", "dev", "test")}
     write_site(folder, SiteNotes(folder.name, labels, public=True, splits=splits))
 
 
@@ -100,19 +100,14 @@ def test_it_runs_on_random_weights(shell: Shell, copy: Path, bases: dict[str, Pa
     changed(copy, "base", f'"{folder}"')
     changed(copy, "quantization", '"none"')
     changed(copy, "rounds", "1")
-    changed(copy, "new_site_rounds", "1")
 
-    said = shell("run", copy, "--out", copy.parent / "run", "--arms", ARMS)
+    said = shell("run", copy, "--out", copy.parent / "run", "--arms", "fed_medlora_plus")
 
     assert said.code == 0
     results: dict[str, Any] = json.loads((copy.parent / "run" / "results.json").read_text("utf-8"))
-    arms = {arm["name"]: arm for arm in results["arms"]}
-    assert set(arms) == {"fed_medlora_plus", "adapted:ynhh"}
-    assert arms["fed_medlora_plus"]["rounds"][0]["shares"].keys() == {
-        "mimic_iii",
-        "mtsamples",
-        "utp",
-    }
+    (arm,) = results["arms"]
+    assert arm["rounds"][0]["shares"].keys() == {"mimic_iii", "mtsamples", "utp"}
+    assert arm["final"].keys() == {"mimic_iii", "mtsamples", "utp", "i2b2", "ynhh"}
 
 
 def test_an_example_is_no_longer_than_the_authors() -> None:

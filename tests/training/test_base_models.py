@@ -1,12 +1,14 @@
 import hashlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from huggingface_hub.utils._paths import filter_repo_objects
 
 from fedmedlora.errors import ModelError
 from fedmedlora.training import base_models
-from fedmedlora.training.base_models import MINILM_SHA256, BaseModel, find_base_model
+from fedmedlora.training.base_models import MINILM_SHA256, BaseModel, find_base_model, is_local
 
 
 def sha256(content: bytes) -> str:
@@ -91,9 +93,42 @@ class TestFolder:
         (tmp_path / "pytorch_model.bin").write_bytes(b"pickle")
 
         with pytest.raises(
-            ModelError, match=r"found no \*\.safetensors .* convert pickled weights"
+            ModelError,
+            match=r"no \*\.safetensors in .* but pytorch_model\.bin, pickled, .* convert pickled",
         ):
             find_base_model(str(tmp_path))
+
+    def test_weights_that_mistral_stores_twice_are_read_once(self, tmp_path: Path) -> None:
+        (tmp_path / "model.safetensors").write_bytes(b"weights")
+        (tmp_path / "consolidated.safetensors").write_bytes(b"the same otherwise")
+
+        assert find_base_model(str(tmp_path)).digest == sha256(b"weights")
+
+
+def test_of_a_hub_neither_pickles_nor_second_copies_are_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def download(_: str, **patterns: list[str]) -> str:
+        asked.update(patterns)
+        (tmp_path / "model.safetensors").write_bytes(b"weights")
+        return str(tmp_path)
+
+    monkeypatch.setattr(base_models, "snapshot_download", download)
+
+    assert find_base_model("someone/model").digest == sha256(b"weights")
+    files = ["config.json", "model.safetensors", "consolidated.safetensors", "pytorch_model.bin"]
+    wanted = filter_repo_objects(files, **asked)
+    assert list(wanted) == ["config.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("name", "here"),
+    [("minilm", True), ("bundled", True), ("/models/mine", True), ("someone/model", False)],
+)
+def test_a_base_on_this_machine_is_told_from_one_of_a_hub(name: str, here: bool) -> None:
+    assert is_local(name) is here
 
 
 @pytest.mark.parametrize("name", ["nobody/no-such-model", "./no/such/folder", "/no/such/folder"])

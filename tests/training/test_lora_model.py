@@ -106,6 +106,14 @@ class TestRecomputed:
         with torch.inference_mode():
             assert float(model.nats(given)) == plain
 
+    def test_what_goes_into_the_first_layer_needs_no_gradient(self, decoder: BaseModel) -> None:
+        model = stirred_model(decoder)
+
+        recompute_activations(model.model, model.dtype)
+
+        inner: Any = model.model.get_base_model()
+        assert not inner.get_input_embeddings()(torch.tensor([1])).requires_grad
+
     def test_a_base_that_cannot_is_refused(self, decoder: BaseModel) -> None:
         model = stirred_model(decoder).model
         inner: Any = model.get_base_model()
@@ -179,13 +187,25 @@ class TestFaultyWeights:
                 find_base_model(str(copied.folder)), FORM, dtype="float32", quantization="none"
             )
 
-    def test_too_little_memory_is_told(
-        self, copied: BaseModel, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize(
+        ("error", "told"),
+        [
+            (torch.OutOfMemoryError("full"), r"too little memory .* set model\.quantization to"),
+            (ImportError("bitsandbytes"), "a package missing or not fit for this machine"),
+        ],
+    )
+    def test_what_a_machine_lacks_is_told(
+        self, copied: BaseModel, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
     ) -> None:
-        def full(*_: object, **__: object) -> None:
-            raise torch.OutOfMemoryError("CUDA out of memory")
+        asked: dict[str, object] = {}
 
-        monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", full)
+        def fail(*_: object, **options: object) -> None:
+            asked.update(options)
+            raise error
 
-        with pytest.raises(ModelError, match=r"found too little memory .* set model\.quantization"):
-            load_base(copied, FORM, dtype="float32", quantization="none")
+        monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", fail)
+
+        with pytest.raises(ModelError, match=f"found {told}"):
+            load_base(copied, FORM, dtype="bfloat16", quantization="4bit")
+        assert asked["dtype"] == torch.bfloat16
+        assert asked["quantization_config"]

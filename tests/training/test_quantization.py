@@ -1,20 +1,10 @@
 import importlib.util
-from pathlib import Path
 
 import pytest
 import torch
-from tests.training.hub_folders import LLMS, write_base
-from tests.training.tiny_decoders import markup_examples
-from tests.training.tiny_models import LORA, TRAINING
 
 from fedmedlora.errors import ModelError
-from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.training.base_models import find_base_model
-from fedmedlora.training.causal_model import load_causal_model
-from fedmedlora.training.lora_model import recompute_activations
-from fedmedlora.training.process import prepared
 from fedmedlora.training.quantization import lacking, loading_options, require_quantization
-from fedmedlora.training.trainer import mean_loss, train
 
 
 def test_whole_weights_are_read_in_the_format_of_products() -> None:
@@ -66,30 +56,3 @@ def test_a_machine_without_cuda_is_told_what_to_do(monkeypatch: pytest.MonkeyPat
         ModelError, match=r'quantization: found no CUDA device, expected .* or set it to "none"'
     ):
         require_quantization("4bit")
-
-
-@pytest.mark.gpu
-@pytest.mark.parametrize("name", LLMS)
-def test_a_base_in_four_bits_learns(tmp_path: Path, name: str) -> None:
-    base = find_base_model(str(write_base(tmp_path, name)))
-    accelerator = prepared(1)
-    model = load_causal_model(
-        base,
-        lora=LORA,
-        dtype="bfloat16",
-        quantization="4bit",
-        loss="choices",
-        mark_weight=3.0,
-        seed=0,
-    )
-    model.model.to(accelerator.device)
-    recompute_activations(model.model, model.dtype)
-    examples = markup_examples(base)
-    before = mean_loss(model, examples)
-
-    plan = LocalPlan(seed=1, round_index=1, num_rounds=1)
-    train(model, examples, plan, settings=TRAINING, accelerator=accelerator)
-
-    layers = {type(module).__module__ for module in model.model.modules()}
-    assert "peft.tuners.lora.bnb" in layers
-    assert mean_loss(model, examples) < before

@@ -169,6 +169,20 @@ def test_positions_that_stand_for_padding_cannot_be_read(bert: BaseModel, tmp_pa
     assert load(find_base_model(str(folder))).num_positions == NUM_POSITIONS - 2
 
 
+def test_what_is_trained_is_wide_in_a_narrow_base(bert: BaseModel) -> None:
+    model = load(bert, dtype="bfloat16").model
+
+    assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
+    frozen = {p.dtype for name, p in model.named_parameters() if ".encoder." in name}
+    assert frozen == {torch.bfloat16, torch.float32}  # its own weights, and adapters beside them
+
+
+def test_nothing_is_kept_for_a_next_token(llama: BaseModel) -> None:
+    out = load(llama).model(input_ids=IDS, attention_mask=ONES)
+
+    assert out.get("past_key_values") is None
+
+
 def test_narrow_products_differ_and_come_back_wide(bert: BaseModel) -> None:
     wide, narrow = load(bert), load(bert, dtype="bfloat16")
     wide.model.eval()

@@ -66,3 +66,20 @@ def test_a_base_without_a_tokenizer_is_refused(bert: BaseModel, tmp_path: Path) 
 
     with pytest.raises(ModelError, match=f"tokenizer in {tmp_path}: found none that can be read"):
         HuggingFaceTokenizer(tmp_path)
+
+
+def test_ids_go_from_0_to_one_less_than_their_number(bert: BaseModel, llama: BaseModel) -> None:
+    # Words of the tiny encoder; the 256 bytes and a beginning.
+    assert HuggingFaceTokenizer(bert.folder).num_ids == 19
+    assert HuggingFaceTokenizer(llama.folder).num_ids == 257
+
+
+@pytest.mark.parametrize("content", ["{", "{}"])
+def test_a_tokenizer_that_cannot_be_read_is_refused(
+    bert: BaseModel, tmp_path: Path, content: str
+) -> None:
+    folder = shutil.copytree(bert.folder, tmp_path / "copy")
+    (folder / "tokenizer.json").write_text(content, "utf-8")
+
+    with pytest.raises(ModelError, match=f"tokenizer in {folder}: found none that can be read"):
+        HuggingFaceTokenizer(folder)

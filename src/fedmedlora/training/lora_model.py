@@ -63,6 +63,11 @@ def load_base(
             f"model {base.name!r}: found weights that cannot be read or have other shapes than "
             f"config.json in {base.folder} says, expected what it says; copy the model again"
         ) from error
+    except ImportError as error:
+        raise ModelError(
+            f"model {base.name!r}: found a package missing or not fit for this machine, expected "
+            f"what transformers needs to read {base.folder}; for four bits install the extra `gpu`"
+        ) from error
     except (OSError, ValueError) as error:
         raise ModelError(
             f"model {base.name!r}: found no architecture that can {form.ability} in "

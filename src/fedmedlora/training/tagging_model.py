@@ -89,7 +89,7 @@ def load_tagging_model(
         ability="tag tokens",
         attention=_attention(),
         fresh=_HEADS,
-        settings=(("num_labels", len(types) * NUM_TAGS),),
+        settings=(("num_labels", len(types) * NUM_TAGS), ("use_cache", False)),
     )
     plain = load_base(base, form, dtype=dtype, quantization=quantization)
     head = next(name for name in _HEADS if hasattr(plain, name))
