@@ -134,16 +134,13 @@ def _of_sentences(base: str, prompt_tokens: int, rank: int, options: argparse.Na
     )
     training, plan = Training(num_threads=options.threads), LocalPlan(0, 1, 1)
     backbone: Any = open_model(model, training, TYPES, seed=0).backbone
-    examples, preparing = _timed(
-        lambda: sentence_examples(options.sentences, prompt_tokens=prompt_tokens)
-    )
+    examples = sentence_examples(options.sentences, prompt_tokens=prompt_tokens)
     # The first pass warms up.
     adapter = backbone.train(backbone.initial(), examples, plan).adapter
     trained, seconds = _timed(lambda: backbone.train(adapter, examples, plan))
     _, extracting = _timed(lambda: backbone.answer(trained.adapter, examples))
     return {
         "examples": len(examples),
-        "preparing": preparing,
         "training": seconds,
         "extracting": extracting,
         "peak": peak_memory_bytes(),
@@ -158,10 +155,10 @@ def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def _cells(value: int, row: Row) -> tuple[str, ...]:
-    training = row.get("training")
+    training, preparing = row.get("training"), row.get("preparing")
     return (
         f"{value:,}",
-        f"{row['preparing']:.2f}",
+        "-" if preparing is None else f"{preparing:.2f}",
         "-" if training is None else f"{training:.1f}",
         "-" if training is None else f"{row['examples'] / training:.1f}",
         f"{row['extracting']:.1f}",

@@ -3,7 +3,7 @@
     help      seconds of `fedmedlora --help`
     round     a round of five sites with everything but the model: an engine in this process whose
               model trains at once and makes no mistake; adapters of the bundled base, rank 16,
-              spooled, checked, weighed, averaged and stored on disk, dev notes scored
+              spooled, checked, weighed, averaged and stored on disk, a dev note a site scored
     memory    the most memory of a run over five sites, over that of a run over one
 
 python benchmarks/overheads.py --out runs/bench/overheads.json
@@ -57,7 +57,7 @@ num_threads = {threads}
 validation_sentences = 20
 validation_heads = 10
 [evaluation]
-round_notes = 6
+round_notes = 1
 final_notes = 2
 drawn_notes = 0
 """

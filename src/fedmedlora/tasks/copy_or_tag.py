@@ -70,12 +70,11 @@ class CopyOrTag:
         """Return the ids that may come next; none once the answer is whole."""
         if state.is_whole:
             return ()
-        begun = len(state.pending)
-        nexts = dict.fromkeys(
-            mark[begun] for mark in self._marks_at(state) if mark[:begun] == state.pending
-        )
-        if begun:
-            return tuple(nexts)
+        marks = self._marks_at(state)
+        if begun := len(state.pending):
+            going_on = (mark[begun] for mark in marks if mark[:begun] == state.pending)
+            return tuple(dict.fromkeys(going_on))
+        nexts = dict.fromkeys(mark[0] for mark in marks)
         if state.place < len(self.text):
             copied = self.text[state.place]
             return (copied, *(id_ for id_ in nexts if id_ != copied))
@@ -91,7 +90,7 @@ class CopyOrTag:
             raise ValueError(f"id {id_} may not come at place {state.place}")
         at_text = state.place < len(self.text)
         if not state.pending and at_text and id_ == self.text[state.place]:
-            return replace(state, place=state.place + 1)
+            return State(state.place + 1, (), state.open, state.spans)
         if not state.pending and not at_text and not state.open:
             return replace(state, is_whole=True)
         mark = (*state.pending, id_)

@@ -210,9 +210,10 @@ def _settled(grammar: CopyOrTag, ids: Sequence[int]) -> tuple[State, Sequence[in
     state = settled = State()
     num_settled = 0
     for num_read, id_ in enumerate(ids, start=1):
-        if id_ not in grammar.legal(state):
+        try:
+            state = grammar.after(state, id_)
+        except ValueError:
             break
-        state = grammar.after(state, id_)
         if not state.open and not state.pending:
             settled, num_settled = state, num_read
     return settled, ids[num_settled:]
