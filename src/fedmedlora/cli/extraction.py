@@ -32,8 +32,8 @@ def extract(options: argparse.Namespace) -> int:
     texts = dict(_texts(files))
     source = open_source(adapter, arm=options.arm)
     origin = f"{source.origin}: {_CAUTION}" if adapter == bundled.ADAPTER else source.origin
-    sys.stderr.write(f"read by {origin}\n")
     found = _predictions(source, texts)
+    sys.stderr.write(f"read by {origin}\n")
     lost = sum((Counter(note["lost"]) for note in found), Counter())
     if lost:
         sys.stderr.write(f"{lost_in_words(lost)}\n")
