@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -43,7 +44,7 @@ PARTS = (
     Part("training", ["engines.backbone:HuggingFaceBackbone.train"]),
     Part("answers, by the model", [_ANSWER]),
     Part("validation losses, by the model", ["engines.backbone:HuggingFaceBackbone.loss"]),
-    Part("loading the base", ["engines.models:open_model"]),
+    Part("loading the base", ["engines.opening:open_local"]),
     Part("notes into examples, answers into findings, counts", _READ, [_ANSWER]),
     Part("admission", ["federation.admission:admit_all"]),
     Part("weights and average", ["federation.rounds:aggregate"]),
@@ -61,7 +62,8 @@ def main() -> int:
         arguments = _arguments(Path(folder))
         functions = {name: _code(name) for part in PARTS for name in (*part.functions, *part.less)}
         profiler, began = cProfile.Profile(), time.perf_counter()
-        code = profiler.runcall(command_line, arguments)
+        with redirect_stdout(sys.stderr):
+            code = profiler.runcall(command_line, arguments)
         whole = time.perf_counter() - began
     seconds = _seconds(pstats.Stats(profiler), functions)
     parts = {
@@ -84,7 +86,8 @@ def _options() -> argparse.Namespace:
 
 def _arguments(folder: Path) -> list[str]:
     """Write the demo's experiment with one worker; return the words of the command to run it."""
-    command_line(["data", "synthesize", "--out", str(folder / "hospitals")])
+    with redirect_stdout(sys.stderr):
+        command_line(["data", "synthesize", "--out", str(folder / "hospitals")])
     demo = resources.files("fedmedlora.experiment").joinpath("demo.toml").read_text("utf-8")
     experiment = folder / "demo.toml"
     experiment.write_text(re.sub(r"(?m)^workers = \d+$", "workers = 1", demo), encoding="utf-8")
