@@ -111,7 +111,9 @@ def test_files_are_read_whole_and_told_in_order(
 
 
 @pytest.mark.parametrize(
-    "named", [[], ["-"], ["bundled"], ["bundled", "-"], ["ADAPTER"], ["ADAPTER", "-"]], ids=" ".join
+    "named",
+    [[], ["-"], ["-", "-"], ["bundled"], ["bundled", "-"], ["ADAPTER"], ["ADAPTER", "-"]],
+    ids=" ".join,
 )
 def test_without_files_it_is_stdin(
     found: list[dict[str, str]],

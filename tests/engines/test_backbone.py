@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from tests.engines.backbones import tagging_backbone
 from tests.training.tiny_models import LORA, TRAINING, examples
@@ -131,6 +132,25 @@ def test_nan_in_an_adapter_stops_its_training_alone(
         backbone.train(spoilt, examples(8), PLAN)
 
     assert backbone.train(backbone.initial(), examples(8), PLAN).loss > 0
+
+
+def test_memory_that_runs_out_is_told_with_what_to_do(
+    backbone: Tagger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(backbone.learner.slots, "read", full)
+    for verb in ("nats", "objective"):
+        monkeypatch.setattr(type(backbone.learner), verb, full)
+    monkeypatch.setattr(backbone, "_ask", full)
+
+    with pytest.raises(TrainingError, match=r"too little memory, .* lower training\.batch_size"):
+        backbone.train(backbone.initial(), examples(8), PLAN)
+    with pytest.raises(ModelError, match=r"validation: found too little memory"):
+        backbone.loss(backbone.initial(), examples(8))
+    with pytest.raises(ModelError, match=r"reading: found too little memory"):
+        backbone.answer(backbone.initial(), examples(8))
 
 
 def test_two_precisions_live_in_one_process(bert: BaseModel) -> None:

@@ -77,6 +77,42 @@ def test_a_context_too_short_for_the_prompt_is_refused(copied: Path) -> None:
         look_up(writing(copied), TYPES)
 
 
+def test_a_base_that_sees_less_than_the_prompt_may_tag_but_not_write(copied: Path) -> None:
+    configured(copied, model_type="mistral", architectures=["MistralForCausalLM"])
+    configured(copied, sliding_window=128)
+
+    with pytest.raises(ModelError, match=r"window_tokens: found 40, for which .* at most the 128"):
+        look_up(writing(copied), TYPES)
+    assert look_up(replace(writing(copied), formulation="tagging"), TYPES)
+
+
+def test_a_base_with_attention_of_its_own_may_not_write(copied: Path) -> None:
+    configured(copied, model_type="bloom", architectures=["BloomForCausalLM"])
+
+    with pytest.raises(ModelError, match="found BloomForCausalLM, whose attention does not go"):
+        look_up(writing(copied), TYPES)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "key"), [("gemma2", "attn_logit_softcapping"), ("cohere", "logit_scale")]
+)
+def test_a_base_that_bends_its_products_may_not_write(
+    copied: Path, architecture: str, key: str
+) -> None:
+    configured(copied, model_type=architecture, **{key: 0.5})
+
+    with pytest.raises(ModelError, match=f"found {key} = 0.5 in its config.json"):
+        look_up(writing(copied), TYPES)
+
+
+def test_what_an_answer_may_hold_ends_where_the_base_does(copied: Path) -> None:
+    configured(copied, max_position_embeddings=600)
+    formulation = look_up(writing(copied), TYPES).formulation
+
+    assert isinstance(formulation, Markup)
+    assert formulation.most_positions == 600
+
+
 def test_a_base_without_a_limit_reads_any_window(decoder: BaseModel) -> None:
     model = replace(writing(decoder.folder), window_tokens=100_000)
     formulation = look_up(writing(decoder.folder), TYPES).formulation

@@ -11,6 +11,7 @@ from fedmedlora.inference import writing
 from fedmedlora.inference.constrained import CopyOrTagProcessor
 from fedmedlora.inference.drafted_cache import DraftedCache
 from fedmedlora.inference.writing import write
+from fedmedlora.tasks.copy_or_tag import CopyOrTag, Marks
 from fedmedlora.tasks.markup import MarkupExample
 from fedmedlora.training.causal_model import CausalModel
 
@@ -105,7 +106,24 @@ def test_completions_are_not_read(given: tuple[CausalModel, list[MarkupExample]]
     model, examples = given
     blind = [MarkupExample(one.instruction, one.question, (), one.grammar) for one in examples]
 
-    assert [len(one) for one in ours(model, blind)] == [len(one) for one in ours(model, examples)]
+    assert ours(model, blind) == ours(model, examples)
+    assert [one.alike for one in blind] == [one.alike for one in examples]
+
+
+def test_logits_that_differ_by_less_than_bfloat16_tells_do_not_tie() -> None:
+    # Text 5, 6; a mark is 7, 8. To open outweighs to copy by 1 + 2^-9 against 1.
+    grammar = CopyOrTag((5,), Marks(((7,),), (8,), 2))
+    vocabulary = torch.zeros(9, 2, dtype=torch.bfloat16)
+    vocabulary[5], vocabulary[7] = torch.tensor([1, 0]), torch.tensor([1, 2**-9])
+
+    def hidden(ids: torch.Tensor, _: torch.Tensor, layout: object) -> torch.Tensor:
+        del layout
+        return torch.ones(len(ids), 2, dtype=torch.bfloat16)
+
+    # As deep as may be: nothing that the model has read changes its mind.
+    [written] = write(hidden, vocabulary, [MarkupExample((1,), (5, 3), (), grammar)])
+
+    assert written.tolist() == [7, 7, 7, 5, 8, 8, 8, 2]
 
 
 def test_nothing_is_asked_of_the_model_where_nothing_can_be_chosen(tmp_path: Path) -> None:

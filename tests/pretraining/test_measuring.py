@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 from tests.pretraining.shapes import SMALL
 from tokenizers import Tokenizer
 
+from fedmedlora.pretraining import measuring
+from fedmedlora.pretraining.exercises import answer_length
 from fedmedlora.pretraining.measuring import copying_by_length, perplexity
 from fedmedlora.pretraining.recipe import Recipe
-from fedmedlora.pretraining.stream import COPY_RANDOM, Stream
+from fedmedlora.pretraining.stream import COPY_RANDOM, COPY_TEXT, Stream
 from fedmedlora.pretraining.training import untrained
 from fedmedlora.pretraining.vocabulary import alphabet
 from fedmedlora.pretraining.word_classes import WordClasses
@@ -37,3 +39,18 @@ def test_copying_is_counted_by_token_and_by_whole_text(
     assert set(found) == {20}
     assert 0.7 < found[20].tokens <= 20 / 21
     assert found[20].whole == 0
+
+
+def test_text_that_is_shorter_than_asked_for_is_not_measured(
+    tokenizer: Tokenizer, text: NDArray[np.uint16], classes: WordClasses
+) -> None:
+    stream = Stream(text, alphabet(tokenizer), classes, 1024, seed=0)
+    rng = np.random.default_rng(0)
+    drawn = [answer_length(stream.exercise(COPY_TEXT, 100, rng)) for _ in range(20)]
+    model = untrained(replace(Recipe(), vocabulary=600))
+
+    asked = [measuring._of_length(stream, COPY_TEXT, 100, rng) for _ in range(20)]
+
+    assert min(drawn) < 100 + 1
+    assert {answer_length(one) for one in asked} == {100 + 1}
+    assert copying_by_length(model, stream, COPY_TEXT, [100], number=1)[100].tokens > 0

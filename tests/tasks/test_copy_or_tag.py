@@ -27,10 +27,21 @@ class TestLegal:
         assert legal(50, 60) == {A, 50}
         assert legal(50, 60, A) == {B, 50, 51}
 
-    def test_one_type_opens_once_at_one_place(self) -> None:
-        assert legal(50, 60, 50) == {61}
-        assert legal(50, 60, 50, 61) == {A}
-        assert legal(50, 60, A, 50) == {60, 61}
+    def test_spans_of_one_type_may_begin_at_one_place(self) -> None:
+        assert legal(50, 60, 50) == {60, 61}
+        assert legal(50, 60, 50, 60) == {A, 50}
+
+    def test_nothing_opens_that_would_leave_no_room_to_end(self) -> None:
+        # Three tokens, the end and one span's marks: 2 + 2 ids.
+        grammar = CopyOrTag((A, B, C), MARKS, most_ids=8)
+
+        assert grammar.room == 4
+        assert legal(grammar=grammar) == {A, 50}
+        assert legal(50, grammar=grammar) == {60, 61}
+        assert legal(50, 60, grammar=grammar) == {A}
+        assert legal(50, 60, A, 51, 52, grammar=grammar) == {B}
+        assert len((50, 60, A, 51, 52, B, C, END)) == 8
+        assert legal(grammar=CopyOrTag((A, B, C), MARKS, most_ids=7)) == {A}
 
     def test_no_span_is_deeper_than_the_most(self) -> None:
         assert MAX_DEPTH == 3
@@ -72,10 +83,10 @@ class TestAfter:
 @given(st.data())
 def test_every_answer_ends_and_is_the_text_with_well_nested_spans(data: st.DataObject) -> None:
     text = tuple(data.draw(st.lists(st.sampled_from([A, B, C, 50, 51, 52, 60]), max_size=8)))
-    grammar = CopyOrTag(text, MARKS)
+    spare = data.draw(st.integers(0, 30))
+    most = len(text) + 1 + spare
+    grammar = CopyOrTag(text, MARKS, most_ids=most)
     state, copied = State(), []
-    # Each place opens at most two types, each of which closes: 2 ids each, and the end.
-    most = len(text) * (1 + 2 * 2 * 2) + 1
 
     for _ in range(most):
         if state.is_whole:

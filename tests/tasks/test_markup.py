@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -82,6 +83,30 @@ class TestExample:
         # A fourth level is left out.
         assert markup.example(whole(tokens), gold).completion == example.completion
 
+    def test_two_spans_of_one_type_may_begin_together(
+        self, markup: Markup, words: Words, tokens: Tokens
+    ) -> None:
+        example = markup.example(whole(tokens), [Span(7, 12, "problem"), CHEST_PAIN])
+
+        assert words.said(example.completion) == (
+            f"severe {PROBLEM} {PROBLEM} chest {CLOSE} pain {CLOSE} , aspirin 5 mg </s>"
+        )
+        assert len(example.steps) == len(example.completion)
+
+    def test_spans_without_room_for_their_marks_are_left_out_the_shorter_first(
+        self, markup: Markup, tokens: Tokens
+    ) -> None:
+        gold = [CHEST_PAIN, ASPIRIN]
+        needed = markup.example(whole(tokens), [CHEST_PAIN])
+        before = len(needed.instruction) + len(needed.question)
+        # The last id of an answer takes no position.
+        most = before + len(needed.completion) - 1
+        example = replace(markup, most_positions=most).example(whole(tokens), gold)
+
+        assert example.completion == needed.completion
+        assert len(example.steps) == len(example.completion)
+        assert replace(markup, most_positions=most + 5).example(whole(tokens), gold) != example
+
     def test_of_two_crossing_spans_the_shorter_is_left_out(
         self, markup: Markup, words: Words, tokens: Tokens
     ) -> None:
@@ -136,7 +161,7 @@ class TestSteps:
             (aspirin, opening[0]),
             (opening[1],),
             (opening[2],),
-            (aspirin,),
+            (aspirin, opening[0]),
             (close,),
             (2,),
         ]
@@ -225,6 +250,16 @@ class TestSpans:
 
         assert found == Found((Span(1, 5, "drug"),), ("repeated",))
 
+    def test_what_was_only_thought_is_dropped_also_where_it_is_legal(
+        self, markup: Markup, words: Words, tokens: Tokens
+    ) -> None:
+        thought = f"{PROBLEM} severe {CLOSE} chest hmm </think>"
+        answer = words.tokenize(f"{thought} severe {PROBLEM} chest pain {CLOSE} , aspirin 5 mg")
+
+        found = markup.found(whole(tokens), np.array(answer.ids, np.int64))
+
+        assert found == Found((CHEST_PAIN,))
+
     @pytest.mark.parametrize("seed", range(20))
     def test_nothing_that_is_said_raises(self, markup: Markup, tokens: Tokens, seed: int) -> None:
         markup.example(whole(tokens), [CHEST_PAIN])
@@ -249,8 +284,8 @@ def test_examples_of_one_instruction_stand_together_by_length() -> None:
     ]
 
     assert alike[0][0] == alike[1][0] != alike[2][0] == alike[3][0]
-    # "pain" and three ids to the answer, "pain" and the end
-    assert alike[0][1] == 4 + 2
+    # "pain" and three ids to the answer, and "pain"
+    assert alike[0][1] == 4 + 1
 
 
 def test_an_example_counts_its_answer() -> None:

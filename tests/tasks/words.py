@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from fedmedlora.tasks.marks import PARTS
 from fedmedlora.tasks.task import Tokens
 
-_PIECE = re.compile("|".join(re.escape(part) for part in PARTS) + r"|\n|[A-Za-z_]+|[^\sA-Za-z_]")
+_PIECE = re.compile(
+    "|".join(re.escape(part) for part in PARTS) + r"|</think>|\n|[A-Za-z_]+|[^\sA-Za-z_]"
+)
 
 
 class Words:

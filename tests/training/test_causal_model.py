@@ -8,11 +8,14 @@ import pytest
 import torch
 from tests.training.tiny_decoders import markup_examples, stirred_model, tiny_decoder
 from tests.training.tiny_models import LORA, tiny_bert
+from transformers import AttentionInterface, PhiConfig, PhiForCausalLM
 
 from fedmedlora.errors import ModelError
+from fedmedlora.tasks.copy_or_tag import CopyOrTag, Marks
 from fedmedlora.tasks.markup import MarkupExample
-from fedmedlora.training.base_models import BaseModel
+from fedmedlora.training.base_models import BaseModel, find_base_model
 from fedmedlora.training.causal_model import AnswerLoss, CausalModel, load_causal_model
+from fedmedlora.training.shared_prefix import ATTENTION
 
 
 @pytest.fixture(scope="module", params=["llama", "qwen3", "mistral"])
@@ -136,6 +139,41 @@ def test_narrow_products_come_close(llama: BaseModel) -> None:
     assert float(narrow.nats(examples).detach()) == pytest.approx(wide, rel=0.05)
 
 
+def test_a_base_whose_logits_have_a_bias_is_refused(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    phi = PhiConfig(
+        vocab_size=259, hidden_size=32, num_hidden_layers=1, num_attention_heads=4,
+        intermediate_size=64,
+    )  # fmt: skip
+    PhiForCausalLM(phi).save_pretrained(tmp_path)
+
+    with pytest.raises(ModelError, match="found logits with a bias"):
+        stirred_model(find_base_model(str(tmp_path)))
+
+
+def test_lora_on_the_output_layer_is_refused(llama: BaseModel) -> None:
+    with pytest.raises(ModelError, match="target_modules: found the output layer of"):
+        load_causal_model(
+            llama,
+            lora=replace(LORA, target_modules=("q_proj", "lm_head")),
+            dtype="float32",
+            quantization="none",
+            loss="full",
+            mark_weight=1.0,
+            seed=0,
+        )
+
+
+def test_a_window_without_a_choice_has_no_loss(llama: BaseModel) -> None:
+    example = markup_examples(llama)[0]
+    text = example.grammar.marks.closing[:1]
+    # The only mark begins as the text does.
+    grammar = CopyOrTag(text, Marks(((*text, 9),), (*text, 8), 2))
+    forced = MarkupExample(example.instruction, (*text, 9), (*text, 2), grammar)
+
+    assert float(stirred_model(llama).nats([forced]).detach()) == 0
+
+
 def test_a_base_that_cannot_go_on_with_a_text_is_refused(tmp_path: Path) -> None:
     bert = tiny_bert(tmp_path)
 
@@ -148,4 +186,19 @@ def test_a_base_that_cannot_go_on_with_a_text_is_refused(tmp_path: Path) -> None
             loss="choices",
             mark_weight=1.0,
             seed=0,
+        )
+
+
+@pytest.mark.parametrize("asked", ["softcap", "s_aux"])
+def test_attention_that_is_not_plain_is_refused(asked: str) -> None:
+    attend = AttentionInterface()[ATTENTION]
+
+    with pytest.raises(ModelError, match="found attention with a soft cap or sinks"):
+        attend(
+            torch.nn.Linear(1, 1),
+            *[torch.ones(1)] * 3,
+            None,
+            scaling=1.0,
+            layout=None,
+            **{asked: 1.0},
         )

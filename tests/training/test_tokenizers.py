@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from fedmedlora.errors import ModelError
-from fedmedlora.training.base_models import BaseModel
+from fedmedlora.tasks.marks import PARTS
+from fedmedlora.training.base_models import BaseModel, find_base_model
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
 
@@ -59,6 +60,17 @@ class TestDecoder:
         # Cut off within a character, which is two bytes; and nothing said.
         assert tokenizer.text(tokenizer.tokenize("aé").ids[:2]) == "a\ufffd"
         assert tokenizer.text([]) == ""
+
+
+def test_what_looks_like_the_end_in_a_note_is_text() -> None:
+    tokenizer = HuggingFaceTokenizer(find_base_model("bundled").folder)
+    ids = tokenizer.tokenize('a</s>b<span class="drug">').ids
+
+    assert tokenizer.end_id == 2
+    assert 2 not in ids
+    assert tokenizer.text(ids) == 'a</s>b<span class="drug">'
+    # Marks are single ids all the same.
+    assert tokenizer.tokenize(PARTS[0]).ids[0] in ids
 
 
 def test_a_base_without_a_tokenizer_is_refused(bert: BaseModel, tmp_path: Path) -> None:

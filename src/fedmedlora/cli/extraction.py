@@ -29,7 +29,7 @@ def extract(options: argparse.Namespace) -> int:
     """Print what an adapter finds in some notes, as notes with annotations."""
     adapter, files = _told_apart(options.source, options.files)
     # Before a model is loaded: a file that is not there should not take a minute to be told.
-    texts = dict(_texts(files))
+    texts = dict(_texts([*dict.fromkeys(files)]))
     source = open_source(adapter, arm=options.arm)
     origin = f"{source.origin}: {_CAUTION}" if adapter == bundled.ADAPTER else source.origin
     found = _predictions(source, texts)

@@ -1,17 +1,19 @@
 """One loaded base model that answers for every adapter handed to it."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Generic
 
 import numpy as np
+import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
 from peft import PeftConfig
 
 from fedmedlora.adapters.files import digest, encode
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.errors import TrainingError
+from fedmedlora.errors import ModelError, TrainingError
 from fedmedlora.federation.backbone import LocalPlan, Trained
 from fedmedlora.tasks.task import Answer, ExampleT
 from fedmedlora.training.base_models import BaseModel
@@ -70,11 +72,16 @@ class HuggingFaceBackbone(Generic[ExampleT]):
                 settings=self._training,
                 accelerator=self._accelerator,
             )
+        except torch.OutOfMemoryError as error:
+            # Another site may do with less.
+            raise TrainingError(
+                "training: found too little memory, expected room for a batch; lower "
+                "training.batch_size or set training.gradient_checkpointing"
+            ) from error
         except RuntimeError as error:
-            # Memory that runs out is the common one; another site may do with less.
             raise TrainingError(
                 f"training: found {type(error).__name__} in torch, expected a finished pass; "
-                "lower training.batch_size or training.learning_rate"
+                "report it with the run's environment.json"
             ) from error
         num_tokens = sum(example.num_label_tokens for example in examples)
         return Trained(
@@ -89,7 +96,8 @@ class HuggingFaceBackbone(Generic[ExampleT]):
     def loss(self, adapter: AdapterWeights, examples: Sequence[ExampleT]) -> float:
         """Return the mean loss of an adapter, in nats per label token."""
         self.learner.slots.write(adapter)
-        return mean_loss(self.learner, examples)
+        with _memory_told("validation"):
+            return mean_loss(self.learner, examples)
 
     def answer(
         self, adapter: AdapterWeights, examples: Sequence[ExampleT]
@@ -97,4 +105,21 @@ class HuggingFaceBackbone(Generic[ExampleT]):
         """Return each example's likeliest output, in the form of its `ideal`."""
         self.learner.slots.write(adapter)
         self.learner.model.eval()
-        return self._ask(examples)
+        with _memory_told("reading"):
+            return self._ask(examples)
+
+
+@contextmanager
+def _memory_told(doing: str) -> Iterator[None]:
+    """Turn memory that runs out into an error that says what to do.
+
+    Raises:
+        ModelError: It ran out.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise ModelError(
+            f"{doing}: found too little memory, expected room for a batch of windows; lower "
+            "model.window_tokens, or take a smaller base"
+        ) from error

@@ -6,11 +6,19 @@ Whatever is wrong with it is found by `fedmedlora check` so, and before a run's 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from transformers import PretrainedConfig
+
 from fedmedlora.errors import ModelError
 from fedmedlora.experiment.schema import FormulationName, Model
 from fedmedlora.tasks.markup import Markup
 from fedmedlora.tasks.tagging import Tagging
-from fedmedlora.training.base_config import num_embeddings, num_positions, read_config
+from fedmedlora.training.base_config import (
+    num_embeddings,
+    num_positions,
+    num_seen,
+    read_config,
+    require_plain_writing,
+)
 from fedmedlora.training.base_models import BaseModel, find_base_model
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
@@ -45,8 +53,11 @@ def look_up(model: Model, types: tuple[str, ...], *, digest: str | None = None) 
         )
     config, tokenizer = read_config(base), HuggingFaceTokenizer(base.folder)
     _require_embeddings(base, tokenizer, num_embeddings(config))
-    formulation = _FORMULATIONS[model.formulation](model, types, tokenizer)
-    require_positions(formulation, model, num_positions(config))
+    if model.formulation == "markup":
+        require_plain_writing(base, config)
+    most = _num_read(model.formulation, config)
+    formulation = _FORMULATIONS[model.formulation](model, types, tokenizer, most)
+    require_positions(formulation, model, most)
     return ReadyBase(base, tokenizer, formulation)
 
 
@@ -68,6 +79,15 @@ def require_positions(formulation: AnyFormulation, model: Model, most: int | Non
         )
 
 
+def _num_read(formulation: FormulationName, config: PretrainedConfig) -> int | None:
+    """Return the most tokens a base can read at once in a formulation."""
+    limits = [num_positions(config)]
+    if formulation == "markup":
+        # With attention of our own every token sees all before it, or it would be another base.
+        limits.append(num_seen(config))
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
 def _require_embeddings(base: BaseModel, tokenizer: HuggingFaceTokenizer, number: int) -> None:
     if tokenizer.num_ids > number:
         raise ModelError(
@@ -76,19 +96,24 @@ def _require_embeddings(base: BaseModel, tokenizer: HuggingFaceTokenizer, number
         )
 
 
-def _tagging(_: Model, types: tuple[str, ...], tokenizer: HuggingFaceTokenizer) -> Tagging:
+def _tagging(
+    _model: Model, types: tuple[str, ...], tokenizer: HuggingFaceTokenizer, _most: int | None
+) -> Tagging:
     return Tagging(types, tokenizer)
 
 
-def _markup(model: Model, types: tuple[str, ...], tokenizer: HuggingFaceTokenizer) -> Markup:
+def _markup(
+    model: Model, types: tuple[str, ...], tokenizer: HuggingFaceTokenizer, most: int | None
+) -> Markup:
     if tokenizer.end_id is None:
         raise ModelError(
             f"model {model.base!r}: found a tokenizer without an end, expected an eos_token in its "
             'tokenizer_config.json; or set model.formulation to "tagging"'
         )
-    return Markup(types, tokenizer, tokenizer.end_id)
+    return Markup(types, tokenizer, tokenizer.end_id, most)
 
 
 _FORMULATIONS: dict[
-    FormulationName, Callable[[Model, tuple[str, ...], HuggingFaceTokenizer], AnyFormulation]
+    FormulationName,
+    Callable[[Model, tuple[str, ...], HuggingFaceTokenizer, int | None], AnyFormulation],
 ] = {"markup": _markup, "tagging": _tagging}

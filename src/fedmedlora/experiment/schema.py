@@ -53,8 +53,8 @@ class Model:
     """The base model and the form in which it answers.
 
     Attributes:
-        base: "minilm", a hub name, or a folder; a folder begins with "." or "/", and one that
-            begins with "." is looked for beside the experiment's file.
+        base: "bundled", "minilm", a hub name, or a folder; a folder begins with "." or "/", and one
+            that begins with "." is looked for beside the experiment's file.
         formulation: "tagging" puts a head on the base that labels each token, "markup" has it write
             the text again with marks.
         answer_loss: Of markup: over the ids the grammar leaves to choose from, or over all.

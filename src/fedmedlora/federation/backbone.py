@@ -36,7 +36,7 @@ class Trained:
     Attributes:
         adapter: The site's adapter after training.
         num_tokens: Label tokens in one pass over its examples.
-        loss: Mean training loss of the last epoch, in nats per label token.
+        loss: What training made small, mean of the last epoch, in nats per label token.
         base: sha256 of the base model that was trained.
         start: sha256 of the adapter that training started from.
         round_index: The round it was trained for, from 1.

@@ -192,8 +192,8 @@ def _chosen(
         behind += len(read)
     ids = sorted({id_ for legal in choices for id_ in legal})
     column = {id_: number for number, id_ in enumerate(ids)}
-    rows = vocabulary[ids]
-    logits = (hidden[places].to(rows.dtype) @ rows.T).float().cpu().numpy()
+    # Rounded to bfloat16, logits would tie, and ties go to copying.
+    logits = (hidden[places].float() @ vocabulary[ids].float().T).cpu().numpy()
     return [
         legal[int(np.argmax(logits[number, [column[id_] for id_ in legal]]))]
         for number, legal in enumerate(choices)

@@ -2,11 +2,12 @@
 
 import argparse
 import hashlib
+import json
 import logging
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
-from fedmedlora.errors import InputError
+from fedmedlora.errors import Fault, InputError
 from fedmedlora.pretraining.card import Figures, card
 from fedmedlora.pretraining.corpus import Document, invented_notes, read_documents
 from fedmedlora.pretraining.measuring import copying_by_length, perplexity
@@ -30,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 _VOCABULARY_EVERY = 6
 _LENGTHS, _NUMBER = (8, 16, 32, 64, 128, 256, 480), 50
-_CLASSES = "classes.json"
+_CLASSES, _CHECKPOINT = "classes.json", "checkpoint.pt"
 _TO_SHIP = ("SOURCES.md", "ATTRIBUTION.tsv.gz")
 
 
@@ -59,15 +60,16 @@ def _make(folder: Path, work: Path, out: Path, recipe: Recipe, threads: int) -> 
     tokenizer, text, held_out = _prepared(folder, work, recipe)
     classes = load_classes(work / _CLASSES)
     stream = Stream(text, alphabet(tokenizer), classes, recipe.window, recipe.seed)
-    model = pretrain(recipe, stream, checkpoint=work / "checkpoint.pt", threads=threads)
+    model = pretrain(recipe, stream, checkpoint=work / _CHECKPOINT, threads=threads)
     torch.nn.Module.to(model, device="cpu", dtype=torch.bfloat16)
     model.save_pretrained(out)
     packaged(tokenizer).save_pretrained(out)
     for name in _TO_SHIP:
         shutil.copyfile(folder / name, out / name)
-    torch.nn.Module.to(model, dtype=torch.float32)
+    # Measured is what was saved: the rounded weights, not what was trained.
+    saved = LlamaForCausalLM.from_pretrained(out, dtype=torch.float32)
     unread = replace(stream, text=held_out)
-    (out / "README.md").write_text(card(recipe, _figures(model, unread, recipe, out)), "utf-8")
+    (out / "README.md").write_text(card(recipe, _figures(saved, unread, recipe, out)), "utf-8")
 
 
 def _figures(model: LlamaForCausalLM, unread: Stream, recipe: Recipe, out: Path) -> Figures:
@@ -88,9 +90,15 @@ def _figures(model: LlamaForCausalLM, unread: Stream, recipe: Recipe, out: Path)
 def _prepared(
     folder: Path, work: Path, recipe: Recipe
 ) -> tuple[Tokenizer, NDArray[np.uint16], NDArray[np.uint16]]:
-    """Return the tokenizer, the text to train on and the text held out; made once, with classes."""
+    """Return the tokenizer, the text to train on and the text held out; made once, with classes.
+
+    Raises:
+        InputError: They were made by another recipe.
+    """
     vocabulary, train, held_out = work / "tokenizer.json", work / "train.npy", work / "held_out.npy"
-    if not held_out.exists():
+    # A run may be made longer; all else of a recipe is in what it made.
+    made_by, own = work / "recipe.json", asdict(replace(recipe, steps=0))
+    if not made_by.exists():
         logger.info("reading the text")
         documents = [*read_documents(folder), *invented_notes()]
         kept = [document for document in documents if not document.is_held_out]
@@ -100,6 +108,11 @@ def _prepared(
         tokenizer.save(str(vocabulary))
         np.save(train, cut(tokenizer, kept))
         np.save(held_out, cut(tokenizer, _held_out(documents)))
+        (work / _CHECKPOINT).unlink(missing_ok=True)
+        made_by.write_text(json.dumps(own), "utf-8")
+    elif json.loads(made_by.read_text("utf-8")) != own:
+        advice = "take another work folder, or remove this one"
+        raise InputError([Fault(str(made_by), "another recipe", "that of this version", advice)])
     return Tokenizer.from_file(str(vocabulary)), np.load(train), np.load(held_out)
 
 

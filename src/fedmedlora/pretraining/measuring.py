@@ -70,9 +70,17 @@ def copying_by_length(
     """
     rng = np.random.default_rng(stream.seed)
     return {
-        length: _copying(model, [stream.exercise(kind, length, rng) for _ in range(number)])
+        length: _copying(model, [_of_length(stream, kind, length, rng) for _ in range(number)])
         for length in lengths
     }
+
+
+def _of_length(stream: Stream, kind: str, length: int, rng: np.random.Generator) -> Exercise:
+    """Return an exercise whose text has a length; a document may be over before that."""
+    while True:
+        exercise = stream.exercise(kind, length, rng)
+        if answer_length(exercise) == length + 1:
+            return exercise
 
 
 def _copying(model: LlamaForCausalLM, exercises: Sequence[Exercise]) -> Copying:

@@ -189,7 +189,7 @@ def _restore(checkpoint: Path, model: LlamaForCausalLM, optimizer: torch.optim.O
     """Load a checkpoint where there is one; return the steps already taken."""
     if not checkpoint.exists():
         return 0
-    state: dict[str, Any] = torch.load(checkpoint, weights_only=True)
+    state: dict[str, Any] = torch.load(checkpoint, map_location="cpu", weights_only=True)
     model.load_state_dict(state["model"])
     optimizer.load_state_dict(state["optimizer"])
     return int(state["steps"])

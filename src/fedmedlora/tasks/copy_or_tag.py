@@ -2,8 +2,8 @@
 
 At each step the next token of the text, or a mark that is legal there:
 
-- a span opens before a token of the text, inside at most `max_depth - 1` others, and not twice
-  with one type at one place;
+- a span opens before a token of the text, inside at most `MAX_DEPTH - 1` others, while there is
+  room for its marks;
 - the innermost span closes once it holds a token of the text;
 - at the end of the text all spans close, and then comes the end.
 
@@ -12,6 +12,7 @@ several tokens; where one begins with the very token that the text goes on with,
 that an answer can be read in one way only.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -41,6 +42,7 @@ class State:
 
     Attributes:
         place: Tokens of the text copied so far.
+        num_ids: Ids so far.
         pending: Ids of a mark that is begun and not whole.
         open: Spans that are open, as (type, place), outermost first.
         spans: Spans that are closed, as (first, past the last, type), by token of the text.
@@ -48,6 +50,7 @@ class State:
     """
 
     place: int = 0
+    num_ids: int = 0
     pending: Ids = ()
     open: tuple[tuple[int, int], ...] = ()
     spans: tuple[tuple[int, int, int], ...] = ()
@@ -61,10 +64,17 @@ class CopyOrTag:
     Attributes:
         text: The ids to be copied.
         marks: The marks that may stand between them.
+        most_ids: The most ids of an answer, its end among them; None sets no limit.
     """
 
     text: Ids
     marks: Marks
+    most_ids: int | None = None
+
+    @property
+    def room(self) -> float:
+        """Return how many ids of marks an answer may hold."""
+        return math.inf if self.most_ids is None else self.most_ids - len(self.text) - 1
 
     def legal(self, state: State) -> Ids:
         """Return the ids that may come next; none once the answer is whole."""
@@ -89,19 +99,20 @@ class CopyOrTag:
         if id_ not in self.legal(state):
             raise ValueError(f"id {id_} may not come at place {state.place}")
         at_text = state.place < len(self.text)
+        num_ids = state.num_ids + 1
         if not state.pending and at_text and id_ == self.text[state.place]:
-            return State(state.place + 1, (), state.open, state.spans)
+            return State(state.place + 1, num_ids, (), state.open, state.spans)
         if not state.pending and not at_text and not state.open:
-            return replace(state, is_whole=True)
+            return replace(state, num_ids=num_ids, is_whole=True)
         mark = (*state.pending, id_)
         if mark == self.marks.closing and self._may_close(state):
             type_, first = state.open[-1]
             spans = (*state.spans, (first, state.place, type_))
-            return replace(state, pending=(), open=state.open[:-1], spans=spans)
+            return State(state.place, num_ids, (), state.open[:-1], spans)
         if mark in self.marks.openings:
             opened = (self.marks.openings.index(mark), state.place)
-            return replace(state, pending=(), open=(*state.open, opened))
-        return replace(state, pending=mark)
+            return State(state.place, num_ids, (), (*state.open, opened), state.spans)
+        return replace(state, num_ids=num_ids, pending=mark)
 
     def run(self, ids: Sequence[int]) -> State:
         """Return the state after many ids."""
@@ -114,10 +125,13 @@ class CopyOrTag:
         """Return the marks that may stand at a place."""
         marks = [self.marks.closing] if self._may_close(state) else []
         if state.place < len(self.text) and len(state.open) < MAX_DEPTH:
+            # Marks so far, and those that what is open will take.
+            taken = state.num_ids - len(state.pending) - state.place
+            taken += len(self.marks.closing) * len(state.open)
             marks += [
                 mark
-                for type_, mark in enumerate(self.marks.openings)
-                if (type_, state.place) not in state.open
+                for mark in self.marks.openings
+                if taken + len(mark) + len(self.marks.closing) <= self.room
             ]
         return marks
 

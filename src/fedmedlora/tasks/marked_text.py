@@ -29,7 +29,7 @@ from itertools import accumulate
 
 from fedmedlora.tasks.findings import Found, Lost, Span, gathered
 
-_THOUGHT = "</think>"
+THOUGHT_END = "</think>"
 _WORD = r"[^\W\d_]+|\d+|\S"
 _WORDS = re.compile(_WORD)
 _PIECES = re.compile(rf"<\s*span\b[^<>]*>|<\s*/\s*span\s*>|(?P<word>{_WORD})")
@@ -175,8 +175,8 @@ def read_marked(answer: str, text: str, types: Sequence[str]) -> Found:
     """
     window = _window(text)
     # A window may hold the word itself, and an answer that has no thoughts holds it as often.
-    kept = 1 + text.count(_THOUGHT)
-    said = _THOUGHT.join(answer.split(_THOUGHT)[-kept:])
+    kept = 1 + text.count(THOUGHT_END)
+    said = THOUGHT_END.join(answer.split(THOUGHT_END)[-kept:])
     return gathered(_placed(_walked(said, window, types), window))
 
 

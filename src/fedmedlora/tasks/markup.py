@@ -8,7 +8,7 @@ The window is cut into tokens once and marks go between those tokens, in trainin
 the completion's ids are the question's ids and the marks'. A head stands in brackets in both. Of
 two crossing spans the shorter is left out of the target; so is what the grammar cannot say (a span
 that lies in the window only in part, one deeper than three, one whose mark begins with the token
-that the text goes on with).
+that the text goes on with, one for whose marks the base has no positions left).
 
 Source: the HTML mark-up of Fed-MedLoRA (arXiv 2601.22124), its prompts' output format.
 """
@@ -26,7 +26,7 @@ from fedmedlora.clinical.notes import trimmed
 from fedmedlora.tasks.copy_or_tag import MAX_DEPTH, CopyOrTag, Ids, Marks, State
 from fedmedlora.tasks.findings import Found, Lost, Span, gathered
 from fedmedlora.tasks.heads import laid_out, laid_out_text, num_head_marks
-from fedmedlora.tasks.marked_text import read_marked
+from fedmedlora.tasks.marked_text import THOUGHT_END, read_marked
 from fedmedlora.tasks.marks import CLOSE, opening
 from fedmedlora.tasks.prompts import AFTER_TEXT, entity_instruction, relation_instruction
 from fedmedlora.tasks.reading import Reading, announced, covered_tokens, is_cut
@@ -65,7 +65,7 @@ class MarkupExample:
     @property
     def alike(self) -> tuple[int, ...]:
         """Return a key: the instruction first, which is read once for all that share it."""
-        return (hash(self.instruction), len(self.question) + len(self.completion))
+        return (hash(self.instruction), len(self.question) + len(self.grammar.text))
 
     @property
     def ideal(self) -> NDArray[np.int64]:
@@ -93,30 +93,39 @@ class Markup:
         types: Every type that can be asked for.
         tokenizer: The base model's own.
         end_id: What the base says at the end of an answer.
+        most_positions: The most tokens the base reads at once; None where it sets no limit.
     """
 
     types: tuple[str, ...]
     tokenizer: Tokenizer
     end_id: int
+    most_positions: int | None = None
 
     def example(self, reading: Reading, gold: Sequence[Span]) -> MarkupExample:
         """Return a window with its prompt and its marked copy."""
         text, positions = laid_out(reading, self.tokenizer)
-        grammar = CopyOrTag(text, self._marks(reading.types))
         instruct = relation_instruction if reading.head else entity_instruction
-        return MarkupExample(
-            (*self.tokenizer.prefix, *self.tokenizer.tokenize(instruct(reading.types)).ids),
-            (*text, *self.tokenizer.tokenize(AFTER_TEXT).ids),
-            _written(grammar, _expressible(grammar, _targets(reading, positions, gold))),
-            grammar,
-        )
+        told = self.tokenizer.tokenize(instruct(reading.types)).ids
+        instruction = (*self.tokenizer.prefix, *told)
+        question = (*text, *self.tokenizer.tokenize(AFTER_TEXT).ids)
+        before = len(instruction) + len(question)
+        # The last id of an answer is never read.
+        most = None if self.most_positions is None else self.most_positions - before + 1
+        grammar = CopyOrTag(text, self._marks(reading.types), most)
+        completion = _written(grammar, _expressible(grammar, _targets(reading, positions, gold)))
+        return MarkupExample(instruction, question, completion, grammar)
 
     def found(self, reading: Reading, output: NDArray[np.int64]) -> Found:
         """Return what an answer announces: to the letter while it is legal, then as marked text."""
         text, positions = laid_out(reading, self.tokenizer)
         types = reading.types
         grammar = CopyOrTag(text, self._marks(types))
-        state, rest = _settled(grammar, output.tolist())
+        ids = output.tolist()
+        state, rest = _settled(grammar, ids)
+        thoughts = self.tokenizer.text(rest).count(THOUGHT_END)
+        if thoughts > laid_out_text(reading, 0)[0].count(THOUGHT_END):
+            # What was legal so far was thought, not said.
+            state, rest = State(), ids
         spans = [
             announced(
                 reading, bisect_left(positions, first), bisect_left(positions, last), types[type_]
@@ -170,6 +179,7 @@ def _expressible(
 ) -> list[tuple[int, int, int]]:
     """Return the targets that one answer can hold, the longer before the shorter."""
     kept: list[tuple[int, int, int]] = []
+    room = grammar.room
     for target in targets:
         around = [other for other in kept if other[0] <= target[0] and target[1] <= other[1]]
         crosses = any(
@@ -177,8 +187,11 @@ def _expressible(
             or target[0] < other[0] < target[1] < other[1]
             for other in kept
         )
-        if not crosses and len(around) < MAX_DEPTH and not _collides(grammar, target):
+        marks = len(grammar.marks.openings[target[2]]) + len(grammar.marks.closing)
+        fits = len(around) < MAX_DEPTH and marks <= room and not _collides(grammar, target)
+        if fits and not crosses:
             kept.append(target)
+            room -= marks
     return kept
 
 

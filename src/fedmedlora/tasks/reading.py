@@ -3,7 +3,7 @@
     Reading (window, types asked, head) ── formulation.example ──► Example (token ids, targets)
     model output                        ── formulation.found ────► Found (characters of the note)
 
-`tagging` labels the window's own tokens; `markup` and `json` write text. All of them read a note
+`tagging` labels the window's own tokens; `markup` writes the window again. Both read a note
 that was cut into tokens once, so boundaries are the tokens' own in training and in use alike.
 """
 

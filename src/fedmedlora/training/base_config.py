@@ -1,10 +1,21 @@
 """A base model's config.json: what it is, known before its weights are read."""
 
+from typing import Any
+
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, PretrainedConfig
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
 
 from fedmedlora.errors import ModelError
 from fedmedlora.training.base_models import BaseModel
+
+_BENDING = (
+    "attn_logit_softcapping",
+    "final_logit_softcapping",
+    "logit_scale",
+    "logits_scaling",
+)
+"""What some bases do to products of queries and keys, or to logits: Gemma 2, Cohere, Granite."""
 
 
 def read_config(base: BaseModel) -> PretrainedConfig:
@@ -34,6 +45,36 @@ def num_embeddings(config: PretrainedConfig) -> int:
     """Return how many token ids a base has a vector for."""
     number: int = config.get_text_config().vocab_size
     return number
+
+
+def require_plain_writing(base: BaseModel, config: PretrainedConfig) -> None:
+    """Check what mark-up takes for granted: attention of our own, logits that are products alone.
+
+    Raises:
+        ModelError: The architecture keeps its attention to itself, or bends its logits.
+    """
+    text = config.get_text_config()
+    if type(text) in MODEL_FOR_CAUSAL_LM_MAPPING:
+        architecture: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(text)]
+        if not architecture.is_backend_compatible():
+            raise ModelError(
+                f"model {base.name!r}: found {architecture.__name__}, whose attention does not go "
+                "through transformers' interface, expected one that does, as of Llama, Qwen3 or "
+                'Mistral; take another base or model.formulation = "tagging"'
+            )
+    bent = [name for name in _BENDING if getattr(text, name, None) not in (None, 1.0)]
+    if bent:
+        raise ModelError(
+            f"model {base.name!r}: found {bent[0]} = {getattr(text, bent[0])} in its config.json, "
+            "expected plain attention and logits; take another base or "
+            'model.formulation = "tagging"'
+        )
+
+
+def num_seen(config: PretrainedConfig) -> int | None:
+    """Return how many tokens back a base sees in every layer; None where it sees all."""
+    window: int | None = getattr(config.get_text_config(), "sliding_window", None)
+    return window
 
 
 def num_positions(config: PretrainedConfig) -> int | None:

@@ -17,8 +17,10 @@ from typing import Any, Literal, cast
 
 import torch
 from peft import PeftModel, TaskType
+from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForCausalLM
 
+from fedmedlora.errors import ModelError
 from fedmedlora.tasks.copy_or_tag import Ids
 from fedmedlora.tasks.markup import MarkupExample, Step
 from fedmedlora.training.adapter_slots import AdapterSlots
@@ -52,8 +54,7 @@ class CausalModel:
     @property
     def vocabulary(self) -> torch.Tensor:
         """Return one row for each id: its logit is the product with a hidden state."""
-        weight: torch.Tensor = self._decoder.get_output_embeddings().weight
-        return weight
+        return cast("torch.Tensor", _output(self._decoder).weight)
 
     @property
     def _decoder(self) -> Any:  # noqa: ANN401 -- the class depends on the base
@@ -115,6 +116,9 @@ class CausalModel:
             asked += [(before + i, example.completion[i], step) for i, step in self._asked(example)]
             first += len(row)
         hidden = self.hidden(ids, layout.positions, layout)
+        if not asked:
+            # A window may be nothing but the token that every mark begins with.
+            return hidden[:0, 0], torch.zeros(0, dtype=torch.bool, device=device)
         at_places = hidden[torch.tensor([place for place, _, _ in asked], device=device)]
         legal = None if self.loss == "full" else [step.legal for _, _, step in asked]
         nats = self._nats_of(at_places, [target for _, target, _ in asked], legal)
@@ -133,7 +137,7 @@ class CausalModel:
         self, hidden: torch.Tensor, targets: Sequence[int], legal: Sequence[Ids] | None
     ) -> torch.Tensor:
         """Return -log p of each target among all ids, or among the legal ones."""
-        ids = sorted(set(chain.from_iterable(legal))) if legal else None
+        ids = None if legal is None else sorted(set(chain.from_iterable(legal)))
         rows = self.vocabulary if ids is None else self.vocabulary[ids]
         logits = (hidden.to(rows.dtype) @ rows.T).float()
         device = hidden.device
@@ -170,5 +174,21 @@ def load_causal_model(
     form = Form(AutoModelForCausalLM, ability="go on with a text", attention=ATTENTION)
     plain = load_base(base, form, dtype=dtype, quantization=quantization)
     limit = num_positions(plain.config)
+    if getattr(_output(plain), "bias", None) is not None:
+        raise ModelError(
+            f"model {base.name!r}: found logits with a bias, expected plain products; take another "
+            'base or model.formulation = "tagging"'
+        )
     model = with_lora(plain, base, lora, kind=TaskType.CAUSAL_LM)
+    if isinstance(_output(plain), LoraLayer):
+        raise ModelError(
+            f"model.lora.target_modules: found the output layer of {base.name!r} among them, "
+            'expected layers before it; take it out, or say "all-linear"'
+        )
     return CausalModel(model, AdapterSlots(model), limit, dtype, loss, mark_weight)
+
+
+def _output(plain: Any) -> torch.nn.Module:  # noqa: ANN401 -- the class depends on the base
+    """Return the layer that makes logits of a base's last hidden state."""
+    layer: torch.nn.Module = plain.get_output_embeddings()
+    return layer

@@ -20,8 +20,13 @@ import torch
 from torch import Tensor
 from transformers import AttentionInterface
 
+from fedmedlora.errors import ModelError
+
 ATTENTION = "fedmedlora"
 """The name under which transformers finds `_attend`."""
+
+_NOT_PLAIN = ("softcap", "s_aux")
+"""What some layers ask of attention that no layout gives: Gemma 2, gpt-oss."""
 
 
 class Layout(Protocol):
@@ -115,9 +120,14 @@ def _attend(
     *,
     scaling: float,
     layout: Layout,
-    **_: object,
+    **asked: object,
 ) -> tuple[Tensor, None]:
     del attention_mask
+    if any(asked.get(name) is not None for name in _NOT_PLAIN):
+        raise ModelError(
+            f"{type(module).__name__}: found attention with a soft cap or sinks, expected plain "
+            'attention; take another base or model.formulation = "tagging"'
+        )
     seen = layout.attend(int(module.layer_idx), query, key, value, scaling)  # type: ignore[arg-type]
     return seen.transpose(1, 2).contiguous(), None
 

@@ -53,7 +53,12 @@ class HuggingFaceTokenizer:
 
     def _tokenized(self, text: str) -> Tokens:
         encoded = self._tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+            text,
+            add_special_tokens=False,
+            # A note in which "</s>" is written does not end there.
+            split_special_tokens=True,
+            return_offsets_mapping=True,
+            verbose=False,
         )
         offsets = tuple(trimmed(text, start, end) for start, end in encoded.offset_mapping)
         return Tokens(text, tuple(encoded.input_ids), offsets)

@@ -77,13 +77,13 @@ def train(
     settings: TrainingSettings,
     accelerator: Accelerator,
 ) -> float:
-    """Train the adapter in the model, in place; return the last epoch's loss.
+    """Train the adapter in the model, in place; return the last epoch's objective.
 
     Args:
         examples: All of the site's; the round takes its part of them.
 
     Returns:
-        Mean loss in nats per label token over the last epoch.
+        Mean objective in nats per label token over the last epoch.
 
     Raises:
         TrainingError: No label token, or a loss or weight that is not finite.
