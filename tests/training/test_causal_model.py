@@ -8,7 +8,8 @@ import pytest
 import torch
 from tests.training.tiny_decoders import markup_examples, stirred_model, tiny_decoder
 from tests.training.tiny_models import LORA, tiny_bert
-from transformers import AttentionInterface, PhiConfig, PhiForCausalLM
+from transformers import PhiConfig, PhiForCausalLM
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from fedmedlora.errors import ModelError
 from fedmedlora.tasks.copy_or_tag import CopyOrTag, Marks
@@ -191,7 +192,7 @@ def test_a_base_that_cannot_go_on_with_a_text_is_refused(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("asked", ["softcap", "s_aux"])
 def test_attention_that_is_not_plain_is_refused(asked: str) -> None:
-    attend = AttentionInterface()[ATTENTION]
+    attend = ALL_ATTENTION_FUNCTIONS[ATTENTION]
 
     with pytest.raises(ModelError, match="found attention with a soft cap or sinks"):
         attend(
