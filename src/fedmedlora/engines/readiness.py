@@ -13,6 +13,7 @@ from fedmedlora.experiment.schema import FormulationName, Model
 from fedmedlora.tasks.markup import Markup
 from fedmedlora.tasks.tagging import Tagging
 from fedmedlora.training.base_config import (
+    looks_back_only,
     num_embeddings,
     num_positions,
     num_seen,
@@ -53,11 +54,7 @@ def look_up(model: Model, types: tuple[str, ...], *, digest: str | None = None) 
         )
     config, tokenizer = read_config(base), HuggingFaceTokenizer(base.folder)
     _require_embeddings(base, tokenizer, num_embeddings(config))
-    if model.formulation == "markup":
-        require_plain_writing(base, config)
-    most = _num_read(model.formulation, config)
-    formulation = _FORMULATIONS[model.formulation](model, types, tokenizer, most)
-    require_positions(formulation, model, most)
+    formulation = _FORMULATIONS[model.formulation](model, types, tokenizer, config)
     return ReadyBase(base, tokenizer, formulation)
 
 
@@ -79,15 +76,6 @@ def require_positions(formulation: AnyFormulation, model: Model, most: int | Non
         )
 
 
-def _num_read(formulation: FormulationName, config: PretrainedConfig) -> int | None:
-    """Return the most tokens a base can read at once in a formulation."""
-    limits = [num_positions(config)]
-    if formulation == "markup":
-        # With attention of our own every token sees all before it, or it would be another base.
-        limits.append(num_seen(config))
-    return min((limit for limit in limits if limit is not None), default=None)
-
-
 def _require_embeddings(base: BaseModel, tokenizer: HuggingFaceTokenizer, number: int) -> None:
     if tokenizer.num_ids > number:
         raise ModelError(
@@ -97,23 +85,34 @@ def _require_embeddings(base: BaseModel, tokenizer: HuggingFaceTokenizer, number
 
 
 def _tagging(
-    _model: Model, types: tuple[str, ...], tokenizer: HuggingFaceTokenizer, _most: int | None
+    model: Model, types: tuple[str, ...], tokenizer: HuggingFaceTokenizer, config: PretrainedConfig
 ) -> Tagging:
-    return Tagging(types, tokenizer)
+    formulation = Tagging(types, tokenizer, is_read_twice=looks_back_only(config))
+    require_positions(formulation, model, num_positions(config))
+    return formulation
 
 
 def _markup(
-    model: Model, types: tuple[str, ...], tokenizer: HuggingFaceTokenizer, most: int | None
+    model: Model, types: tuple[str, ...], tokenizer: HuggingFaceTokenizer, config: PretrainedConfig
 ) -> Markup:
+    require_plain_writing(model.base, config)
     if tokenizer.end_id is None:
         raise ModelError(
             f"model {model.base!r}: found a tokenizer without an end, expected an eos_token in its "
             'tokenizer_config.json; or set model.formulation to "tagging"'
         )
-    return Markup(types, tokenizer, tokenizer.end_id, most)
+    # With attention of our own every token sees all before it, or it would be another base.
+    limits = (num_positions(config), num_seen(config))
+    most = min((limit for limit in limits if limit is not None), default=None)
+    formulation = Markup(types, tokenizer, tokenizer.end_id, most)
+    require_positions(formulation, model, most)
+    return formulation
 
 
 _FORMULATIONS: dict[
     FormulationName,
-    Callable[[Model, tuple[str, ...], HuggingFaceTokenizer, int | None], AnyFormulation],
+    Callable[
+        [Model, tuple[str, ...], HuggingFaceTokenizer, PretrainedConfig],
+        AnyFormulation,
+    ],
 ] = {"markup": _markup, "tagging": _tagging}

@@ -42,7 +42,7 @@ MEANINGS = {
 }
 
 AFTER_TEXT = "\n=\n"
-"""What stands between the window and its marked copy: little, for it is read every time."""
+"""What stands between a window and its copy, marked or tagged: little, for each example has it."""
 
 
 def entity_instruction(types: Sequence[str]) -> str:

@@ -4,7 +4,10 @@ from typing import Any
 
 from huggingface_hub.errors import StrictDataclassError
 from transformers import AutoConfig, PretrainedConfig
-from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING,
+    MODEL_FOR_MASKED_LM_MAPPING,
+)
 
 from fedmedlora.errors import ModelError
 from fedmedlora.training.base_models import BaseModel
@@ -47,7 +50,7 @@ def num_embeddings(config: PretrainedConfig) -> int:
     return number
 
 
-def require_plain_writing(base: BaseModel, config: PretrainedConfig) -> None:
+def require_plain_writing(name: str, config: PretrainedConfig) -> None:
     """Check what mark-up takes for granted: attention of our own, logits that are products alone.
 
     Raises:
@@ -58,17 +61,23 @@ def require_plain_writing(base: BaseModel, config: PretrainedConfig) -> None:
         architecture: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(text)]
         if not architecture.is_backend_compatible():
             raise ModelError(
-                f"model {base.name!r}: found {architecture.__name__}, whose attention does not go "
+                f"model {name!r}: found {architecture.__name__}, whose attention does not go "
                 "through transformers' interface, expected one that does, as of Llama, Qwen3 or "
                 'Mistral; take another base or model.formulation = "tagging"'
             )
-    bent = [name for name in _BENDING if getattr(text, name, None) not in (None, 1.0)]
+    bent = [key for key in _BENDING if getattr(text, key, None) not in (None, 1.0)]
     if bent:
         raise ModelError(
-            f"model {base.name!r}: found {bent[0]} = {getattr(text, bent[0])} in its config.json, "
+            f"model {name!r}: found {bent[0]} = {getattr(text, bent[0])} in its config.json, "
             "expected plain attention and logits; take another base or "
             'model.formulation = "tagging"'
         )
+
+
+def looks_back_only(config: PretrainedConfig) -> bool:
+    """Return whether no token sees what stands behind it: a decoder that fills no blanks."""
+    text = type(config.get_text_config())
+    return text in MODEL_FOR_CAUSAL_LM_MAPPING and text not in MODEL_FOR_MASKED_LM_MAPPING
 
 
 def num_seen(config: PretrainedConfig) -> int | None:
