@@ -5,6 +5,7 @@ import gzip
 import torch
 from transformers import AutoModelForCausalLM
 
+from fedmedlora.synthetic.hospitals import synthesize
 from fedmedlora.training.base_models import find_base_model
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
@@ -33,17 +34,23 @@ def test_its_sources_travel_with_it() -> None:
     assert "evidence_inference" in (BASE.folder / "SOURCES.md").read_text("utf-8")
 
 
-def test_it_copies_what_it_reads() -> None:
+def test_it_copies_sentences_of_notes() -> None:
     tokenizer = HuggingFaceTokenizer(BASE.folder)
     model = AutoModelForCausalLM.from_pretrained(
         BASE.folder, local_files_only=True, dtype=torch.float32
     )
-    text = tokenizer.tokenize("Started metoprolol 25 mg twice daily for palpitations.").ids
+    notes = synthesize(seed=0)["nephrology"][1].splits["test"][:5]
+    sentences = [line for note in notes for line in note.text.split("\n") if len(line) > 20]
     between = tokenizer.tokenize("\nbrindow:\n").ids
-    ids = torch.tensor([*tokenizer.prefix, *text, *between, *text])
+    right = []
 
-    with torch.inference_mode():
-        likeliest = model(ids[None]).logits[0].argmax(dim=-1)
+    for sentence in sentences:
+        text = tokenizer.tokenize(sentence).ids
+        ids = torch.tensor([*tokenizer.prefix, *text, *between, *text])
+        with torch.inference_mode():
+            likeliest = model(ids[None]).logits[0].argmax(dim=-1)
+        # That a copy begins is not said by a name it never saw, so two tokens are given.
+        right.append((likeliest[-len(text) - 1 : -1] == ids[-len(text) :])[2:])
 
-    right = likeliest[-len(text) - 1 : -1] == ids[-len(text) :]
-    assert float(right.float().mean()) > 0.9
+    assert len(right) > 20
+    assert float(torch.cat(right).float().mean()) > 0.95
