@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+import tomllib
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -177,3 +178,20 @@ def test_every_part_of_the_profile_is_a_function_there_is() -> None:
         file, line, function = module._code(name)
         assert Path(file).read_text("utf-8").splitlines()[line - 1 :]
         assert name.endswith(function)
+
+
+def test_a_variant_of_the_demo_differs_in_what_was_named() -> None:
+    module = script("demo_variants")
+    demo = tomllib.loads(module.experiment((), 0, ["centralised"]))
+    both = ["model.base=bundled,minilm", "training.head_learning_rate=", "sites.max_heads=60"]
+
+    bundled, minilm = module.combinations(both)
+    found = tomllib.loads(module.experiment(bundled, 3, ["fed_medlora"]))
+
+    assert minilm[0] == ("model.base", "minilm")
+    assert found["model"] == {**demo["model"], "base": "bundled"}
+    assert {**found["training"], "head_learning_rate": 1e-2} == demo["training"]
+    assert found["experiment"] == {**demo["experiment"], "seed": 3, "arms": ["fed_medlora"]}
+    heads = [site.get("max_heads") for site in found["sites"] if "role" not in site]
+    assert heads == [60] * 5
+    assert found["sites"][5:] == demo["sites"][5:]
