@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from tests.tasks.words import Words
 
 from fedmedlora.clinical.labels import ENTITY_TYPES, RELATION_TYPES
@@ -38,6 +39,10 @@ def tokens(words: Words) -> Tokens:
 
 def whole(tokens: Tokens, *, head: Span | None = None, types: Sequence[str] = TYPES) -> Reading:
     return Reading(tokens, 0, len(tokens.ids), tuple(types), head)
+
+
+def ids(answer: Tokens) -> NDArray[np.int64]:
+    return np.array(answer.ids, np.int64)
 
 
 class TestExample:
@@ -191,7 +196,7 @@ class TestSpans:
         said = f"severe {PROBLEM} chest pain {CLOSE} then {DRUG} aspirin {CLOSE} {DRUG} ibuprofen"
         answer = words.tokenize(f"{said} {CLOSE} 5 mg")
 
-        found = markup.found(whole(tokens), np.array(answer.ids, np.int64))
+        found = markup.found(whole(tokens), ids(answer))
 
         assert found == Found((CHEST_PAIN, ASPIRIN), ("not_in_text",))
 
@@ -201,7 +206,7 @@ class TestSpans:
         # "pain" is left out.
         answer = words.tokenize(f"{DRUG} severe {CLOSE} {PROBLEM} chest , {CLOSE} aspirin 5 mg")
 
-        found = markup.found(whole(tokens), np.array(answer.ids, np.int64))
+        found = markup.found(whole(tokens), ids(answer))
 
         assert found == Found((Span(0, 6, "drug"), Span(7, 19, "problem")))
 
@@ -210,7 +215,7 @@ class TestSpans:
     ) -> None:
         answer = words.tokenize(f"{PROBLEM} severe {CLOSE} {PROBLEM} chest pain")
 
-        found = markup.found(whole(tokens), np.array(answer.ids, np.int64))
+        found = markup.found(whole(tokens), ids(answer))
 
         assert found == Found((Span(0, 6, "problem"),), ("never_closed",))
 
@@ -234,7 +239,7 @@ class TestSpans:
             f"{DOSAGE} 5 mg"
         )
 
-        found = markup.found(whole(tokens, head=ASPIRIN), np.array(answer.ids, np.int64))
+        found = markup.found(whole(tokens, head=ASPIRIN), ids(answer))
 
         tails = (Span(13, 17, "problem"), ASPIRIN, Span(28, 32, "dosage"))
         # What stands in brackets beside the head is not in the note.
@@ -256,7 +261,7 @@ class TestSpans:
         thought = f"{PROBLEM} severe {CLOSE} chest hmm </think>"
         answer = words.tokenize(f"{thought} severe {PROBLEM} chest pain {CLOSE} , aspirin 5 mg")
 
-        found = markup.found(whole(tokens), np.array(answer.ids, np.int64))
+        found = markup.found(whole(tokens), ids(answer))
 
         assert found == Found((CHEST_PAIN,))
 
