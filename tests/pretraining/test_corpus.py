@@ -4,6 +4,7 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
+from tests.pretraining.told import TOLD
 
 from fedmedlora.errors import InputError
 from fedmedlora.pretraining.corpus import (
@@ -90,8 +91,11 @@ def test_invented_notes_are_of_training_hospitals_and_of_no_experiment() -> None
 
 
 @pytest.mark.skipif(not OPEN_TEXT.is_dir(), reason="the open text is not beside the project")
-def test_the_open_shards_are_read_whole() -> None:
+def test_the_open_shards_are_read_whole_and_tell_nothing_of_the_task() -> None:
     documents = list(read_documents(OPEN_TEXT))
 
     assert len(documents) == 96_981
     assert sum(len(one.text) for one in documents) > 114_000_000
+    # One text, in which no string reaches from one document into the next.
+    text = "\0".join(one.text for one in documents)
+    assert [told for told in TOLD if told in text] == []

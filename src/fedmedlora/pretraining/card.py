@@ -59,8 +59,8 @@ external or the new site, none of a seed that an experiment uses). No annotation
 It practised beside reading: copying a text, copying it with announced spans marked, and copying it
 with words marked that are used like some examples. What is used alike was found by counting which
 words stand side by side (`pretraining/word_classes.py`). Names of classes are invented. It never
-saw one of the task's types, their definitions or its prompts; `tests/pretraining/test_stream.py`
-scans the stream for them.
+saw one of the task's types as a class, their definitions or its prompts; `tests/pretraining` scans
+all of the text and samples of the exercises for them.
 
 ## How good it is
 
