@@ -62,6 +62,14 @@ class TestLegal:
         assert legal(50, 60, A, 50, grammar=grammar) == {51, 50}
         assert grammar.run((50, 60, A, 50, 51)).place == 3
 
+    def test_inside_a_word_nothing_opens_or_closes(self) -> None:
+        grammar = CopyOrTag((A, B, C), MARKS, inside=frozenset({1}))
+
+        assert legal(grammar=grammar) == {A, 50}
+        assert legal(A, grammar=grammar) == {B}
+        assert legal(50, 60, A, grammar=grammar) == {B}
+        assert legal(50, 60, A, B, grammar=grammar) == {C, 50, 51}
+
     def test_an_empty_text_ends_at_once(self) -> None:
         assert legal(grammar=CopyOrTag((), MARKS)) == {END}
 

@@ -172,6 +172,21 @@ class TestSteps:
         ]
         assert [step.is_mark for step in example.steps] == [True, True, True, False, True, False]
 
+    def test_inside_a_word_and_a_heads_bracket_there_is_no_choice(
+        self, markup: Markup, words: Words
+    ) -> None:
+        # naus|ea , lasix
+        tokens = Tokens("nausea, lasix", (91, 92, 93, 94), ((0, 4), (4, 6), (6, 7), (8, 13)))
+        reading = whole(tokens, head=Span(0, 6, "problem"), types=["drug"])
+        example = markup.example(reading, [])
+
+        bracket, problem, closed = words.tokenize("[problem]").ids
+        opening = words.tokenize(DRUG).ids[0]
+        assert example.completion == (bracket, problem, 91, 92, closed, 93, 94, 2)
+        assert [opening in step.legal for step in example.steps] == [
+            *(True, False, True, False, True, True, True, False)
+        ]
+
 
 class TestSpans:
     def test_are_what_was_marked(self, markup: Markup, tokens: Tokens) -> None:

@@ -140,6 +140,17 @@ class TestExample:
         assert column(example.targets, PROBLEM) == [X, O, B, I, O, X]
         assert tagging.found(whole(tokens), example.targets) == Found((CHEST_PAIN,))
 
+    def test_a_word_is_tagged_at_its_first_token(self, tagging: Tagging) -> None:
+        # naus|ea , lasix
+        tokens = Tokens("nausea, lasix", (91, 92, 93, 94), ((0, 4), (4, 6), (6, 7), (8, 13)))
+        gold = [Span(0, 6, "problem"), Span(8, 13, "problem")]
+
+        example = tagging.example(whole(tokens), gold)
+
+        assert column(example.targets, PROBLEM) == [X, B, X, O, B, X]
+        assert example.num_label_tokens == 3
+        assert tagging.found(whole(tokens), example.targets) == Found(tuple(gold))
+
     def test_a_span_outside_the_window_leaves_no_trace(
         self, tagging: Tagging, tokens: Tokens
     ) -> None:

@@ -113,7 +113,7 @@ def ceilings_table(results: Json) -> Html:
         Heading("Site", figures=False),
         Heading("entities", "Best reachable recall"),
         Heading("relations", "Best reachable recall"),
-        Heading("Gold boundaries inside a token"),
+        Heading("Gold boundaries inside a word"),
     ]
     rows = []
     for site in results.get("sites") or ():

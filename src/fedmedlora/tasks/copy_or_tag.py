@@ -1,6 +1,6 @@
 """What may come next in an answer that copies a text and marks spans in it.
 
-At each step the next token of the text, or a mark that is legal there:
+At each step the next token of the text or, but not inside a word, a mark that is legal there:
 
 - a span opens before a token of the text, inside at most `MAX_DEPTH - 1` others, while there is
   room for its marks;
@@ -64,11 +64,13 @@ class CopyOrTag:
     Attributes:
         text: The ids to be copied.
         marks: The marks that may stand between them.
+        inside: Places where no mark may stand, each as the number of ids copied before.
         most_ids: The most ids of an answer, its end among them; None sets no limit.
     """
 
     text: Ids
     marks: Marks
+    inside: frozenset[int] = frozenset()
     most_ids: int | None = None
 
     @property
@@ -123,6 +125,8 @@ class CopyOrTag:
 
     def _marks_at(self, state: State) -> list[Ids]:
         """Return the marks that may stand at a place."""
+        if state.place in self.inside:
+            return []
         marks = [self.marks.closing] if self._may_close(state) else []
         if state.place < len(self.text) and len(state.open) < MAX_DEPTH:
             # Marks so far, and those that what is open will take.

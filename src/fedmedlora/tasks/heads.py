@@ -27,11 +27,11 @@ def laid_out(reading: Reading, tokenizer: Tokenizer) -> tuple[Ids, list[int]]:
     positions: list[int] = []
     head = covered_tokens(reading, reading.head) if reading.head else None
     before, after = head_marks(tokenizer, reading.head.type) if reading.head else ((), ())
-    for index in range(reading.first, reading.last):
+    for index, id_ in enumerate(reading.tokens.ids[reading.first : reading.last]):
         if head and index == head[0]:
             ids += before
         positions.append(len(ids))
-        ids.append(reading.tokens.ids[index])
+        ids.append(id_)
         if head and index + 1 == head[1]:
             ids += after
     return tuple(ids), positions
@@ -48,7 +48,7 @@ def laid_out_text(reading: Reading, first: int) -> tuple[str, list[int]]:
         The text, and the place in the note of each of its characters and of its end; brackets have
         the place of what follows them.
     """
-    own = reading.tokens.offsets[reading.first : reading.last]
+    own = reading.offsets
     end = own[-1][1]
     place = own[first][0] if first < len(own) else end
     head = reading.head

@@ -4,11 +4,11 @@
     question      Started metoprolol 25 mg . =
     completion    Started <span class="drug">metoprolol</span> 25 mg . </s>
 
-The window is cut into tokens once and marks go between those tokens, in training and in use alike:
-the completion's ids are the question's ids and the marks'. A head stands in brackets in both. Of
-two crossing spans the shorter is left out of the target; so is what the grammar cannot say (a span
-that lies in the window only in part, one deeper than three, one whose mark begins with the token
-that the text goes on with, one for whose marks the base has no positions left).
+The window is cut into tokens once and marks go between words of those, in training and in use
+alike: the completion's ids are the question's ids and the marks'. A head stands in brackets in
+both. Of two crossing spans the shorter is left out of the target; so is what the grammar cannot
+say (a span that lies in the window only in part, one deeper than three, one whose mark begins with
+the token that the text goes on with, one for whose marks the base has no positions left).
 
 Source: the HTML mark-up of Fed-MedLoRA (arXiv 2601.22124), its prompts' output format.
 """
@@ -111,7 +111,7 @@ class Markup:
         before = len(instruction) + len(question)
         # The last id of an answer is never read.
         most = None if self.most_positions is None else self.most_positions - before + 1
-        grammar = CopyOrTag(text, self._marks(reading.types), most)
+        grammar = self._grammar(reading, text, positions, most)
         completion = _written(grammar, _expressible(grammar, _targets(reading, positions, gold)))
         return MarkupExample(instruction, question, completion, grammar)
 
@@ -119,7 +119,7 @@ class Markup:
         """Return what an answer announces: to the letter while it is legal, then as marked text."""
         text, positions = laid_out(reading, self.tokenizer)
         types = reading.types
-        grammar = CopyOrTag(text, self._marks(types))
+        grammar = self._grammar(reading, text, positions)
         ids = output.tolist()
         state, rest = _settled(grammar, ids)
         thoughts = self.tokenizer.text(rest).count(THOUGHT_END)
@@ -155,9 +155,15 @@ class Markup:
             # Of the brackets around a head nothing is in the note.
             yield Span(start, end, span.type) if start < end else "not_in_text"
 
-    def _marks(self, types: Sequence[str]) -> Marks:
-        openings = tuple(self.tokenizer.tokenize(opening(type_)).ids for type_ in types)
-        return Marks(openings, self.tokenizer.tokenize(CLOSE).ids, self.end_id)
+    def _grammar(
+        self, reading: Reading, text: Ids, positions: Sequence[int], most_ids: int | None = None
+    ) -> CopyOrTag:
+        openings = tuple(self.tokenizer.tokenize(opening(type_)).ids for type_ in reading.types)
+        marks = Marks(openings, self.tokenizer.tokenize(CLOSE).ids, self.end_id)
+        starts = {positions[first] for first, _ in reading.words}
+        ends = {positions[last - 1] + 1 for _, last in reading.words}
+        inside = frozenset(range(1, len(text))) - starts - ends
+        return CopyOrTag(text, marks, inside, most_ids)
 
 
 def _targets(
@@ -169,7 +175,7 @@ def _targets(
         covered = covered_tokens(reading, span)
         if span.type not in reading.types or covered is None or is_cut(span, reading):
             continue
-        first, last = (positions[i - reading.first] for i in (covered[0], covered[1] - 1))
+        first, last = positions[covered[0]], positions[covered[1] - 1]
         targets.add((first, last + 1, reading.types.index(span.type)))
     return sorted(targets, key=lambda span: (span[0] - span[1], span))
 

@@ -3,12 +3,14 @@
     Reading (window, types asked, head) ── formulation.example ──► Example (token ids, targets)
     model output                        ── formulation.found ────► Found (characters of the note)
 
-`tagging` labels the window's own tokens; `markup` writes the window again. Both read a note
-that was cut into tokens once, so boundaries are the tokens' own in training and in use alike.
+`tagging` labels the window's own words; `markup` writes the window again. Both read a note that
+was cut into tokens once, and a span begins and ends with a word of those, in training and in use
+alike.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +20,7 @@ from fedmedlora.tasks.findings import Found, Lost, Span
 from fedmedlora.tasks.task import ExampleT_co, Tokens
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
     """One window of a note, and what is asked of it.
 
@@ -35,6 +37,20 @@ class Reading:
     last: int
     types: tuple[str, ...]
     head: Span | None = None
+
+    @cached_property
+    def words(self) -> list[tuple[int, int]]:
+        """Return the window's words, each as (first token, past its last).
+
+        Tokens are counted from the window's first, here and wherever a reading's are spoken of.
+        """
+        own = words(self.tokens, self.first, self.last)
+        return [(first - self.first, last - self.first) for first, last in own]
+
+    @cached_property
+    def offsets(self) -> tuple[tuple[int, int], ...]:
+        """Return the characters of each of the window's tokens in the note, (start, end)."""
+        return self.tokens.offsets[self.first : self.last]
 
 
 class Formulation(Protocol[ExampleT_co]):
@@ -58,50 +74,79 @@ class Formulation(Protocol[ExampleT_co]):
         ...
 
 
-def covered_tokens(reading: Reading, span: Span) -> tuple[int, int] | None:
-    """Return the window's tokens that a span touches, as (first, past the last).
+def words(tokens: Tokens, first: int, last: int) -> list[tuple[int, int]]:
+    """Return the words of some tokens, each as (first token, past its last).
+
+    A token goes on with a word where a letter stands on either side of its start, or where it
+    shares a character with the token before. What is not such a letter (a digit, a hyphen, white
+    space) begins a word, as does every letter of a script without upper and lower case, for such
+    scripts may put no space between words.
+    """
+    begun: list[int] = []
+    past = 0
+    for index in range(first, last):
+        start, end = tokens.offsets[index]
+        inside = start < past or all(map(_is_cased, tokens.text[max(start - 1, 0) : start + 1]))
+        if not begun or start in {0, end} or not inside:
+            begun.append(index)
+        past = end
+    return [*zip(begun, [*begun[1:], last], strict=True)]
+
+
+def covered_words(reading: Reading, span: Span) -> tuple[int, int] | None:
+    """Return the words of the window that a span touches, as (first, past the last).
 
     None where the span touches no token of the window.
     """
+    offsets = reading.offsets
     touched = [
         index
-        for index in range(reading.first, reading.last)
-        if max(reading.tokens.offsets[index][0], span.start)
-        < min(reading.tokens.offsets[index][1], span.end)
+        for index, (first, last) in enumerate(reading.words)
+        if max(offsets[first][0], span.start) < min(offsets[last - 1][1], span.end)
     ]
     return (touched[0], touched[-1] + 1) if touched else None
 
 
+def covered_tokens(reading: Reading, span: Span) -> tuple[int, int] | None:
+    """Return the tokens of the words of the window that a span touches, as (first, past the last).
+
+    None where the span touches no token of the window.
+    """
+    covered = covered_words(reading, span)
+    return covered and (reading.words[covered[0]][0], reading.words[covered[1] - 1][1])
+
+
 def is_cut(span: Span, reading: Reading) -> bool:
     """Return whether a span goes on beyond the window."""
-    offsets = reading.tokens.offsets
-    return span.start < offsets[reading.first][0] or span.end > offsets[reading.last - 1][1]
+    return span.start < reading.offsets[0][0] or span.end > reading.offsets[-1][1]
 
 
 def inked(reading: Reading, first: int, last: int) -> tuple[int, int] | None:
-    """Return the characters of some tokens of the window; None where none has any.
+    """Return the characters of some tokens of the window, (first, past the last); None of none.
 
     Tokens of white space alone have no characters: they neither begin nor end a span.
-
-    Args:
-        reading: The window.
-        first: First token, counted from the window's first.
-        last: One past the last.
     """
-    offsets = reading.tokens.offsets[reading.first + first : reading.first + last]
-    own = [(start, end) for start, end in offsets if start < end]
+    own = [(start, end) for start, end in reading.offsets[first:last] if start < end]
     return (own[0][0], own[-1][1]) if own else None
 
 
 def announced(reading: Reading, first: int, last: int, type_: str) -> Span | Lost:
-    """Return the span of some tokens of the window, counted from its first, if they have text."""
+    """Return the span of some tokens of the window, if they have text."""
     characters = inked(reading, first, last)
     return Span(*characters, type_) if characters else "no_text"
 
 
 def num_unaligned(tokens: Tokens, spans: Iterable[Span]) -> int:
-    """Return how many boundaries of some spans, two each, are not those of a token."""
+    """Return how many boundaries of some spans, two each, are not those of a word."""
+    edges = [
+        (tokens.offsets[first][0], tokens.offsets[last - 1][1])
+        for first, last in words(tokens, 0, len(tokens.ids))
+    ]
     # A token of white space alone has no characters, so nothing begins or ends with it.
-    starts = {start for start, end in tokens.offsets if start < end}
-    ends = {end for start, end in tokens.offsets if start < end}
+    starts = {start for start, end in edges if start < end}
+    ends = {end for start, end in edges if start < end}
     return sum((span.start not in starts) + (span.end not in ends) for span in spans)
+
+
+def _is_cased(letter: str) -> bool:
+    return letter.isupper() or letter.islower()

@@ -1,19 +1,23 @@
-"""Extraction as tagging: one B/I/O channel per type over the window's own tokens.
+"""Extraction as tagging: one B/I/O channel per type over the words of the window.
 
-    channel drug        O  O  B     I     O   O   O
-    channel dosage      O  O  O     O     O   B   I
-    tokens              On a  beta  block at  50  mg
+    channel drug        O  O  B    I    .   O   O   O
+    channel dosage      O  O  O    O    .   O   B   I
+    tokens              On a  beta bloc ker at  50  mg
+
+A word is tagged at its first token and its other tokens are left out, of the loss too, so that no
+span can end inside a word.
 
 A head is marked in the input by its type and brackets, `[drug beta block]`: tokens every
 pretrained vocabulary knows. Types that a site does not annotate are left out of the loss. Of two
 nested spans of one type the longer stays; spans of different types may nest freely. A span that
-lies in the window only in part is left out of the target, and its tokens out of the loss.
+lies in the window only in part is left out of the target, and its words out of the loss.
 
 A base that looks back only reads the window twice, and the second reading is tagged: there each
 token has the whole window behind it.
 
 Source: BIO tagging, Ramshaw and Marcus, Text Chunking using Transformation-Based Learning (1995);
-an I that follows no B opens a span, as in the CoNLL-2000 evaluation. Reading twice: Springer et
+an I that follows no B opens a span, as in the CoNLL-2000 evaluation. A word's first token stands
+for it: Devlin et al., BERT (arXiv 1810.04805), section 5.3. Reading twice: Springer et
 al., Repetition Improves Language Model Embeddings (arXiv 2402.15449), section 3.
 """
 
@@ -26,7 +30,7 @@ from numpy.typing import NDArray
 from fedmedlora.tasks.findings import Found, Span, gathered
 from fedmedlora.tasks.heads import laid_out, num_head_marks
 from fedmedlora.tasks.prompts import AFTER_TEXT
-from fedmedlora.tasks.reading import Reading, announced, covered_tokens, is_cut
+from fedmedlora.tasks.reading import Reading, announced, covered_words, is_cut
 from fedmedlora.tasks.task import Tokenizer
 
 IGNORED = -100
@@ -98,7 +102,7 @@ class Tagging:
         """Return the spans that tags (length, channels) stand for."""
         _, positions = self._layout(reading)
         return gathered(
-            announced(reading, first, last, type_)
+            announced(reading, reading.words[first][0], reading.words[last - 1][1], type_)
             for type_ in reading.types
             for first, last in _runs(output[positions, self.types.index(type_)])
         )
@@ -114,16 +118,17 @@ class Tagging:
         return self.tokenizer.tokenize(AFTER_TEXT).ids
 
     def _layout(self, reading: Reading) -> tuple[list[int], list[int]]:
-        """Return the input ids and, for each token of the window, its place among them."""
+        """Return the input ids and, for each word of the window, the place of its tag."""
         ids, places = laid_out(reading, self.tokenizer)
         first = (*ids, *self._between) if self.is_read_twice else ()
         before = (*self.tokenizer.prefix, *first)
-        return [*before, *ids, *self.tokenizer.suffix], [len(before) + place for place in places]
+        tagged = [len(before) + places[word] for word, _ in reading.words]
+        return [*before, *ids, *self.tokenizer.suffix], tagged
 
 
 def _kept(spans: Sequence[Span], reading: Reading) -> list[tuple[int, int]]:
-    """Return window token ranges of one channel's spans: the longer first, the nested left out."""
-    free = np.ones(reading.last - reading.first, dtype=bool)
+    """Return the words of one channel's spans: the longer first, the nested left out."""
+    free = np.ones(len(reading.words), dtype=bool)
     kept = []
     whole = [span for span in spans if not is_cut(span, reading)]
     for span in sorted(whole, key=lambda span: (span.start - span.end, span.start)):
@@ -135,14 +140,14 @@ def _kept(spans: Sequence[Span], reading: Reading) -> list[tuple[int, int]]:
 
 
 def _cut(spans: Sequence[Span], reading: Reading) -> list[tuple[int, int]]:
-    """Return window token ranges of the spans that go on beyond the window."""
+    """Return the words of the spans that go on beyond the window."""
     return _ranges([span for span in spans if is_cut(span, reading)], reading)
 
 
 def _ranges(spans: Sequence[Span], reading: Reading) -> list[tuple[int, int]]:
-    """Return the tokens each span touches, counted from the window's first."""
-    covered = [covered_tokens(reading, span) for span in spans]
-    return [(c[0] - reading.first, c[1] - reading.first) for c in covered if c is not None]
+    """Return the words of the window that each span touches."""
+    covered = [covered_words(reading, span) for span in spans]
+    return [words for words in covered if words is not None]
 
 
 def _runs(tags: NDArray[np.int64]) -> list[tuple[int, int]]:
