@@ -25,7 +25,14 @@ def tagging_backbone(
     accelerator = prepared(training.num_threads)
     tokenizer = HuggingFaceTokenizer(base.folder)
     tagger = load_tagging_model(
-        base, tokenizer, types, lora=lora, dtype=dtype, quantization="none", seed=0
+        base,
+        tokenizer,
+        types,
+        lora=lora,
+        dtype=dtype,
+        quantization="none",
+        mark_weight=1.0,
+        seed=0,
     )
     answer = partial(tag, tagger.logits, pad_id=tagger.pad_id, device=accelerator.device)
     return HuggingFaceBackbone(base, tagger, answer, training=training, accelerator=accelerator)

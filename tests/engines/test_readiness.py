@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from tests.training.tiny_decoders import TYPES, tiny_decoder
-from tests.training.tiny_models import tiny_bert
 
 from fedmedlora.engines.readiness import look_up, require_positions
 from fedmedlora.errors import ModelError
@@ -46,16 +45,6 @@ def test_a_base_is_looked_up_without_its_weights(
     assert ready.base.num_bytes == len("unread")
     assert type(ready.formulation) is kind
     assert ready.formulation.types == TYPES
-
-
-def test_a_decoder_that_tags_reads_twice(decoder: BaseModel, tmp_path: Path) -> None:
-    decoding, encoding = (
-        look_up(Model(base=str(base.folder), formulation="tagging", window_tokens=9), TYPES)
-        for base in (decoder, tiny_bert(tmp_path))
-    )
-
-    assert decoding.formulation == Tagging(TYPES, decoding.tokenizer, is_read_twice=True)
-    assert encoding.formulation == Tagging(TYPES, encoding.tokenizer, is_read_twice=False)
 
 
 def test_another_base_is_refused_before_it_is_looked_at(copied: Path, decoder: BaseModel) -> None:

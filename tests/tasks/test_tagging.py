@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +8,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fedmedlora.tasks.findings import Found, Span
-from fedmedlora.tasks.prompts import AFTER_TEXT
 from fedmedlora.tasks.reading import Reading
 from fedmedlora.tasks.tagging import BEGIN, IGNORED, INSIDE, OUTSIDE, Tagging
 from fedmedlora.tasks.task import Tokenizer, Tokens
@@ -51,21 +49,6 @@ class TestExample:
         example = tagging.example(Reading(tokens, 1, 3, TYPES), [])
 
         assert example.input_ids == (1, 105, 104, 2)  # chest pain
-
-    def test_a_base_that_looks_back_only_reads_the_window_twice(
-        self, tagging: Tagging, tokens: Tokens, words: Tokenizer
-    ) -> None:
-        twice = replace(tagging, is_read_twice=True)
-        once, example = (one.example(whole(tokens), [CHEST_PAIN]) for one in (tagging, twice))
-
-        between = words.tokenize(AFTER_TEXT).ids
-        assert example.input_ids == (1, *tokens.ids, *between, *tokens.ids, 2)
-        behind = len(tokens.ids) + len(between)
-        assert (example.targets[: 1 + behind] == IGNORED).all()
-        assert (example.targets[behind:][1:] == once.targets[1:]).all()
-        assert twice.found(whole(tokens), example.ideal) == Found((CHEST_PAIN,))
-        longest = twice.example(whole(tokens, head=CHEST_PAIN), []).input_ids
-        assert len(longest) == twice.num_positions(len(tokens.ids))
 
     def test_a_span_is_b_then_i_in_its_own_channel_and_outside_in_the_others(
         self, tagging: Tagging, tokens: Tokens

@@ -26,5 +26,12 @@ def accelerator() -> Accelerator:
 def tagger(bert: BaseModel) -> TaggingModel:
     tokenizer = HuggingFaceTokenizer(bert.folder)
     return load_tagging_model(
-        bert, tokenizer, TYPES, lora=LORA, dtype="float32", quantization="none", seed=0
+        bert,
+        tokenizer,
+        TYPES,
+        lora=LORA,
+        dtype="float32",
+        quantization="none",
+        mark_weight=1.0,
+        seed=0,
     )

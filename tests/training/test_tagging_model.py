@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.training.tiny_decoders import ARCHITECTURES, tiny_decoder
 from tests.training.tiny_models import LORA, NUM_POSITIONS, TYPES
+from transformers import LlamaConfig
 
 from fedmedlora.errors import ModelError
+from fedmedlora.tasks.tagging import BEGIN, IGNORED, INSIDE, OUTSIDE, TaggingExample
+from fedmedlora.training import tagging_model
 from fedmedlora.training.base_models import BaseModel, find_base_model
 from fedmedlora.training.settings import Dtype, LoraSettings
 from fedmedlora.training.tagging_model import TaggingModel, load_tagging_model
@@ -26,11 +30,19 @@ def load(
     types: tuple[str, ...] = TYPES,
     lora: LoraSettings = LORA,
     dtype: Dtype = "float32",
+    weight: float = 1.0,
     seed: int = 0,
 ) -> TaggingModel:
     tokenizer = HuggingFaceTokenizer(base.folder)
     return load_tagging_model(
-        base, tokenizer, types, lora=lora, dtype=dtype, quantization="none", seed=seed
+        base,
+        tokenizer,
+        types,
+        lora=lora,
+        dtype=dtype,
+        quantization="none",
+        mark_weight=weight,
+        seed=seed,
     )
 
 
@@ -107,6 +119,55 @@ def test_nothing_drops_out_in_training_but_by_the_adapter_s_own_setting(
         once, again = tagger.logits(IDS, ONES), tagger.logits(IDS, ONES)
 
     assert torch.equal(once, again) is is_steady
+
+
+@pytest.mark.parametrize("architecture", [*ARCHITECTURES])
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+def test_a_decoder_that_tags_sees_what_stands_behind(
+    architecture: str, attention: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tagging_model, "_attention", lambda: attention)
+    tagger = load(tiny_decoder(tmp_path, architecture))
+    tagger.model.eval()
+    other = torch.tensor([[2, 8, 10, 7]])
+
+    with torch.inference_mode():
+        first, again = (tagger.logits(ids, ONES)[0, 0] for ids in (IDS, other))
+        # What is padding is not seen by anybody.
+        padded = tagger.logits(other, torch.tensor([[1, 1, 1, 0]]))[0, 0]
+        shorter = tagger.logits(IDS[:, :3], ONES[:, :3])[0, 0]
+
+    assert not torch.equal(first, again)
+    torch.testing.assert_close(padded, shorter)
+
+
+def test_a_decoder_that_cannot_look_both_ways_is_refused(
+    llama: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LlamaConfig, "is_causal", property(lambda _: True, lambda *_: None), False)
+
+    with pytest.raises(ModelError, match="found LlamaForTokenClassification, whose tokens never"):
+        load(llama)
+
+
+def test_in_training_b_and_i_count_more(bert: BaseModel) -> None:
+    targets = np.array(
+        [[IGNORED, IGNORED], [OUTSIDE, BEGIN], [INSIDE, OUTSIDE], [OUTSIDE, IGNORED]]
+    )
+    example = TaggingExample(tuple(IDS[0].tolist()), targets)
+    plain, weighted = load(bert), load(bert, weight=3.0)
+    for model in (plain, weighted):
+        model.model.eval()
+    logits = plain.logits(IDS, ONES)[0]
+    of_marks = -sum(
+        logits[place, channel].log_softmax(-1)[tag]
+        for place, channel, tag in [(1, 1, 1), (2, 0, 2)]
+    )
+
+    nats = plain.nats([example])
+    torch.testing.assert_close(plain.objective([example]), nats)
+    torch.testing.assert_close(weighted.nats([example]), nats)
+    torch.testing.assert_close(weighted.objective([example]), nats + 2 * of_marks)
 
 
 def test_loading_is_silent(bert: BaseModel, capfd: pytest.CaptureFixture[str]) -> None:

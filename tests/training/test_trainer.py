@@ -239,7 +239,14 @@ class TestSameBytes:
         adapters = [
             trained(
                 load_tagging_model(
-                    base, tokenizer, TYPES, lora=LORA, dtype="float32", quantization="none", seed=0
+                    base,
+                    tokenizer,
+                    TYPES,
+                    lora=LORA,
+                    dtype="float32",
+                    quantization="none",
+                    mark_weight=1.0,
+                    seed=0,
                 ),
                 accelerator,
                 examples(12),
@@ -260,7 +267,14 @@ class TestSameBytes:
         digests = []
         for seed in (7, 7, 8):
             model = load_tagging_model(
-                bert, tokenizer, TYPES, lora=lora, dtype="float32", quantization="none", seed=0
+                bert,
+                tokenizer,
+                TYPES,
+                lora=lora,
+                dtype="float32",
+                quantization="none",
+                mark_weight=1.0,
+                seed=0,
             )
             plan = replace(PLAN, seed=seed)
             digests.append(digest(trained(model, accelerator, given, plan=plan, settings=settings)))

@@ -115,6 +115,7 @@ def _tagging(request: _Request, formulation: Tagging) -> OpenModel[TaggingExampl
         lora=LoraSettings(**asdict(request.model.lora)),
         dtype=resolved(request.model.dtype),
         quantization=request.model.quantization,
+        mark_weight=request.model.mark_weight,
         seed=request.seed,
     )
     answer = partial(tag, tagger.logits, pad_id=tagger.pad_id, device=request.accelerator.device)

@@ -13,7 +13,6 @@ from fedmedlora.experiment.schema import FormulationName, Model
 from fedmedlora.tasks.markup import Markup
 from fedmedlora.tasks.tagging import Tagging
 from fedmedlora.training.base_config import (
-    looks_back_only,
     num_embeddings,
     num_positions,
     num_seen,
@@ -87,7 +86,7 @@ def _require_embeddings(base: BaseModel, tokenizer: HuggingFaceTokenizer, number
 def _tagging(
     model: Model, types: tuple[str, ...], tokenizer: HuggingFaceTokenizer, config: PretrainedConfig
 ) -> Tagging:
-    formulation = Tagging(types, tokenizer, is_read_twice=looks_back_only(config))
+    formulation = Tagging(types, tokenizer)
     require_positions(formulation, model, num_positions(config))
     return formulation
 

@@ -58,8 +58,8 @@ class Model:
         formulation: "tagging" puts a head on the base that labels each token, "markup" has it write
             the text again with marks.
         answer_loss: Of markup: over the ids the grammar leaves to choose from, or over all.
-        mark_weight: Of markup, in training: how often a mark counts where a copied token counts
-            once.
+        mark_weight: In training, how often a mark (a B or an I in tagging) counts where what marks
+            nothing counts once.
         dtype: Of the frozen base and of products; "auto" is bfloat16 where the machine has it in
             hardware, so that runs on unlike machines may differ in more than the last bits.
         quantization: "4bit" keeps the frozen layers in four bits, on CUDA with the extra `gpu`.

@@ -12,13 +12,9 @@ pretrained vocabulary knows. Types that a site does not annotate are left out of
 nested spans of one type the longer stays; spans of different types may nest freely. A span that
 lies in the window only in part is left out of the target, and its words out of the loss.
 
-A base that looks back only reads the window twice, and the second reading is tagged: there each
-token has the whole window behind it.
-
 Source: BIO tagging, Ramshaw and Marcus, Text Chunking using Transformation-Based Learning (1995);
 an I that follows no B opens a span, as in the CoNLL-2000 evaluation. A word's first token stands
-for it: Devlin et al., BERT (arXiv 1810.04805), section 5.3. Reading twice: Springer et
-al., Repetition Improves Language Model Embeddings (arXiv 2402.15449), section 3.
+for it: Devlin et al., BERT (arXiv 1810.04805), section 5.3.
 """
 
 from collections.abc import Sequence
@@ -29,7 +25,6 @@ from numpy.typing import NDArray
 
 from fedmedlora.tasks.findings import Found, Span, gathered
 from fedmedlora.tasks.heads import laid_out, num_head_marks
-from fedmedlora.tasks.prompts import AFTER_TEXT
 from fedmedlora.tasks.reading import Reading, announced, covered_words, is_cut
 from fedmedlora.tasks.task import Tokenizer
 
@@ -76,12 +71,10 @@ class Tagging:
     Attributes:
         types: One channel each, in this order; the union of what an experiment's sites annotate.
         tokenizer: The base model's own.
-        is_read_twice: Whether the base looks back only.
     """
 
     types: tuple[str, ...]
     tokenizer: Tokenizer
-    is_read_twice: bool = False
 
     def example(self, reading: Reading, gold: Sequence[Span]) -> TaggingExample:
         """Return a window's token ids and its tags, (length, channels)."""
@@ -110,18 +103,12 @@ class Tagging:
     def num_positions(self, window_tokens: int) -> int:
         """Return the most tokens of an example, for windows of a length."""
         around = len(self.tokenizer.prefix) + len(self.tokenizer.suffix)
-        reading = window_tokens + num_head_marks(self.tokenizer)
-        return around + reading + (reading + len(self._between) if self.is_read_twice else 0)
-
-    @property
-    def _between(self) -> tuple[int, ...]:
-        return self.tokenizer.tokenize(AFTER_TEXT).ids
+        return around + window_tokens + num_head_marks(self.tokenizer)
 
     def _layout(self, reading: Reading) -> tuple[list[int], list[int]]:
         """Return the input ids and, for each word of the window, the place of its tag."""
         ids, places = laid_out(reading, self.tokenizer)
-        first = (*ids, *self._between) if self.is_read_twice else ()
-        before = (*self.tokenizer.prefix, *first)
+        before = self.tokenizer.prefix
         tagged = [len(before) + places[word] for word, _ in reading.words]
         return [*before, *ids, *self.tokenizer.suffix], tagged
 

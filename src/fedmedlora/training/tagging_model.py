@@ -1,4 +1,10 @@
-"""Any Hugging Face encoder or decoder as a tagger: LoRA on its layers, one head of channels."""
+"""Any Hugging Face encoder or decoder as a tagger: LoRA on its layers, one head of channels.
+
+A decoder looks both ways here: what a word is often shows behind it.
+
+Source: Li et al., Label Supervised LLaMA Finetuning (arXiv 2310.01208); Dukic and
+Snajder, Looking Right is Sometimes Right (arXiv 2401.14556).
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +13,11 @@ import torch
 from peft import PeftModel, TaskType
 from transformers import AutoModelForTokenClassification, PreTrainedModel
 
+from fedmedlora.errors import ModelError
 from fedmedlora.tasks.batches import padded
-from fedmedlora.tasks.tagging import IGNORED, NUM_TAGS, TaggingExample
+from fedmedlora.tasks.tagging import IGNORED, NUM_TAGS, OUTSIDE, TaggingExample
 from fedmedlora.training.adapter_slots import AdapterSlots
-from fedmedlora.training.base_config import num_positions
+from fedmedlora.training.base_config import looks_back_only, num_positions, read_config
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.lora_model import Form, load_base, products, with_lora
 from fedmedlora.training.settings import Dtype, LoraSettings, Quantization
@@ -31,6 +38,7 @@ class TaggingModel:
 
     Attributes:
         types: The head's channels.
+        mark_weight: How often a B or an I counts in training where an O counts once.
         num_positions: The most tokens the base can read at once; None where it sets no limit.
         dtype: Of the frozen base and of products; adapter and head are float32 always.
     """
@@ -39,6 +47,7 @@ class TaggingModel:
     slots: AdapterSlots
     pad_id: int
     types: tuple[str, ...]
+    mark_weight: float
     num_positions: int | None
     dtype: Dtype
 
@@ -50,21 +59,25 @@ class TaggingModel:
 
     def nats(self, examples: Sequence[TaggingExample]) -> torch.Tensor:
         """Return the summed negative log likelihood of the examples' tags, in nats."""
+        return self._losses(examples)[0].sum()
+
+    def objective(self, examples: Sequence[TaggingExample]) -> torch.Tensor:
+        """Return what training makes small: the nats, those of B and I counted more."""
+        nats, is_mark = self._losses(examples)
+        return (nats * torch.where(is_mark, self.mark_weight, 1.0)).sum()
+
+    def _losses(self, examples: Sequence[TaggingExample]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the loss of each tag, 0 where none is asked for, and which are B or I."""
         batch, device = padded(examples, pad_id=self.pad_id), self.model.device
         logits = self.logits(
             torch.from_numpy(batch.input_ids).to(device),
             torch.from_numpy(batch.attention).to(device),
         )
-        return torch.nn.functional.cross_entropy(
-            logits.flatten(0, 2),
-            torch.from_numpy(batch.targets).to(device).flatten(),
-            ignore_index=IGNORED,
-            reduction="sum",
+        targets = torch.from_numpy(batch.targets).to(device).flatten()
+        nats = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 2), targets, ignore_index=IGNORED, reduction="none"
         )
-
-    def objective(self, examples: Sequence[TaggingExample]) -> torch.Tensor:
-        """Return what training makes small: the nats themselves."""
-        return self.nats(examples)
+        return nats, targets > OUTSIDE
 
 
 def load_tagging_model(
@@ -75,23 +88,27 @@ def load_tagging_model(
     lora: LoraSettings,
     dtype: Dtype,
     quantization: Quantization,
+    mark_weight: float,
     seed: int,
 ) -> TaggingModel:
     """Return a base model ready to be trained; the same seed gives the same bytes.
 
     Raises:
-        ModelError: The base has no token classification form, lacks weights, or a target module is
-            not in it.
+        ModelError: The base has no token classification form, lacks weights, cannot look both ways,
+            or a target module is not in it.
     """
     torch.manual_seed(seed)
+    both_ways = (("is_causal", False),) if looks_back_only(read_config(base)) else ()
     form = Form(
         AutoModelForTokenClassification,
         ability="tag tokens",
         attention=_attention(),
         fresh=_HEADS,
-        settings=(("num_labels", len(types) * NUM_TAGS), ("use_cache", False)),
+        settings=(("num_labels", len(types) * NUM_TAGS), ("use_cache", False), *both_ways),
     )
     plain = load_base(base, form, dtype=dtype, quantization=quantization)
+    if both_ways:
+        _look_both_ways(plain, base)
     head = next(name for name in _HEADS if hasattr(plain, name))
     # It is trained whole, so it is float32 like the adapter.
     getattr(plain, head).float()
@@ -99,7 +116,24 @@ def load_tagging_model(
         getattr(plain, head).bias.view(len(types), NUM_TAGS)[:, 0] = _OUTSIDE_BIAS
     limit = _num_readable(plain)
     model = with_lora(plain, base, lora, kind=TaskType.TOKEN_CLS, exclude=(head,))
-    return TaggingModel(model, AdapterSlots(model), tokenizer.pad_id, types, limit, dtype)
+    slots = AdapterSlots(model)
+    return TaggingModel(model, slots, tokenizer.pad_id, types, mark_weight, limit, dtype)
+
+
+def _look_both_ways(plain: PreTrainedModel, base: BaseModel) -> None:
+    for module in plain.modules():
+        # Fused attention asks the layer where there is no mask.
+        if hasattr(module, "is_causal"):
+            module.is_causal = False
+    texts = [torch.tensor([[0, last]], device=plain.device) for last in (0, 1)]
+    with torch.inference_mode():
+        of_first = [plain(input_ids=text).logits[0, 0] for text in texts]
+    if torch.equal(*of_first):
+        raise ModelError(
+            f"model {base.name!r}: found {type(plain).__name__}, whose tokens never see what "
+            "stands behind them, expected attention that can look both ways; take another base or "
+            'model.formulation = "markup"'
+        )
 
 
 def _attention() -> str:
