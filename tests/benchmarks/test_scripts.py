@@ -195,3 +195,35 @@ def test_a_variant_of_the_demo_differs_in_what_was_named() -> None:
     heads = [site.get("max_heads") for site in found["sites"] if "role" not in site]
     assert heads == [60] * 5
     assert found["sites"][5:] == demo["sites"][5:]
+
+
+def test_what_is_kept_of_a_run_is_its_table_and_what_differs() -> None:
+    def run(rounds: int) -> dict[str, object]:
+        strict = {"f1": 0.123456, "tp": 1}
+        arm = {
+            "name": "fed_medlora",
+            "kind": "federated",
+            "seconds": 1.0,
+            "best_round": 2,
+            "summary": {"ner_strict_f1": {"mean": 0.98765}},
+            "rounds": [{"round": 1}],
+            "final": {"far": {"ner": {"strict": strict}, "re": None}},
+        }
+        settings = {"experiment.rounds": rounds, "model.base": "bundled"}
+        return {
+            "environment": {
+                "settings": settings,
+                "versions": {"fedmedlora": "1.2"},
+                "cores": 2,
+                "machine": "m",
+            },
+            "sites": [{"name": "near", "role": "train"}, {"name": "far", "role": "external"}],
+            "arms": [arm, {**arm, "kind": "new_site"}],
+        }
+
+    kept = script("beside").beside(run(4), run(9), "title")
+
+    assert kept["settings"] == {"experiment.rounds": 4}
+    assert [arm["summary"] for arm in kept["arms"]] == [{"ner_strict_f1": {"mean": 0.9877}}]
+    assert kept["arms"][0]["final"] == {"far": {"ner": {"strict": {"f1": 0.1235}}}}
+    assert kept["sites"] == [{"name": "far", "role": "external"}]

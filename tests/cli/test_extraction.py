@@ -183,20 +183,6 @@ def test_a_page_is_one_file(
     assert len(found) == 1
 
 
-def test_where_no_adapter_ships_one_line_says_so(
-    shell: Shell, note: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bundled, "ADAPTER", tmp_path / "none")
-
-    said = shell("extract", note)
-
-    assert (said.code, said.out) == (2, "")
-    assert said.err == (
-        "bundled adapter: found none, expected one in this package; "
-        "name a run or an adapter folder\n"
-    )
-
-
 def test_what_export_wrote_reads_as_the_adapter_of_the_package(
     shell: Shell, finished: Path, note: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

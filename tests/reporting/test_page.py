@@ -93,6 +93,13 @@ def test_links_within_the_page_arrive_and_no_id_stands_twice(
     assert {href.removeprefix("#") for href in wanted if href} <= set(ids)
 
 
+def test_another_run_is_an_appendix(results: Json, drawn: list[Json]) -> None:
+    beside = {"title": "in <mark-up>", "version": "1", "system": "", "settings": {}, "arms": []}
+
+    assert "Appendix: in &lt;mark-up&gt;</h2>" in render({**results, "beside": beside}, drawn)
+    assert "Appendix" not in render(results, drawn)
+
+
 def rename(value: object, old: str, new: str) -> Any:  # noqa: ANN401
     if isinstance(value, dict):
         return {rename(k, old, new): rename(v, old, new) for k, v in value.items()}

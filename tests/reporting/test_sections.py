@@ -1,5 +1,7 @@
 from typing import Any
 
+from tests.reporting.conftest import row
+
 from fedmedlora.reporting import sections
 
 Json = dict[str, Any]
@@ -30,3 +32,21 @@ def test_without_another_arm_there_is_no_gain(results: Json) -> None:
     results["comparisons"] = [compared("zero_shot", 0.88)]
 
     assert "No comparison with an interval was recorded." in sections.gains_part(results)
+
+
+def test_figures_of_another_run_stand_with_what_differs_and_where_from(results: Json) -> None:
+    beside = {
+        "title": "in another form",
+        "version": "9.8.7",
+        "system": "4 <cores>",
+        "settings": {"model.formulation": "markup", "experiment.rounds": 5},
+        "sites": [],
+        "arms": results["arms"][:1],
+    }
+
+    part = sections.beside_part(beside)
+
+    assert "measured once with version 9.8.7 on 4 &lt;cores&gt;" in part
+    assert "model.formulation = &quot;markup&quot;, experiment.rounds = 5." in part
+    assert row(part, "Zero-shot")[1] == row(sections.arms_part(results), "Zero-shot")[1]
+    assert sections.beside_part({**beside, "arms": []}) != part

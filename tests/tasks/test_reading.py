@@ -39,9 +39,11 @@ class TestWords:
         assert words(pieces(*parts), 0, len(parts)) == expected
 
     def test_bytes_of_one_character_are_one_word(self) -> None:
-        tokens = Tokens("a µg", (1, 2, 3, 4), ((0, 1), (2, 3), (2, 3), (3, 4)))
+        tokens = Tokens(
+            "µ 頭µg", (1, 2, 3, 4, 5, 6), ((0, 1), (0, 1), (2, 3), (2, 3), (3, 4), (4, 5))
+        )
 
-        assert words(tokens, 0, 4) == [(0, 1), (1, 4)]
+        assert words(tokens, 0, 6) == [(0, 2), (2, 4), (4, 6)]
 
     def test_the_first_token_asked_for_begins_a_word(self) -> None:
         assert words(pieces("o", "mepra", "zole "), 1, 3) == [(1, 3)]

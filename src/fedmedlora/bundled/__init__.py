@@ -3,4 +3,4 @@
 from pathlib import Path
 
 ADAPTER = Path(__file__).parent / "adapter"
-"""A folder that `export` wrote, in the versions that ship one."""
+"""A folder that `export` wrote: Fed-MedLoRA+ of the demo."""

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from fedmedlora import bundled
 from fedmedlora.adapters.weights import AdapterWeights, names_fault, shape_fault
 from fedmedlora.engines.models import open_model
 from fedmedlora.engines.opening import open_local
@@ -82,9 +81,6 @@ def open_source(path: Path, *, arm: str | None) -> Source:
     """
     if is_peft_folder(path):
         return _from_folder(path)
-    if path == bundled.ADAPTER:
-        advice = "name a run or an adapter folder"
-        raise InputError([Fault("bundled adapter", "none", "one in this package", advice)])
     if not has_run(path):
         expected = "a folder with run.sqlite, or with adapter_config.json and its weights"
         raise InputError([Fault(str(path), "neither a run nor an adapter", expected)])

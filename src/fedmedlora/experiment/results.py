@@ -23,7 +23,7 @@ def results(store: RunStore) -> dict[str, Any]:
     """
     experiment = store.experiment()
     sites = store.meta("sites") or []
-    usage = store.meta("usage")
+    usage, beside = store.meta("usage"), store.meta("beside")
     told = {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in settings(experiment).items()
@@ -44,6 +44,7 @@ def results(store: RunStore) -> dict[str, Any]:
             "dtype": store.meta("dtype"),
             "settings": told,
         },
+        **({"beside": beside} if beside else {}),
     }
 
 

@@ -117,4 +117,12 @@ def _parts(results: Json, drawn: Sequence[Json]) -> list[Part]:
         ("absences", "Absences and refusals", sections.absences_part(results)),
         ("privacy", "What is protected, and what is not", sections.privacy_part(results)),
         ("settings", "Seeds, versions, machine, time", sections.settings_part(results)),
+        *_appendix(results),
     ]
+
+
+def _appendix(results: Json) -> list[Part]:
+    beside = results.get("beside")
+    if not beside:
+        return []
+    return [("appendix", f"Appendix: {beside['title']}", sections.beside_part(beside))]

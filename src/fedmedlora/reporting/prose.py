@@ -83,3 +83,7 @@ LOST = {
 }
 NOBODY_ABSENT = "None: every site's update counted in every round."
 NOTHING_LOST = "None: every entity that an answer announced stands in its note."
+BESIDE = (
+    "Not of this run: measured once with version {version} on {system}, kept with the package. The "
+    "same experiment but for {settings}."
+)

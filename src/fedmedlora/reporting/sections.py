@@ -1,5 +1,6 @@
 """What stands under each heading of the report."""
 
+import json
 from collections.abc import Sequence
 
 from fedmedlora.reporting import absences, arms, prose, records, tables
@@ -227,3 +228,14 @@ def _listed(title: str, lines: Sequence[str]) -> Html:
 def settings_part(results: Json) -> Html:
     """Return seeds, versions and machine."""
     return records.environment_table(results)
+
+
+def beside_part(beside: Json) -> Html:
+    """Return the figures of another run, which was not made here."""
+    settings = ", ".join(
+        f"{key} = {json.dumps(value)}" for key, value in beside["settings"].items()
+    )
+    measured = prose.BESIDE.format(
+        version=beside["version"], system=beside["system"], settings=settings
+    )
+    return join([nothing(measured), tables.arms_table(beside)])

@@ -86,8 +86,8 @@ def words(tokens: Tokens, first: int, last: int) -> list[tuple[int, int]]:
     past = 0
     for index in range(first, last):
         start, end = tokens.offsets[index]
-        inside = start < past or all(map(_is_cased, tokens.text[max(start - 1, 0) : start + 1]))
-        if not begun or start in {0, end} or not inside:
+        touch = 0 < start < end and all(map(_is_cased, tokens.text[start - 1 : start + 1]))
+        if not begun or not (touch or start < past):
             begun.append(index)
         past = end
     return [*zip(begun, [*begun[1:], last], strict=True)]
