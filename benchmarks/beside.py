@@ -45,7 +45,8 @@ def _arm(arm: Mapping[str, Any], external: Sequence[str]) -> dict[str, Any]:
     """Return an arm without its rounds, its scores only where the table shows them."""
     strict = {name: arm["final"][name]["ner"]["strict"]["f1"] for name in external}
     final = {name: {"ner": {"strict": {"f1": f1}}} for name, f1 in strict.items()}
-    return _rounded({**{key: arm[key] for key in _OF_ARM}, "final": final})
+    kept: dict[str, Any] = _rounded({**{key: arm[key] for key in _OF_ARM}, "final": final})
+    return kept
 
 
 def _rounded(value: Any) -> Any:  # noqa: ANN401 -- whatever JSON holds

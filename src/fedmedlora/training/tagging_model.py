@@ -6,8 +6,9 @@ Source: Li et al., Label Supervised LLaMA Finetuning (arXiv 2310.01208); Dukic a
 Snajder, Looking Right is Sometimes Right (arXiv 2401.14556).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from peft import PeftModel, TaskType
@@ -121,10 +122,11 @@ def load_tagging_model(
 
 
 def _look_both_ways(plain: PreTrainedModel, base: BaseModel) -> None:
-    for module in plain.modules():
+    layers: Iterator[Any] = plain.modules()
+    for layer in layers:
         # Fused attention asks the layer where there is no mask.
-        if hasattr(module, "is_causal"):
-            module.is_causal = False
+        if hasattr(layer, "is_causal"):
+            layer.is_causal = False
     texts = [torch.tensor([[0, last]], device=plain.device) for last in (0, 1)]
     with torch.inference_mode():
         of_first = [plain(input_ids=text).logits[0, 0] for text in texts]
