@@ -42,11 +42,17 @@ def beside(kept: Mapping[str, Any], other: Mapping[str, Any], title: str) -> dic
 
 
 def _arm(arm: Mapping[str, Any], external: Sequence[str]) -> dict[str, Any]:
-    """Return an arm without its rounds, its scores only where the table shows them."""
+    """Return an arm with its rounds as one, its scores only where the table shows them."""
     strict = {name: arm["final"][name]["ner"]["strict"]["f1"] for name in external}
     final = {name: {"ner": {"strict": {"f1": f1}}} for name, f1 in strict.items()}
-    kept: dict[str, Any] = _rounded({**{key: arm[key] for key in _OF_ARM}, "final": final})
+    sent = {way: {"all": _sent(arm, way)} for way in ("bytes_up", "bytes_down") if _sent(arm, way)}
+    figures = {key: arm[key] for key in _OF_ARM}
+    kept: dict[str, Any] = _rounded({**figures, "rounds": [sent] if sent else [], "final": final})
     return kept
+
+
+def _sent(arm: Mapping[str, Any], way: str) -> int:
+    return sum(sum(round_[way].values()) for round_ in arm["rounds"])
 
 
 def _rounded(value: Any) -> Any:  # noqa: ANN401 -- whatever JSON holds

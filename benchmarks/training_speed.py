@@ -109,7 +109,7 @@ def _examples(number: int) -> list[TaggingExample]:
 
 def _ours(examples: Sequence[TaggingExample], settings: Training, dtype: Dtype) -> Learner:
     """Return what a site does in a round, over and over, from where it stopped."""
-    model = Model(base="minilm", formulation="tagging", dtype=dtype)
+    model = Model(base="minilm", formulation="tagging", mark_weight=1.0, dtype=dtype)
     backbone: Any = open_model(model, settings, TYPES, seed=0).backbone
     adapter = backbone.initial()
 

@@ -206,7 +206,7 @@ def test_what_is_kept_of_a_run_is_its_table_and_what_differs() -> None:
             "seconds": 1.0,
             "best_round": 2,
             "summary": {"ner_strict_f1": {"mean": 0.98765}},
-            "rounds": [{"round": 1}],
+            "rounds": [{"bytes_up": {"near": 2}, "bytes_down": {}}] * 3,
             "final": {"far": {"ner": {"strict": strict}, "re": None}},
         }
         settings = {"experiment.rounds": rounds, "model.base": "bundled"}
@@ -226,4 +226,5 @@ def test_what_is_kept_of_a_run_is_its_table_and_what_differs() -> None:
     assert kept["settings"] == {"experiment.rounds": 4}
     assert [arm["summary"] for arm in kept["arms"]] == [{"ner_strict_f1": {"mean": 0.9877}}]
     assert kept["arms"][0]["final"] == {"far": {"ner": {"strict": {"f1": 0.1235}}}}
+    assert kept["arms"][0]["rounds"] == [{"bytes_up": {"all": 6}}]
     assert kept["sites"] == [{"name": "far", "role": "external"}]

@@ -4,13 +4,20 @@ import json
 import tomllib
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoConfig, AutoModelForTokenClassification
 
 from fedmedlora.bundled import ADAPTER
 from fedmedlora.cli import main
 from fedmedlora.clinical.labels import MAIN_TYPES
+from fedmedlora.engines.models import open_model
+from fedmedlora.engines.sources import open_source
 from fedmedlora.synthetic.hospitals import synthesize
+from fedmedlora.tasks.reading import Reading
 from fedmedlora.training.base_models import find_base_model
 
 FACTS = json.loads((ADAPTER / "fedmedlora.json").read_text("utf-8"))
@@ -33,8 +40,32 @@ def test_it_was_trained_as_the_demo_trains() -> None:
 def test_its_card_travels_with_it() -> None:
     card = (ADAPTER / "README.md").read_text("utf-8")
 
-    assert FACTS["origin"].rpartition(" ")[2] in card
+    assert f"round {FACTS['origin'].rpartition(' ')[2]}," in " ".join(card.split())
     assert "not for clinical use" in card
+
+
+def test_plain_peft_tags_as_we_do_where_the_attention_is_opened() -> None:
+    source = open_source(ADAPTER, arm=None)
+    ours: Any = open_model(source.model, source.training, source.types, seed=0)
+    text = "Started furosemide 40 mg for dyspnoea."
+    tokens = ours.tokenizer.tokenize(text)
+    reading = Reading(tokens, 0, len(tokens.ids), ("problem", "drug"))
+    example = ours.formulation.example(reading, [])
+    base = find_base_model("bundled").folder
+    config = AutoConfig.from_pretrained(base, num_labels=3 * len(source.types))
+    config.is_causal = False
+
+    plain = AutoModelForTokenClassification.from_pretrained(
+        base, config=config, dtype=torch.float32
+    )
+    loaded = PeftModel.from_pretrained(plain, str(ADAPTER)).eval()
+    with torch.inference_mode():
+        logits = loaded(input_ids=torch.tensor([example.input_ids])).logits
+
+    tags = logits.view(len(example.input_ids), -1, 3).argmax(dim=-1).numpy()
+    assert (tags == ours.backbone.answer(source.adapter, [example])[0]).all()
+    found = {text[span.start : span.end] for span in ours.formulation.found(reading, tags).spans}
+    assert found == {"furosemide", "dyspnoea"}
 
 
 def test_it_reads_notes_of_a_hospital_it_never_saw(

@@ -6,6 +6,7 @@ from tests.cli.conftest import Shell, experiment
 
 from fedmedlora.cli import running
 from fedmedlora.experiment.config import read_experiment
+from fedmedlora.experiment.results import results
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.synthetic.hospitals import synthesize
 
@@ -36,6 +37,8 @@ def test_a_demo_that_was_cut_short_goes_on_by_itself(
     assert (said.code, said.out) == (0, f"{out / 'report.html'}\n")
     with RunStore.open(out) as store:
         assert store.arms() == ["zero_shot", "fed_medlora"]
+        # What is kept of the demo says nothing about another experiment.
+        assert "beside" not in results(store)
 
 
 def test_a_finished_demo_only_writes_its_report_again(
@@ -68,6 +71,8 @@ def test_a_demo_brings_its_hospitals_and_its_experiment(
     assert (out / "demo.toml").read_bytes() == BUNDLED.read_bytes()
     assert {path.name for path in (out / "hospitals").iterdir()} == set(synthesize())
     assert (out / "experiment.toml").read_bytes() == BUNDLED.read_bytes()
+    with RunStore.open(out) as store:
+        assert results(store)["beside"]["settings"]["model.formulation"] == "markup"
     # And once more, from where it stopped.
     assert shell("demo", "--out", out).code == 130
 

@@ -93,7 +93,8 @@ def test_every_answer_ends_and_is_the_text_with_well_nested_spans(data: st.DataO
     text = tuple(data.draw(st.lists(st.sampled_from([A, B, C, 50, 51, 52, 60]), max_size=8)))
     spare = data.draw(st.integers(0, 30))
     most = len(text) + 1 + spare
-    grammar = CopyOrTag(text, MARKS, most_ids=most)
+    inside = data.draw(st.frozensets(st.integers(1, max(1, len(text) - 1))))
+    grammar = CopyOrTag(text, MARKS, inside - {len(text)}, most_ids=most)
     state, copied = State(), []
 
     for _ in range(most):
@@ -109,5 +110,6 @@ def test_every_answer_ends_and_is_the_text_with_well_nested_spans(data: st.DataO
     assert not state.open
     for first, last, _ in state.spans:
         assert 0 <= first < last <= len(text)
+        assert not {first, last} & grammar.inside
         for other_first, other_last, _ in state.spans:
             assert not first < other_first < last < other_last

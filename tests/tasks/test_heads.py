@@ -2,8 +2,9 @@ import pytest
 from tests.tasks.words import Words
 
 from fedmedlora.tasks.findings import Span
-from fedmedlora.tasks.heads import laid_out_text
+from fedmedlora.tasks.heads import laid_out, laid_out_text
 from fedmedlora.tasks.reading import Reading
+from fedmedlora.tasks.task import Tokens
 
 TEXT = "no chest pain today"
 #       0  3     9    14
@@ -48,3 +49,11 @@ def test_a_head_that_goes_on_beyond_the_window_ends_with_it() -> None:
 
     assert laid_out_text(reading, 0)[0] == "no [problem chest]"
     assert laid_out_text(Reading(reading.tokens, 0, 2, ("severity",)), 0)[0] == "no chest"
+
+
+def test_a_head_inside_a_word_is_widened_to_it_in_ids_and_text_alike() -> None:
+    tokens = Tokens("on betablocker", (1, 2, 3), ((0, 2), (3, 7), (7, 14)))
+    reading = Reading(tokens, 0, 3, ("dosage",), Span(7, 12, "drug"))
+
+    assert laid_out_text(reading, 0)[0] == "on [drug betablocker]"
+    assert len(laid_out(reading, Words())[0]) == 3 + 3

@@ -45,6 +45,10 @@ class TestWords:
 
         assert words(tokens, 0, 6) == [(0, 2), (2, 4), (4, 6)]
 
+    def test_a_text_without_tokens_has_no_words(self) -> None:
+        assert words(Tokens("\u200b", (), ()), 0, 0) == []
+        assert num_unaligned(Tokens("\u200b", (), ()), []) == 0
+
     def test_the_first_token_asked_for_begins_a_word(self) -> None:
         assert words(pieces("o", "mepra", "zole "), 1, 3) == [(1, 3)]
 

@@ -141,12 +141,14 @@ def test_a_decoder_that_tags_sees_what_stands_behind(
     torch.testing.assert_close(padded, shorter)
 
 
+@pytest.mark.parametrize("attention", ["eager", "sdpa"])
 def test_a_decoder_that_cannot_look_both_ways_is_refused(
-    llama: BaseModel, monkeypatch: pytest.MonkeyPatch
+    attention: str, llama: BaseModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(tagging_model, "_attention", lambda: attention)
     monkeypatch.setattr(LlamaConfig, "is_causal", property(lambda _: True, lambda *_: None), False)
 
-    with pytest.raises(ModelError, match="found LlamaForTokenClassification, whose tokens never"):
+    with pytest.raises(ModelError, match="LlamaForTokenClassification, whose tokens do not"):
         load(llama)
 
 

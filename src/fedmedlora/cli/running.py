@@ -1,9 +1,11 @@
 """Runs: demo, run."""
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from fedmedlora.cli.answers import answer
 from fedmedlora.cli.notes import write_hospitals
@@ -24,6 +26,8 @@ from fedmedlora.experiment.store import RunStore
 from fedmedlora.training.quantization import require_quantization
 
 _DEMO = "demo.toml"
+_BESIDE = "demo_markup.json"
+"""What the same hospitals gave in mark-up: measured once, for the report's appendix."""
 _DEMO_SEED = 0
 
 
@@ -31,11 +35,15 @@ def demo(options: argparse.Namespace) -> int:
     """Write the invented hospitals, run the bundled experiment on them, make the report."""
     out: Path = options.out
     begun = has_run(out)
+    package = resources.files("fedmedlora.experiment")
+    bundled = package.joinpath(_DEMO).read_bytes()
     if not begun:
         write_hospitals(out / "hospitals", seed=_DEMO_SEED, num_notes=None)
-        bundled = resources.files("fedmedlora.experiment") / _DEMO
-        write_whole(out / _DEMO, bundled.read_bytes())
-    _run(options, read_experiment(out / _DEMO), out / _DEMO, out, resume=begun, arms=None)
+        write_whole(out / _DEMO, bundled)
+    # Of a demo of another version, or one changed by hand, nothing is known beside it.
+    same = (out / _DEMO).read_bytes() == bundled
+    beside = json.loads(package.joinpath(_BESIDE).read_text("utf-8")) if same else None
+    _run(options, read_experiment(out / _DEMO), out / _DEMO, out, resume=begun, beside=beside)
     return 0
 
 
@@ -58,7 +66,8 @@ def _run(
     out: Path,
     *,
     resume: bool,
-    arms: Sequence[str] | None,
+    arms: Sequence[str] | None = None,
+    beside: Mapping[str, Any] | None = None,
 ) -> None:
     cohorts = load_cohorts(experiment)
     if not resume and not has_run(out):
@@ -66,6 +75,8 @@ def _run(
         require_quantization(experiment.model.quantization)
         look_up(experiment.model, annotated_types(cohorts))
     with _store(experiment, file, out, resume=resume) as store:
+        if beside and store.meta("beside") is None:
+            store.put_meta("beside", beside)
         try:
             _go_on(experiment, store, cohorts, arms)
         except QuorumError:

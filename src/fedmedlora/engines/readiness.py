@@ -1,6 +1,7 @@
 """What is known of a base model before its weights are loaded: that it is here and fits.
 
-Whatever is wrong with it is found by `fedmedlora check` so, and before a run's folder is made.
+What can be wrong with it is found by `fedmedlora check` so, and before a run's folder is made; all
+but what shows in the weights alone.
 """
 
 from collections.abc import Callable

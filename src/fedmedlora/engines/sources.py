@@ -20,6 +20,8 @@ from fedmedlora.federation.engine import Engine
 from fedmedlora.training.peft_folder import is_peft_folder, read_peft_folder, write_peft_folder
 from fedmedlora.training.settings import Dtype
 
+_SCHEMA = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -64,7 +66,7 @@ class Source:
 class _Facts:
     """What stands beside the weights of an exported adapter."""
 
-    schema: Annotated[int, Rule("that is 1", lambda schema: schema == 1)]
+    schema: Annotated[int, Rule(f"that is {_SCHEMA}", lambda schema: schema == _SCHEMA)]
     origin: str
     base_sha256: str
     types: tuple[str, ...]
@@ -109,7 +111,7 @@ def export_peft(source: Source, folder: Path, *, dtype: Dtype = "float32") -> No
     ).backbone
     _require_fit(source, backbone.initial())
     facts = _Facts(
-        schema=1,
+        schema=_SCHEMA,
         origin=source.origin,
         base_sha256=source.base_digest,
         types=source.types,

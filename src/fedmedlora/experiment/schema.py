@@ -55,7 +55,7 @@ class Model:
     Attributes:
         base: "bundled", "minilm", a hub name, or a folder; a folder begins with "." or "/", and one
             that begins with "." is looked for beside the experiment's file.
-        formulation: "tagging" puts a head on the base that labels each token, "markup" has it write
+        formulation: "tagging" puts a head on the base that labels each word, "markup" has it write
             the text again with marks.
         answer_loss: Of markup: over the ids the grammar leaves to choose from, or over all.
         mark_weight: In training, how often a mark (a B or an I in tagging) counts where what marks

@@ -233,7 +233,8 @@ def settings_part(results: Json) -> Html:
 def beside_part(beside: Json) -> Html:
     """Return the figures of another run, which was not made here."""
     settings = ", ".join(
-        f"{key} = {json.dumps(value)}" for key, value in beside["settings"].items()
+        f"{key} unset" if value is None else f"{key} = {json.dumps(value)}"
+        for key, value in beside["settings"].items()
     )
     measured = prose.BESIDE.format(
         version=beside["version"], system=beside["system"], settings=settings

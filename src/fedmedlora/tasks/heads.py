@@ -5,7 +5,7 @@ vocabulary knows.
 """
 
 from fedmedlora.clinical.labels import MAIN_TYPES
-from fedmedlora.tasks.reading import Reading, covered_tokens
+from fedmedlora.tasks.reading import Reading, covered_tokens, inked
 from fedmedlora.tasks.task import Tokenizer
 
 Ids = tuple[int, ...]
@@ -52,9 +52,11 @@ def laid_out_text(reading: Reading, first: int) -> tuple[str, list[int]]:
     end = own[-1][1]
     place = own[first][0] if first < len(own) else end
     head = reading.head
-    marks = [(head.start, f"[{head.type} "), (head.end, "]")] if head else []
+    covered = covered_tokens(reading, head) if head else None
+    around = inked(reading, *covered) if covered else None
+    marks = [(around[0], f"[{head.type} "), (around[1], "]")] if head and around else []
     text, places = "", []
-    for until, mark in (*((min(at, end), mark) for at, mark in marks if at >= place), (end, "")):
+    for until, mark in (*((at, mark) for at, mark in marks if at >= place), (end, "")):
         text += reading.tokens.text[place:until] + mark
         places += [*range(place, until), *[until] * len(mark)]
         place = until

@@ -11,6 +11,7 @@ alike.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -90,7 +91,7 @@ def words(tokens: Tokens, first: int, last: int) -> list[tuple[int, int]]:
         if not begun or not (touch or start < past):
             begun.append(index)
         past = end
-    return [*zip(begun, [*begun[1:], last], strict=True)]
+    return [*pairwise([*begun, last])]
 
 
 def covered_words(reading: Reading, span: Span) -> tuple[int, int] | None:

@@ -95,7 +95,7 @@ class NoteCounts:
     """The counts of one note, or of several added: what scores and intervals are made from.
 
     Attributes:
-        unaligned: Gold boundaries that lie inside a token.
+        unaligned: Gold boundaries that lie inside a word.
         lost: How many entities and tails were announced and stand nowhere, by reason.
     """
 

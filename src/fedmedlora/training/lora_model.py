@@ -163,8 +163,10 @@ def _loaded(
     base: BaseModel, form: Form, options: Mapping[str, Any]
 ) -> tuple[PreTrainedModel, dict[str, Any]]:
     settings = read_config(base)
-    for name, value in form.settings:
-        setattr(settings, name, value)
+    # A base that reads more than text keeps what is said of text in a part of its own.
+    for part in (settings, settings.get_text_config()):
+        for name, value in form.settings:
+            setattr(part, name, value)
     for name in settings.to_dict():
         # The frozen base cannot overfit; LoRA has a dropout of its own.
         if "dropout" in name and isinstance(getattr(settings, name), float):

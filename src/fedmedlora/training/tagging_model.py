@@ -1,14 +1,13 @@
-"""Any Hugging Face encoder or decoder as a tagger: LoRA on its layers, one head of channels.
+"""A Hugging Face encoder or decoder as a tagger: LoRA on its layers, one head of channels.
 
-A decoder looks both ways here: what a word is often shows behind it.
+A decoder looks both ways here, or is refused: what a word is often shows behind it.
 
 Source: Li et al., Label Supervised LLaMA Finetuning (arXiv 2310.01208); Dukic and
 Snajder, Looking Right is Sometimes Right (arXiv 2401.14556).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from peft import PeftModel, TaskType
@@ -26,7 +25,7 @@ from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
 _HEADS = ("classifier", "score")
 _OUTSIDE_BIAS = 4.0
-"""Logit of O in a fresh head: most tokens are outside, and a head that starts there does not
+"""Logit of O in a fresh head: most words are outside, and a head that starts there does not
 spend its first rounds on learning it.
 
 Source: the prior initialisation of RetinaNet, arXiv 1708.02002, section 3.3.
@@ -108,8 +107,11 @@ def load_tagging_model(
         settings=(("num_labels", len(types) * NUM_TAGS), ("use_cache", False), *both_ways),
     )
     plain = load_base(base, form, dtype=dtype, quantization=quantization)
-    if both_ways:
-        _look_both_ways(plain, base)
+    if both_ways and not all(_sees_behind(plain, padded=padded) for padded in (False, True)):
+        raise ModelError(
+            f"model {base.name!r}: found {type(plain).__name__}, whose tokens do not see what "
+            "stands behind them, expected attention that can look both ways; take another base"
+        )
     head = next(name for name in _HEADS if hasattr(plain, name))
     # It is trained whole, so it is float32 like the adapter.
     getattr(plain, head).float()
@@ -121,21 +123,18 @@ def load_tagging_model(
     return TaggingModel(model, slots, tokenizer.pad_id, types, mark_weight, limit, dtype)
 
 
-def _look_both_ways(plain: PreTrainedModel, base: BaseModel) -> None:
-    layers: Iterator[Any] = plain.modules()
-    for layer in layers:
-        # Fused attention asks the layer where there is no mask.
-        if hasattr(layer, "is_causal"):
-            layer.is_causal = False
-    texts = [torch.tensor([[0, last]], device=plain.device) for last in (0, 1)]
-    with torch.inference_mode():
-        of_first = [plain(input_ids=text).logits[0, 0] for text in texts]
-    if torch.equal(*of_first):
-        raise ModelError(
-            f"model {base.name!r}: found {type(plain).__name__}, whose tokens never see what "
-            "stands behind them, expected attention that can look both ways; take another base or "
-            'model.formulation = "markup"'
-        )
+def _sees_behind(plain: PreTrainedModel, *, padded: bool) -> bool:
+    """Return whether a first token notices a second, in a text with padding or without."""
+    ids = torch.tensor([[0, 0, 0], [0, 1, 0]], device=plain.device)
+    attention = torch.ones_like(ids)
+    attention[:, 2] -= int(padded)
+    try:
+        with torch.inference_mode():
+            first, other = plain(input_ids=ids, attention_mask=attention).logits[:, 0]
+    except (AttributeError, TypeError):
+        # Some architectures take for granted that there is a mask that looks back.
+        return False
+    return not torch.equal(first, other)
 
 
 def _attention() -> str:
