@@ -116,7 +116,7 @@ def test_the_base_may_lie_elsewhere_as_long_as_it_is_the_same(
     [
         ("{}", r"\.seed: found nothing, expected a whole number"),
         ('{"model": {"lora": {"rank": "16"}}}', r"\.model\.lora\.rank: found \"16\""),
-        ('{"schema": 2}', r"\.schema: found 2, expected a whole number that is 1"),
+        ('{"schema": 3}', r"\.schema: found 3, expected a whole number that is 2"),
         ("not json", ": found no readable JSON"),
         ("[]", r": found \[\], expected a table"),
     ],
