@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from tests.training.tiny_models import LORA, TRAINING, TYPES
+from tests.training.tiny_models import LORA, TRAINING, TYPES, tagger_of
 
 from fedmedlora.engines.backbone import HuggingFaceBackbone
 from fedmedlora.inference.tagging import tag
@@ -10,8 +10,6 @@ from fedmedlora.tasks.tagging import TaggingExample
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.process import prepared
 from fedmedlora.training.settings import Dtype, LoraSettings, TrainingSettings
-from fedmedlora.training.tagging_model import load_tagging_model
-from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
 
 def tagging_backbone(
@@ -23,16 +21,6 @@ def tagging_backbone(
     dtype: Dtype = "float32",
 ) -> HuggingFaceBackbone[TaggingExample]:
     accelerator = prepared(training.num_threads)
-    tokenizer = HuggingFaceTokenizer(base.folder)
-    tagger = load_tagging_model(
-        base,
-        tokenizer,
-        types,
-        lora=lora,
-        dtype=dtype,
-        quantization="none",
-        mark_weight=1.0,
-        seed=0,
-    )
+    tagger = tagger_of(base, types, lora=lora, dtype=dtype)
     answer = partial(tag, tagger.logits, pad_id=tagger.pad_id, device=accelerator.device)
     return HuggingFaceBackbone(base, tagger, answer, training=training, accelerator=accelerator)

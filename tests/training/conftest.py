@@ -1,10 +1,9 @@
 import pytest
 from accelerate import Accelerator
-from tests.training.tiny_models import LORA, TYPES, tiny_bert, tiny_llama
+from tests.training.tiny_models import tagger_of, tiny_bert, tiny_llama
 
 from fedmedlora.training.base_models import BaseModel
-from fedmedlora.training.tagging_model import TaggingModel, load_tagging_model
-from fedmedlora.training.tokenizers import HuggingFaceTokenizer
+from fedmedlora.training.tagging_model import TaggingModel
 
 
 @pytest.fixture(scope="session")
@@ -24,14 +23,4 @@ def accelerator() -> Accelerator:
 
 @pytest.fixture
 def tagger(bert: BaseModel) -> TaggingModel:
-    tokenizer = HuggingFaceTokenizer(bert.folder)
-    return load_tagging_model(
-        bert,
-        tokenizer,
-        TYPES,
-        lora=LORA,
-        dtype="float32",
-        quantization="none",
-        mark_weight=1.0,
-        seed=0,
-    )
+    return tagger_of(bert)

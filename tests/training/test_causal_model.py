@@ -112,13 +112,7 @@ class TestObjective:
 
 def test_the_adapter_starts_as_no_change(llama: BaseModel) -> None:
     model = load_causal_model(
-        llama,
-        lora=LORA,
-        dtype="float32",
-        quantization="none",
-        loss="full",
-        mark_weight=1.0,
-        seed=0,
+        llama, lora=LORA, dtype="float32", quantization="none", loss="full", mark_weight=1.0, seed=0
     )
     example = markup_examples(llama)[0]
 

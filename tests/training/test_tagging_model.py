@@ -9,41 +9,16 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tests.training.tiny_decoders import ARCHITECTURES, tiny_decoder
-from tests.training.tiny_models import LORA, NUM_POSITIONS, TYPES
+from tests.training.tiny_models import LORA, NUM_POSITIONS, tagger_of
 from transformers import LlamaConfig
 
 from fedmedlora.errors import ModelError
 from fedmedlora.tasks.tagging import BEGIN, IGNORED, INSIDE, OUTSIDE, TaggingExample
 from fedmedlora.training import tagging_model
 from fedmedlora.training.base_models import BaseModel, find_base_model
-from fedmedlora.training.settings import Dtype, LoraSettings
-from fedmedlora.training.tagging_model import TaggingModel, load_tagging_model
-from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
 IDS = torch.tensor([[2, 8, 10, 3]])
 ONES = torch.ones_like(IDS)
-
-
-def load(
-    base: BaseModel,
-    *,
-    types: tuple[str, ...] = TYPES,
-    lora: LoraSettings = LORA,
-    dtype: Dtype = "float32",
-    weight: float = 1.0,
-    seed: int = 0,
-) -> TaggingModel:
-    tokenizer = HuggingFaceTokenizer(base.folder)
-    return load_tagging_model(
-        base,
-        tokenizer,
-        types,
-        lora=lora,
-        dtype=dtype,
-        quantization="none",
-        mark_weight=weight,
-        seed=seed,
-    )
 
 
 def copied(base: BaseModel, folder: Path) -> Path:
@@ -54,7 +29,7 @@ def copied(base: BaseModel, folder: Path) -> Path:
 def test_any_base_gives_logits_by_channel_and_tag(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
-    model = load(request.getfixturevalue(kind))
+    model = tagger_of(request.getfixturevalue(kind))
 
     assert model.logits(IDS, ONES).shape == (1, 4, 2, 3)
 
@@ -63,7 +38,7 @@ def test_any_base_gives_logits_by_channel_and_tag(
 def test_a_fresh_adapter_changes_nothing_in_the_base(
     kind: str, request: pytest.FixtureRequest
 ) -> None:
-    tagger = load(request.getfixturevalue(kind))
+    tagger = tagger_of(request.getfixturevalue(kind))
     tagger.model.eval()
 
     with torch.inference_mode():
@@ -76,7 +51,7 @@ def test_a_fresh_adapter_changes_nothing_in_the_base(
 
 
 def test_a_layer_is_changed_by_alpha_over_rank_times_b_times_a(bert: BaseModel) -> None:
-    tagger = load(bert, lora=replace(LORA, rank=2, alpha=6))
+    tagger = tagger_of(bert, lora=replace(LORA, rank=2, alpha=6))
     layer = next(
         m for name, m in tagger.model.named_modules() if name.endswith("0.attention.self.query")
     )
@@ -91,7 +66,7 @@ def test_a_layer_is_changed_by_alpha_over_rank_times_b_times_a(bert: BaseModel) 
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(bert: BaseModel) -> None:
-    one, same, other = (load(bert, seed=seed).slots.read() for seed in (5, 5, 6))
+    one, same, other = (tagger_of(bert, seed=seed).slots.read() for seed in (5, 5, 6))
 
     assert all(np.array_equal(one[name], same[name]) for name in one)
     assert not np.array_equal(
@@ -100,7 +75,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not(bert: BaseModel
 
 
 def test_a_fresh_head_takes_every_token_for_outside(bert: BaseModel) -> None:
-    bias = load(bert).slots.read()["base_model.model.classifier.bias"]
+    bias = tagger_of(bert).slots.read()["base_model.model.classifier.bias"]
 
     assert bias.reshape(2, 3).tolist() == [[4.0, 0.0, 0.0], [4.0, 0.0, 0.0]]
 
@@ -109,7 +84,7 @@ def test_a_fresh_head_takes_every_token_for_outside(bert: BaseModel) -> None:
 def test_nothing_drops_out_in_training_but_by_the_adapter_s_own_setting(
     bert: BaseModel, dropout: float, *, is_steady: bool
 ) -> None:
-    tagger = load(bert, lora=replace(LORA, dropout=dropout))
+    tagger = tagger_of(bert, lora=replace(LORA, dropout=dropout))
     # A fresh adapter adds nothing to the base, so nothing of it could drop out.
     noise = {name: np.ones_like(array) for name, array in tagger.slots.read().items()}
     tagger.slots.write(noise)
@@ -127,7 +102,7 @@ def test_a_decoder_that_tags_sees_what_stands_behind(
     architecture: str, attention: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tagging_model, "_attention", lambda: attention)
-    tagger = load(tiny_decoder(tmp_path, architecture))
+    tagger = tagger_of(tiny_decoder(tmp_path, architecture))
     tagger.model.eval()
     other = torch.tensor([[2, 8, 10, 7]])
 
@@ -149,7 +124,7 @@ def test_a_decoder_that_cannot_look_both_ways_is_refused(
     monkeypatch.setattr(LlamaConfig, "is_causal", property(lambda _: True, lambda *_: None), False)
 
     with pytest.raises(ModelError, match="LlamaForTokenClassification, whose tokens do not"):
-        load(llama)
+        tagger_of(llama)
 
 
 def test_in_training_b_and_i_count_more(bert: BaseModel) -> None:
@@ -157,7 +132,7 @@ def test_in_training_b_and_i_count_more(bert: BaseModel) -> None:
         [[IGNORED, IGNORED], [OUTSIDE, BEGIN], [INSIDE, OUTSIDE], [OUTSIDE, IGNORED]]
     )
     example = TaggingExample(tuple(IDS[0].tolist()), targets)
-    plain, weighted = load(bert), load(bert, weight=3.0)
+    plain, weighted = tagger_of(bert), tagger_of(bert, mark_weight=3.0)
     for model in (plain, weighted):
         model.model.eval()
     logits = plain.logits(IDS, ONES)[0]
@@ -173,13 +148,13 @@ def test_in_training_b_and_i_count_more(bert: BaseModel) -> None:
 
 
 def test_loading_is_silent(bert: BaseModel, capfd: pytest.CaptureFixture[str]) -> None:
-    load(bert)
+    tagger_of(bert)
 
     assert capfd.readouterr() == ("", "")
 
 
 def test_target_modules_limit_what_is_adapted(bert: BaseModel) -> None:
-    adapter = load(bert, lora=replace(LORA, target_modules=("query",))).slots.read()
+    adapter = tagger_of(bert, lora=replace(LORA, target_modules=("query",))).slots.read()
 
     factors = [name for name in adapter if ".lora_" in name]
     assert len(factors) == 2 * 2  # A and B in each of 2 layers
@@ -190,7 +165,7 @@ def test_unknown_target_modules_are_refused(bert: BaseModel) -> None:
     with pytest.raises(
         ModelError, match=r"found no linear layers for target_modules \('no_such',\)"
     ):
-        load(bert, lora=replace(LORA, target_modules=("no_such",)))
+        tagger_of(bert, lora=replace(LORA, target_modules=("no_such",)))
 
 
 def test_weights_that_are_missing_in_the_base_are_refused(bert: BaseModel, tmp_path: Path) -> None:
@@ -203,7 +178,7 @@ def test_weights_that_are_missing_in_the_base_are_refused(bert: BaseModel, tmp_p
         ModelError,
         match=r"found 1 weights missing, as 'bert\.encoder\.layer\.1\.output\.dense\.weight'",
     ):
-        load(find_base_model(str(folder)))
+        tagger_of(find_base_model(str(folder)))
 
 
 def test_a_base_that_cannot_tag_is_refused(bert: BaseModel, tmp_path: Path) -> None:
@@ -212,12 +187,12 @@ def test_a_base_that_cannot_tag_is_refused(bert: BaseModel, tmp_path: Path) -> N
     (folder / "config.json").write_text(json.dumps({**settings, "model_type": "vit"}), "utf-8")
 
     with pytest.raises(ModelError, match="found no architecture that can tag tokens"):
-        load(BaseModel("eyes", folder, "", 0))
+        tagger_of(BaseModel("eyes", folder, "", 0))
 
 
 def test_a_base_says_how_many_tokens_it_reads(bert: BaseModel, llama: BaseModel) -> None:
-    assert load(bert).num_positions == NUM_POSITIONS
-    assert load(llama).num_positions == NUM_POSITIONS
+    assert tagger_of(bert).num_positions == NUM_POSITIONS
+    assert tagger_of(llama).num_positions == NUM_POSITIONS
 
 
 def test_positions_that_stand_for_padding_cannot_be_read(bert: BaseModel, tmp_path: Path) -> None:
@@ -230,11 +205,11 @@ def test_positions_that_stand_for_padding_cannot_be_read(bert: BaseModel, tmp_pa
     save_file(renamed, folder / "model.safetensors", metadata={"format": "pt"})
 
     # RoBERTa numbers positions from 2 on, behind its padding index 1.
-    assert load(find_base_model(str(folder))).num_positions == NUM_POSITIONS - 2
+    assert tagger_of(find_base_model(str(folder))).num_positions == NUM_POSITIONS - 2
 
 
 def test_what_is_trained_is_wide_in_a_narrow_base(bert: BaseModel) -> None:
-    model = load(bert, dtype="bfloat16").model
+    model = tagger_of(bert, dtype="bfloat16").model
 
     assert {p.dtype for p in model.parameters() if p.requires_grad} == {torch.float32}
     frozen = {p.dtype for name, p in model.named_parameters() if ".encoder." in name}
@@ -242,13 +217,13 @@ def test_what_is_trained_is_wide_in_a_narrow_base(bert: BaseModel) -> None:
 
 
 def test_nothing_is_kept_for_a_next_token(llama: BaseModel) -> None:
-    decoder: Any = load(llama).model.get_base_model()
+    decoder: Any = tagger_of(llama).model.get_base_model()
 
     assert decoder.base_model(input_ids=IDS).past_key_values is None
 
 
 def test_narrow_products_differ_and_come_back_wide(bert: BaseModel) -> None:
-    wide, narrow = load(bert), load(bert, dtype="bfloat16")
+    wide, narrow = tagger_of(bert), tagger_of(bert, dtype="bfloat16")
     wide.model.eval()
     narrow.model.eval()
 

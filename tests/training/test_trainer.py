@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.training.tiny_models import LORA, TRAINING, TYPES, examples
+from tests.training.tiny_models import LORA, TRAINING, examples, tagger_of
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from fedmedlora.adapters.weights import AdapterWeights
@@ -19,8 +19,7 @@ from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.tasks.tagging import IGNORED, TaggingExample
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.settings import TrainingSettings
-from fedmedlora.training.tagging_model import TaggingModel, load_tagging_model
-from fedmedlora.training.tokenizers import HuggingFaceTokenizer
+from fedmedlora.training.tagging_model import TaggingModel
 from fedmedlora.training.trainer import mean_loss, rate_factor, train
 
 HEAD_WEIGHT = "base_model.model.classifier.weight"
@@ -234,25 +233,8 @@ class TestSameBytes:
         self, kind: str, request: pytest.FixtureRequest, accelerator: Accelerator
     ) -> None:
         base: BaseModel = request.getfixturevalue(kind)
-        tokenizer = HuggingFaceTokenizer(base.folder)
 
-        adapters = [
-            trained(
-                load_tagging_model(
-                    base,
-                    tokenizer,
-                    TYPES,
-                    lora=LORA,
-                    dtype="float32",
-                    quantization="none",
-                    mark_weight=1.0,
-                    seed=0,
-                ),
-                accelerator,
-                examples(12),
-            )
-            for _ in range(2)
-        ]
+        adapters = [trained(tagger_of(base), accelerator, examples(12)) for _ in range(2)]
 
         assert digest(adapters[0]) == digest(adapters[1])
 
@@ -260,22 +242,12 @@ class TestSameBytes:
         self, bert: BaseModel, accelerator: Accelerator
     ) -> None:
         """A batch of all examples: their order is the seed's too, but does not matter here."""
-        tokenizer = HuggingFaceTokenizer(bert.folder)
         lora, settings = replace(LORA, dropout=0.5), replace(TRAINING, batch_size=4, epochs=3)
         given = [examples(1)[0]] * 4
 
         digests = []
         for seed in (7, 7, 8):
-            model = load_tagging_model(
-                bert,
-                tokenizer,
-                TYPES,
-                lora=lora,
-                dtype="float32",
-                quantization="none",
-                mark_weight=1.0,
-                seed=0,
-            )
+            model = tagger_of(bert, lora=lora)
             plan = replace(PLAN, seed=seed)
             digests.append(digest(trained(model, accelerator, given, plan=plan, settings=settings)))
 

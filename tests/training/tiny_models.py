@@ -19,7 +19,9 @@ from transformers import (
 
 from fedmedlora.tasks.tagging import IGNORED, TaggingExample
 from fedmedlora.training.base_models import BaseModel, find_base_model
-from fedmedlora.training.settings import LoraSettings, TrainingSettings
+from fedmedlora.training.settings import Dtype, LoraSettings, TrainingSettings
+from fedmedlora.training.tagging_model import TaggingModel, load_tagging_model
+from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
 TYPES = ("problem", "drug")
 NUM_POSITIONS = 64
@@ -47,6 +49,27 @@ _WORDS += ["pain", "aspirin", "no", "fever", "fe", "##ver", "mg", ".", ","]
 _LETTERS = [chr(code) for code in range(33, 127)]
 SPELLING = [*_WORDS[:4], *_LETTERS, *(f"##{letter}" for letter in _LETTERS)]
 """A vocabulary that can spell every word, for notes that are not made of the few above."""
+
+
+def tagger_of(
+    base: BaseModel,
+    types: tuple[str, ...] = TYPES,
+    *,
+    lora: LoraSettings = LORA,
+    dtype: Dtype = "float32",
+    mark_weight: float = 1.0,
+    seed: int = 0,
+) -> TaggingModel:
+    return load_tagging_model(
+        base,
+        HuggingFaceTokenizer(base.folder),
+        types,
+        lora=lora,
+        dtype=dtype,
+        quantization="none",
+        mark_weight=mark_weight,
+        seed=seed,
+    )
 
 
 def tiny_bert(
