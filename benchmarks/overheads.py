@@ -3,7 +3,8 @@
     help      seconds of `fedmedlora --help`
     round     a round of five sites with everything but the model: an engine in this process whose
               model trains at once and makes no mistake; adapters of the bundled base, rank 16,
-              spooled, checked, weighed, averaged and stored on disk, a dev note a site scored
+              spooled, checked, weighed, averaged and stored on disk; without and with the work
+              that scoring a dev note a site is beside the model's
     memory    the most memory of a run over five sites, over that of a run over one
 
 python benchmarks/overheads.py --out runs/bench/overheads.json
@@ -15,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from numpy.typing import NDArray
 from contest.figures import keep, machine, spread, table, told_aside
 from contest.sentences import TYPES
 from contest.turns import seconds_of
-from fedmedlora.adapters.files import digest, encode
+from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.models import open_model
@@ -37,11 +38,14 @@ from fedmedlora.experiment.run import run
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import LocalPlan, Trained
+from fedmedlora.federation.engine import Scope
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.markup import MarkupExample
+from fedmedlora.tasks.scoring import NoteCounts
 
 SITES = ("cardiology", "oncology", "psychiatry", "paediatrics", "orthopaedics")
 LIMITS = {"help, seconds": 0.3, "round, seconds": 0.05, "memory, five sites over one": 1.2}
+MEASURED = (*list(LIMITS)[:2], "round with scoring, seconds", *list(LIMITS)[2:])
 _EXPERIMENT = """
 [experiment]
 name = "overheads"
@@ -83,7 +87,7 @@ class Untrained:
         step = np.float32(1e-3 * (1 + plan.seed % 7))
         adapter = {name: array + step for name, array in start.items()}
         num_tokens = sum(example.num_label_tokens for example in examples)
-        at = digest(encode(start))
+        at = adapter_digest(start)
         return Trained(adapter, num_tokens, 1.0, self.digest, at, plan.round_index)
 
     def loss(self, adapter: AdapterWeights, examples: Sequence[MarkupExample]) -> float:
@@ -99,6 +103,23 @@ class Untrained:
         return [example.ideal for example in examples]
 
 
+class Unscored(LocalEngine[MarkupExample]):
+    """An engine that scores the notes of a site once, and says the same from then on."""
+
+    def __init__(self, *given: Any, **told: Any) -> None:  # noqa: ANN401 -- the engine's own
+        super().__init__(*given, **told)
+        self._known: dict[Any, list[NoteCounts]] = {}
+
+    def evaluate(
+        self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
+    ) -> Iterator[tuple[str, list[NoteCounts]]]:
+        """Yield each site with the counts of each note in the scope."""
+        for site in sites:
+            if (site, scope) not in self._known:
+                ((_, self._known[site, scope]),) = super().evaluate(adapter, [site], scope)
+            yield site, self._known[site, scope]
+
+
 def main() -> int:
     """Measure, print a table, write JSON; 1 where a limit is passed."""
     options, began_on = _options(), machine()
@@ -106,10 +127,14 @@ def main() -> int:
         folder = Path(name)
         _command("data", "synthesize", "--out", str(folder / "hospitals"))
         helps = [seconds_of(lambda: _command("--help")) for _ in range(options.turns)]
-        rounds = [_seconds_a_round(folder, options, turn) for turn in range(options.turns)]
+        kinds: tuple[type[LocalEngine[MarkupExample]], ...] = (Unscored, LocalEngine)
+        rounds, scored = (
+            [_seconds_a_round(folder, kind, options, turn) for turn in range(options.turns)]
+            for kind in kinds
+        )
         memory = [_memory_ratio(folder, options, turn) for turn in range(options.memory_turns)]
-    measured = dict(zip(LIMITS, (helps, rounds, memory), strict=True))
-    rows = ((what, spread(measured[what], 3), str(LIMITS[what])) for what in LIMITS)
+    measured = dict(zip(MEASURED, (helps, rounds, scored, memory), strict=True))
+    rows = ((what, spread(measured[what], 3), str(LIMITS.get(what, "-"))) for what in measured)
     sys.stdout.write(f"{began_on}. Minimum / median / maximum.\n\n")
     sys.stdout.write(table(("what", "measured", "at most"), rows))
     keep(options, {"rows": measured, "limits": LIMITS})
@@ -142,27 +167,37 @@ def _experiment(folder: Path, sites: Sequence[str], rounds: int, options: Any) -
     return file
 
 
-def _seconds_a_round(folder: Path, options: argparse.Namespace, turn: int) -> float:
+def _seconds_a_round(
+    folder: Path, kind: type[LocalEngine[MarkupExample]], options: argparse.Namespace, turn: int
+) -> float:
     """Return what one more round takes: so many and one, less one, by their number."""
-    few, many = (_seconds(folder, 1 + more, options, turn) for more in (0, options.rounds))
+    few, many = (_seconds(folder, kind, 1 + more, options, turn) for more in (0, options.rounds))
     return (many - few) / int(options.rounds)
 
 
-def _seconds(folder: Path, rounds: int, options: argparse.Namespace, turn: int) -> float:
+def _seconds(
+    folder: Path,
+    kind: type[LocalEngine[MarkupExample]],
+    rounds: int,
+    options: argparse.Namespace,
+    turn: int,
+) -> float:
     file = _experiment(folder, SITES, rounds, options)
     experiment = read_experiment(file)
     cohorts = load_cohorts(experiment)
-    engine = _engine(cohorts, experiment.model)
-    out = folder / f"rounds_{rounds}_{turn}"
+    engine = _engine(kind, cohorts, experiment.model)
+    out = folder / f"{kind.__name__}_{rounds}_{turn}"
     with RunStore.create(out, experiment_path=file, environment=environment()) as store:
         return seconds_of(lambda: run(experiment, engine, store, cohorts))
 
 
-def _engine(cohorts: dict[str, Cohort], model: Model) -> LocalEngine[MarkupExample]:
+def _engine(
+    kind: type[LocalEngine[MarkupExample]], cohorts: dict[str, Cohort], model: Model
+) -> LocalEngine[MarkupExample]:
     opened: Any = open_model(model, Training(), TYPES, seed=0)
     task = Extraction(opened.formulation, opened.tokenizer, model.window_tokens)
     backbone = Untrained(opened.backbone.initial())
-    return LocalEngine(backbone, task, cohorts, tokenizer=opened.tokenizer, vocabulary=range(100))
+    return kind(backbone, task, cohorts, tokenizer=opened.tokenizer, vocabulary=range(100))
 
 
 def _memory_ratio(folder: Path, options: argparse.Namespace, turn: int) -> float:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmedlora.adapters.files import digest, encode
+from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.errors import EngineError
@@ -156,7 +156,7 @@ class FakeEngine:
                 num_tokens=TOKENS[participant.name],
                 loss=self.training_loss,
                 base=self.base,
-                start=digest(encode(start)),
+                start=adapter_digest(start),
                 round_index=asked[1],
             )
             claim = self.claims.get(participant.name, {}) if asked[1] == 1 else {}

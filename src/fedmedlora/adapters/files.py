@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import safetensors
-import safetensors.numpy
 from numpy.typing import NDArray
 
 from fedmedlora.adapters.bfloat16 import narrowed, widened
@@ -50,29 +49,23 @@ def encode(weights: AdapterWeights) -> bytes:
             raise ValueError(
                 f"adapter parameter {name!r}: found {weights[name].dtype}, expected float32"
             )
-    # The library writes the memory of an array as it lies, also when it lies column by column.
-    tensors = {name: np.ascontiguousarray(weights[name]) for name in sorted(weights)}
-    return safetensors.numpy.save(tensors)
+    return _serialized({name: weights[name] for name in sorted(weights)}, "float32")
 
 
 def encode_narrow(weights: AdapterWeights) -> bytes:
     """Return an adapter as a safetensors file in bfloat16, half as large and rounded."""
-    tensors = {name: np.ascontiguousarray(narrowed(weights[name])) for name in sorted(weights)}
-    specs = {
-        name: safetensors.TensorSpec(
-            dtype="bfloat16",
-            shape=bits.shape,
-            data_ptr=bits.ctypes.data,
-            data_len=bits.nbytes,
-        )
-        for name, bits in tensors.items()
-    }
-    return bytes(safetensors.serialize(specs))
+    return _serialized({name: narrowed(weights[name]) for name in sorted(weights)}, "bfloat16")
 
 
 def digest(content: bytes) -> str:
     """Return the sha256 of bytes, in hex."""
     return hashlib.sha256(content).hexdigest()
+
+
+def adapter_digest(weights: AdapterWeights) -> str:
+    """Return the digest of an adapter's file: as verified when it was opened, or of its bytes."""
+    known = weights.sha256 if isinstance(weights, _AdapterFile) else None
+    return known or digest(encode(weights))
 
 
 def write_adapter(folder: Path, weights: AdapterWeights) -> StoredAdapter:
@@ -82,11 +75,8 @@ def write_adapter(folder: Path, weights: AdapterWeights) -> StoredAdapter:
         StoreError: The file cannot be written, as on a full disk; no part of it is left.
     """
     content = encode(weights)
-    stored = StoredAdapter(
-        path=folder / f"{digest(content)}.safetensors",
-        sha256=digest(content),
-        num_bytes=len(content),
-    )
+    sha256 = digest(content)
+    stored = StoredAdapter(folder / f"{sha256}.safetensors", sha256, len(content))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_whole(stored.path, content)
@@ -122,15 +112,24 @@ def open_adapter(path: Path, *, sha256: str | None = None) -> AdapterWeights:
     for name, dtype in dtypes.items():
         _require_known(path, name, dtype)
     narrow = _NARROW in dtypes.values()
-    return _read_narrow(path.read_bytes()) if narrow else _AdapterFile(content)
+    return _read_narrow(path.read_bytes()) if narrow else _AdapterFile(content, sha256)
 
 
 class _AdapterFile(Mapping[str, NDArray[np.float32]]):
-    """The tensors of an open safetensors file, which stays mapped into memory."""
+    """The tensors of an open safetensors file, which stays mapped into memory.
 
-    __slots__ = ("_content", "_names")
+    Attributes:
+        sha256: Of the file, where it was verified.
+    """
 
-    def __init__(self, content: Any) -> None:  # noqa: ANN401 -- the library types no handle
+    __slots__ = ("_content", "_names", "sha256")
+
+    def __init__(
+        self,
+        content: Any,  # noqa: ANN401 -- the library types no handle
+        sha256: str | None,
+    ) -> None:
+        self.sha256 = sha256
         self._content = content
         self._names = frozenset(content.keys())
 
@@ -145,6 +144,18 @@ class _AdapterFile(Mapping[str, NDArray[np.float32]]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def _serialized(tensors: Mapping[str, NDArray[Any]], dtype: str) -> bytes:
+    # The library writes the memory of an array as it lies, also when it lies column by column.
+    laid = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    specs = {
+        name: safetensors.TensorSpec(
+            dtype=dtype, shape=tensor.shape, data_ptr=tensor.ctypes.data, data_len=tensor.nbytes
+        )
+        for name, tensor in laid.items()
+    }
+    return bytes(safetensors.serialize(specs))
 
 
 def _require_digest(path: Path, sha256: str) -> None:

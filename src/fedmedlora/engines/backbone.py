@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from peft import PeftConfig
 
-from fedmedlora.adapters.files import digest, encode
+from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import ModelError, TrainingError
 from fedmedlora.federation.backbone import LocalPlan, Trained
@@ -89,7 +89,7 @@ class HuggingFaceBackbone(Generic[ExampleT]):
             num_tokens=num_tokens,
             loss=loss,
             base=self.digest,
-            start=digest(encode(start)),
+            start=adapter_digest(start),
             round_index=plan.round_index,
         )
 

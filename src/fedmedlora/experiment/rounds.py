@@ -14,7 +14,7 @@ from fedmedlora.experiment.arms import Arm
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.spool import Spooled, collect, forget_closed, site_plans, update_keys
 from fedmedlora.experiment.store import RunStore
-from fedmedlora.federation.admission import admit_all
+from fedmedlora.federation.admission import admit_all, admit_measured
 from fedmedlora.federation.engine import SERVER, Engine, Scope
 from fedmedlora.federation.rounds import (
     ServerState,
@@ -121,7 +121,14 @@ def _run_round(opened: OpenRound) -> Document:
     keys = update_keys(arm, plans, opened.before)
     spooled, absences = collect(arm, opened.engine, store, start, plans, keys)
     began = time.monotonic()
-    fit, refusals = _admitted(opened, [_update(opened, one) for one in spooled], start)
+    fit, refusals = admit_all(
+        [_update(opened, one) for one in spooled],
+        start=start,
+        start_digest=opened.before,
+        base=opened.engine.base,
+        round_index=opened.round_index,
+        sites=[participant.name for participant in arm.participants],
+    )
     admitted, unmeasured = _measured(opened, fit, start)
     refusals = (*refusals, *unmeasured)
     for refusal in refusals:
@@ -151,19 +158,6 @@ def _run_round(opened: OpenRound) -> Document:
     return document
 
 
-def _admitted(
-    opened: OpenRound, updates: Sequence[SiteUpdate], start: AdapterWeights
-) -> tuple[tuple[SiteUpdate, ...], tuple[Absence, ...]]:
-    return admit_all(
-        updates,
-        start=start,
-        start_digest=opened.before,
-        base=opened.engine.base,
-        round_index=opened.round_index,
-        sites=[participant.name for participant in opened.arm.participants],
-    )
-
-
 def _update(opened: OpenRound, spooled: Spooled) -> SiteUpdate:
     """Return a spooled update; its validation loss is measured once it is admitted."""
     row = spooled.row
@@ -187,8 +181,7 @@ def _measured(
         replace(update, report=replace(update.report, validation_loss=losses[update.report.site]))
         for update in updates
     ]
-    # Finite weights can still be far off; a loss that is not finite is found only here.
-    return _admitted(opened, measured, start)
+    return admit_measured(measured)
 
 
 def _judges(opened: OpenRound, site: str, sites: Sequence[str]) -> list[str]:

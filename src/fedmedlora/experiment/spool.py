@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fedmedlora.adapters.files import open_adapter
 from fedmedlora.adapters.weights import AdapterWeights, subtract
 from fedmedlora.experiment.arms import Arm
 from fedmedlora.experiment.store import RunStore
@@ -85,14 +86,14 @@ def collect(
     reasons = {p.name: "found no answer, expected a trained adapter" for p in missing}
     for outcome in engine.train(missing, start, plans) if missing else ():
         name = outcome.participant.name
-        document = _spooled(store, outcome, start)
-        if isinstance(document, str):
-            reasons[name] = document
+        update = _spooled(store, outcome, start)
+        if isinstance(update, str):
+            reasons[name] = update
             continue
         # An arm that runs beside this one and begins alike may have been first.
         if store.site_update(keys[name]) is None:
-            store.put_site_update(keys[name], document)
-        spooled[name] = _opened(store, document)
+            store.put_site_update(keys[name], update.row)
+        spooled[name] = update
         del reasons[name]
     for name, reason in reasons.items():
         logger.warning("%s: %s does not take part: %s", arm.name, name, reason)
@@ -116,8 +117,8 @@ def forget_closed(arm: Arm, seed: int, store: RunStore, adapters: Sequence[str])
     store.forget_site_updates(sorted(keys & set(store.site_update_keys())))
 
 
-def _spooled(store: RunStore, outcome: Outcome, start: AdapterWeights) -> Document | str:
-    """Return the row of an update whose delta is on the disk, or why there is none."""
+def _spooled(store: RunStore, outcome: Outcome, start: AdapterWeights) -> Spooled | str:
+    """Return an update whose delta is on the disk, or why there is none."""
     trained, site = outcome.trained, outcome.participant.name
     if trained is None:
         return outcome.reason
@@ -125,7 +126,7 @@ def _spooled(store: RunStore, outcome: Outcome, start: AdapterWeights) -> Docume
         delta = store.put_adapter(subtract(trained.adapter, start))
     except ValueError as error:
         return f"update of {site}: {error}"
-    return {
+    row = {
         "site": site,
         "delta": delta.sha256,
         "bytes": delta.num_bytes,
@@ -136,6 +137,8 @@ def _spooled(store: RunStore, outcome: Outcome, start: AdapterWeights) -> Docume
         "round": trained.round_index,
         "seconds": outcome.seconds,
     }
+    # Read from the disk again, so that memory holds no more than one site's.
+    return Spooled(row, open_adapter(delta.path))
 
 
 def _key(before: str, participant: Participant, plan: LocalPlan) -> str:

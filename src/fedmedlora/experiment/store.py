@@ -177,15 +177,10 @@ class RunStore:
 
     def forget_site_updates(self, keys: Collection[str]) -> None:
         """Take away trainings that nobody will ask for again, with the adapters they alone name."""
-        forgotten = {
-            document[name]
-            for key in keys
-            if (document := self.site_update(key))
-            for name in NAMING_KEYS
-            if name in document
-        }
-        for key in keys:
-            self._database.remove("DELETE FROM site_updates WHERE key = ?", key)
+        among = "FROM site_updates WHERE key IN (SELECT value FROM json_each(?))"
+        rows = self._database.rows(f"SELECT document {among}", to_json([*keys]))
+        forgotten = {json.loads(document).get(name) for (document,) in rows for name in NAMING_KEYS}
+        self._database.remove(f"DELETE {among}", to_json([*keys]))
         # Others stay: one that is on the disk and not in a row yet may be another arm's.
         sweep(self.folder, self._database, only=forgotten)
 

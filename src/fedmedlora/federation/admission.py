@@ -4,7 +4,8 @@ A reason names the site, what was found and what was expected, and holds no valu
 """
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -77,6 +78,30 @@ def admit_all(
 
     Of two updates of one site only the first to arrive is looked at.
     """
+    check = partial(
+        admit,
+        start=start,
+        start_digest=start_digest,
+        base=base,
+        round_index=round_index,
+        sites=sites,
+    )
+    return _sorted_out(updates, check)
+
+
+def admit_measured(
+    updates: Sequence[SiteUpdate],
+) -> tuple[tuple[SiteUpdate, ...], tuple[Absence, ...]]:
+    """Return admitted updates whose loss, measured since, is one that shares can be made of.
+
+    Finite weights can still be far off; a loss that is not finite is found only here.
+    """
+    return _sorted_out(updates, lambda update: _require_numbers(update.report))
+
+
+def _sorted_out(
+    updates: Sequence[SiteUpdate], check: Callable[[SiteUpdate], None]
+) -> tuple[tuple[SiteUpdate, ...], tuple[Absence, ...]]:
     admitted: list[SiteUpdate] = []
     refusals: list[Absence] = []
     seen: set[str] = set()
@@ -84,14 +109,7 @@ def admit_all(
         site = update.report.site
         try:
             _require_first(update.report, seen)
-            admit(
-                update,
-                start=start,
-                start_digest=start_digest,
-                base=base,
-                round_index=round_index,
-                sites=sites,
-            )
+            check(update)
         except AdmissionError as error:
             refusals.append(Absence(site, str(error)))
         else:
