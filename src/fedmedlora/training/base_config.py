@@ -59,11 +59,13 @@ def require_plain_writing(name: str, config: PretrainedConfig) -> None:
     text = config.get_text_config()
     if type(text) in MODEL_FOR_CAUSAL_LM_MAPPING:
         architecture: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(text)]
+        # What builds its own masks cannot tag either, if it looks back only.
+        instead = "" if looks_back_only(config) else ' or model.formulation = "tagging"'
         if not architecture.is_backend_compatible():
             raise ModelError(
                 f"model {name!r}: found {architecture.__name__}, whose attention does not go "
                 "through transformers' interface, expected one that does, as of Llama, Qwen3 or "
-                'Mistral; take another base or model.formulation = "tagging"'
+                f"Mistral; take another base{instead}"
             )
     bent = [key for key in _BENDING if getattr(text, key, None) not in (None, 1.0)]
     if bent:
