@@ -89,7 +89,7 @@ def test_a_base_that_sees_less_than_the_prompt_may_tag_but_not_write(copied: Pat
 def test_a_base_with_attention_of_its_own_may_not_write(copied: Path) -> None:
     configured(copied, model_type="bloom", architectures=["BloomForCausalLM"])
 
-    with pytest.raises(ModelError, match="found BloomForCausalLM.* take another base$"):
+    with pytest.raises(ModelError, match=r"found BloomForCausalLM.* take another base$"):
         look_up(writing(copied), TYPES)
 
 
