@@ -7,6 +7,7 @@ import safetensors.numpy
 from tests.full_disk import files_of_at_most
 
 from fedmedlora.adapters.files import (
+    adapter_digest,
     digest,
     encode,
     encode_narrow,
@@ -43,6 +44,18 @@ def test_a_file_is_named_by_the_digest_of_its_bytes(tmp_path: Path) -> None:
     assert stored.sha256 == hashlib.sha256(content).hexdigest()
     assert stored.path.name == f"{stored.sha256}.safetensors"
     assert stored.num_bytes == len(content)
+
+
+def test_an_adapters_digest_is_that_of_its_file_wherever_it_comes_from(tmp_path: Path) -> None:
+    weights = small_adapter()
+    stored = write_adapter(tmp_path, weights)
+
+    assert adapter_digest(weights) == stored.sha256
+    assert adapter_digest(open_adapter(stored.path)) == stored.sha256
+    assert adapter_digest(open_adapter(stored.path, sha256=stored.sha256)) == stored.sha256
+    assert adapter_digest({**weights, "q.lora_A.weight": weights["q.lora_A.weight"] + 1}) != (
+        stored.sha256
+    )
 
 
 def test_the_same_values_give_the_same_bytes() -> None:
