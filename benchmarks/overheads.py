@@ -45,7 +45,7 @@ from fedmedlora.tasks.scoring import NoteCounts
 
 SITES = ("cardiology", "oncology", "psychiatry", "paediatrics", "orthopaedics")
 LIMITS = {"help, seconds": 0.3, "round, seconds": 0.05, "memory, five sites over one": 1.2}
-MEASURED = (*list(LIMITS)[:2], "round with scoring, seconds", *list(LIMITS)[2:])
+MEASURED = (*LIMITS, "round with scoring, seconds")
 _EXPERIMENT = """
 [experiment]
 name = "overheads"
@@ -133,7 +133,7 @@ def main() -> int:
             for kind in kinds
         )
         memory = [_memory_ratio(folder, options, turn) for turn in range(options.memory_turns)]
-    measured = dict(zip(MEASURED, (helps, rounds, scored, memory), strict=True))
+    measured = dict(zip(MEASURED, (helps, rounds, memory, scored), strict=True))
     rows = ((what, spread(measured[what], 3), str(LIMITS.get(what, "-"))) for what in measured)
     sys.stdout.write(f"{began_on}. Minimum / median / maximum.\n\n")
     sys.stdout.write(table(("what", "measured", "at most"), rows))

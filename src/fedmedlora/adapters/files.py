@@ -44,12 +44,11 @@ def encode(weights: AdapterWeights) -> bytes:
     Raises:
         ValueError: A tensor is not float32.
     """
-    for name in weights:
-        if weights[name].dtype != np.float32:
-            raise ValueError(
-                f"adapter parameter {name!r}: found {weights[name].dtype}, expected float32"
-            )
-    return _serialized({name: weights[name] for name in sorted(weights)}, "float32")
+    tensors = {name: weights[name] for name in sorted(weights)}
+    for name, tensor in tensors.items():
+        if tensor.dtype != np.float32:
+            raise ValueError(f"adapter parameter {name!r}: found {tensor.dtype}, expected float32")
+    return _serialized(tensors, "float32")
 
 
 def encode_narrow(weights: AdapterWeights) -> bytes:

@@ -114,7 +114,7 @@ def forget_closed(arm: Arm, seed: int, store: RunStore, adapters: Sequence[str])
     keys = set()
     for round_index, before in enumerate(adapters[:-1], start=2):
         keys |= set(update_keys(arm, site_plans(arm, seed, round_index), before).values())
-    store.forget_site_updates(sorted(keys & set(store.site_update_keys())))
+    store.forget_site_updates(keys)
 
 
 def _spooled(store: RunStore, outcome: Outcome, start: AdapterWeights) -> Spooled | str:
