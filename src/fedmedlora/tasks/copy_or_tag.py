@@ -15,13 +15,14 @@ that an answer can be read in one way only.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache, cached_property
 
 Ids = tuple[int, ...]
 
 MAX_DEPTH = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Marks:
     """The ids of every mark an answer may hold.
 
@@ -34,6 +35,11 @@ class Marks:
     openings: tuple[Ids, ...]
     closing: Ids
     end: int
+
+    @cached_property
+    def longest(self) -> int:
+        """Return the ids of the longest opening."""
+        return max(map(len, self.openings), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +92,11 @@ class CopyOrTag:
         if begun := len(state.pending):
             going_on = (mark[begun] for mark in marks if mark[:begun] == state.pending)
             return tuple(dict.fromkeys(going_on))
-        nexts = dict.fromkeys(mark[0] for mark in marks)
-        if state.place < len(self.text):
-            copied = self.text[state.place]
-            return (copied, *(id_ for id_ in nexts if id_ != copied))
-        return tuple(nexts) or (self.marks.end,)
+        nexts = _firsts(marks)
+        if state.place == len(self.text):
+            return nexts or (self.marks.end,)
+        copied = self.text[state.place]
+        return (copied, *(id_ for id_ in nexts if id_ != copied))
 
     def after(self, state: State, id_: int) -> State:
         """Return the state after one more id.
@@ -100,6 +106,10 @@ class CopyOrTag:
         """
         if id_ not in self.legal(state):
             raise ValueError(f"id {id_} may not come at place {state.place}")
+        return self.step(state, id_)
+
+    def step(self, state: State, id_: int) -> State:
+        """Return the state after one more id, of those that are legal there."""
         at_text = state.place < len(self.text)
         num_ids = state.num_ids + 1
         if not state.pending and at_text and id_ == self.text[state.place]:
@@ -123,21 +133,25 @@ class CopyOrTag:
             state = self.after(state, id_)
         return state
 
-    def _marks_at(self, state: State) -> list[Ids]:
+    def _marks_at(self, state: State) -> tuple[Ids, ...]:
         """Return the marks that may stand at a place."""
         if state.place in self.inside:
-            return []
-        marks = [self.marks.closing] if self._may_close(state) else []
-        if state.place < len(self.text) and len(state.open) < MAX_DEPTH:
-            # Marks so far, and those that what is open will take.
-            taken = state.num_ids - len(state.pending) - state.place
-            taken += len(self.marks.closing) * len(state.open)
-            marks += [
-                mark
-                for mark in self.marks.openings
-                if taken + len(mark) + len(self.marks.closing) <= self.room
-            ]
-        return marks
+            return ()
+        marks = (self.marks.closing,) if self._may_close(state) else ()
+        if state.place == len(self.text) or len(state.open) == MAX_DEPTH:
+            return marks
+        # Marks so far, those that what is open will take, and the new one's closing.
+        taken = state.num_ids - len(state.pending) - state.place
+        room = self.room - taken - len(self.marks.closing) * (len(state.open) + 1)
+        if self.marks.longest <= room:
+            return marks + self.marks.openings
+        return marks + tuple(mark for mark in self.marks.openings if len(mark) <= room)
 
     def _may_close(self, state: State) -> bool:
         return bool(state.open) and state.open[-1][1] < state.place
+
+
+@cache
+def _firsts(marks: tuple[Ids, ...]) -> Ids:
+    """Return what marks begin with, each id once."""
+    return tuple(dict.fromkeys(mark[0] for mark in marks))
