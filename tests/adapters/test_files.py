@@ -6,6 +6,7 @@ import pytest
 import safetensors.numpy
 from tests.full_disk import files_of_at_most
 
+from fedmedlora.adapters import files
 from fedmedlora.adapters.files import (
     adapter_digest,
     digest,
@@ -56,6 +57,16 @@ def test_an_adapters_digest_is_that_of_its_file_wherever_it_comes_from(tmp_path:
     assert adapter_digest({**weights, "q.lora_A.weight": weights["q.lora_A.weight"] + 1}) != (
         stored.sha256
     )
+
+
+def test_a_digest_that_was_verified_is_not_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = write_adapter(tmp_path, small_adapter())
+    verified = open_adapter(stored.path, sha256=stored.sha256)
+    monkeypatch.setattr(files, "encode", lambda _: pytest.fail("encoded again"))
+
+    assert adapter_digest(verified) == stored.sha256
 
 
 def test_the_same_values_give_the_same_bytes() -> None:

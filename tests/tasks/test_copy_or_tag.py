@@ -43,6 +43,13 @@ class TestLegal:
         assert len((50, 60, A, 51, 52, B, C, END)) == 8
         assert legal(grammar=CopyOrTag((A, B, C), MARKS, most_ids=7)) == {A}
 
+    def test_a_short_mark_may_open_where_a_long_one_leaves_no_room(self) -> None:
+        # Two tokens, the end, and 2 ids of marks: 50 and its closing, but not 60 to 63.
+        marks = Marks(((50,), (60, 61, 62, 63)), (51,), END)
+
+        assert legal(grammar=CopyOrTag((A, B), marks, most_ids=5)) == {A, 50}
+        assert legal(grammar=CopyOrTag((A, B), marks, most_ids=8)) == {A, 50, 60}
+
     def test_no_span_is_deeper_than_the_most(self) -> None:
         assert MAX_DEPTH == 3
         assert legal(50, 60, A, 50, 60, B, 50, 60) == {C}

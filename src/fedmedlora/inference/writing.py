@@ -10,17 +10,17 @@ Lossless Acceleration of Large Language Models (arXiv 2304.04487), section 3; a 
 gives the same answer as greedy decoding, Leviathan et al. (arXiv 2211.17192).
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby, islice
+from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from fedmedlora.inference.drafted_cache import DraftedCache
-from fedmedlora.tasks.copy_or_tag import Ids, State
+from fedmedlora.tasks.batches import sorted_batches
+from fedmedlora.tasks.copy_or_tag import CopyOrTag, Ids, State
 from fedmedlora.tasks.markup import MarkupExample
 
 Hidden = Callable[[torch.Tensor, torch.Tensor, DraftedCache], torch.Tensor]
@@ -39,32 +39,20 @@ class _Answer:
     """An answer under way.
 
     Attributes:
-        example: Its instruction, question and grammar.
+        grammar: What it may be.
         unread: Ids that are settled and that the model has not read.
-        place: Position of the first unread id.
         ids: Ids that are settled, without the question.
         state: Where the grammar stands behind them.
+        place: Position of the first unread id.
         draft: Ids that may follow, each with what was legal there and the state behind it.
     """
 
-    example: MarkupExample
+    grammar: CopyOrTag
     unread: list[int]
+    ids: list[int]
+    state: State
     place: int
-    ids: list[int] = field(default_factory=list)
-    state: State = State()  # noqa: RUF009 -- never changed
-    draft: list[tuple[int, Ids, State]] = field(default_factory=list)
-
-    @classmethod
-    def begun(cls, example: MarkupExample) -> "_Answer":
-        """Return the answer before any pass."""
-        answer = cls(example, [*example.question], len(example.instruction))
-        answer.finish()
-        return answer
-
-    @property
-    def length(self) -> int:
-        """Return how many ids it is about, its question among them."""
-        return self.example.alike[-1]
+    draft: list[tuple[int, Ids, State]]
 
     def look_ahead(self, most: int) -> None:
         """Draft what follows if no more marks come, up to the last id that is a choice.
@@ -73,10 +61,10 @@ class _Answer:
             most: The most ids of the draft.
         """
         self.draft = []
-        grammar, state, last_choice = self.example.grammar, self.state, 0
+        state, last_choice = self.state, 0
         while not state.is_whole and len(self.draft) < most:
-            legal = grammar.legal(state)
-            state = grammar.step(state, legal[0])
+            legal = self.grammar.legal(state)
+            state = self.grammar.step(state, legal[0])
             self.draft.append((legal[0], legal, state))
             last_choice = len(self.draft) if len(legal) > 1 else last_choice
         # What follows the last choice needs no reading yet.
@@ -101,7 +89,7 @@ class _Answer:
         for (offered, _, behind), id_ in zip(self.draft, wanted, strict=True):
             self.ids.append(id_)
             if id_ != offered:
-                self.state = self.example.grammar.step(self.state, id_)
+                self.state = self.grammar.step(self.state, id_)
                 break
             self.state = behind
             held += 1
@@ -111,11 +99,10 @@ class _Answer:
 
     def finish(self) -> None:
         """Add what follows without a choice."""
-        grammar = self.example.grammar
-        while len(legal := grammar.legal(self.state)) == 1:
+        while len(legal := self.grammar.legal(self.state)) == 1:
             self.ids.append(legal[0])
             self.unread.append(legal[0])
-            self.state = grammar.step(self.state, legal[0])
+            self.state = self.grammar.step(self.state, legal[0])
 
 
 def write(
@@ -128,41 +115,18 @@ def write(
         vocabulary: One row for each id, whose product with a hidden state is its logit.
         examples: Their completions are not read.
     """
-    answers = [_Answer.begun(one) for one in examples]
-    # Long ones first: at the end short ones are under way, and not for long.
-    order = sorted(range(len(examples)), key=lambda i: examples[i].alike, reverse=True)
+    answers: list[NDArray[np.int64]] = [np.empty(0, np.int64)] * len(examples)
+    order = sorted(range(len(examples)), key=lambda i: examples[i].instruction)
     with torch.inference_mode():
-        for _, places in groupby(order, key=lambda i: examples[i].instruction):
-            open_ones = deque(answers[i] for i in places if not answers[i].state.is_whole)
-            if open_ones:
-                _finish_all(hidden, vocabulary, open_ones)
-    return [np.array(answer.ids, np.int64) for answer in answers]
-
-
-def _finish_all(hidden: Hidden, vocabulary: torch.Tensor, waiting: deque[_Answer]) -> None:
-    """Finish answers that begin with one instruction; where some are done, others follow."""
-    shared = _read_instruction(hidden, waiting[0].example.instruction, vocabulary.device)
-    cache, going = shared.shared_by(0), list[_Answer]()
-    while waiting or any(not answer.state.is_whole for answer in going):
-        under_way = [i for i, answer in enumerate(going) if not answer.state.is_whole]
-        if len(under_way) > _WORTH_KEEPING * len(going):
-            _go_on(hidden, vocabulary, cache, going)
-            continue
-        # Copies what stays, so it waits until some rows can go.
-        cache.keep(under_way)
-        going = [going[i] for i in under_way]
-        if newcomers := _next(waiting, going):
-            own = shared.shared_by(len(newcomers))
-            _go_on(hidden, vocabulary, own, newcomers)
-            cache.append(own)
-            going += newcomers
-
-
-def _next(waiting: deque[_Answer], going: Sequence[_Answer]) -> list[_Answer]:
-    """Take as many answers from those that wait as there is room for beside those under way."""
-    longest = max(answer.length for answer in (*going, *islice(waiting, 1)))
-    room = max(1, _BATCH_TOKENS // longest) - len(going)
-    return [waiting.popleft() for _ in range(min(room, len(waiting)))]
+        for instruction, places in groupby(order, key=lambda i: examples[i].instruction):
+            own = list(places)
+            shared = _read_instruction(hidden, instruction, vocabulary.device)
+            alike = [examples[i] for i in own]
+            for batch, drawn in sorted_batches(alike, max_tokens=_BATCH_TOKENS):
+                written = _write_batch(hidden, vocabulary, shared, drawn)
+                for index, ids in zip(batch, written, strict=True):
+                    answers[own[index]] = np.array(ids, np.int64)
+    return answers
 
 
 def _read_instruction(hidden: Hidden, instruction: Ids, device: torch.device) -> DraftedCache:
@@ -172,20 +136,37 @@ def _read_instruction(hidden: Hidden, instruction: Ids, device: torch.device) ->
     return cache
 
 
-def _go_on(
-    hidden: Hidden, vocabulary: torch.Tensor, cache: DraftedCache, answers: Sequence[_Answer]
-) -> None:
-    """Take all answers, one a row of the cache, further by a pass."""
-    most = _draft_length(sum(not answer.state.is_whole for answer in answers))
+def _write_batch(
+    hidden: Hidden,
+    vocabulary: torch.Tensor,
+    shared: DraftedCache,
+    examples: Sequence[MarkupExample],
+) -> list[list[int]]:
+    longest = max(len(one.question) + 2 * len(one.grammar.text) for one in examples)
+    cache = shared.shared_by(len(examples), room=longest)
+    answers = [
+        _Answer(one.grammar, [*one.question], [], State(), len(one.instruction), [])
+        for one in examples
+    ]
     for answer in answers:
-        answer.look_ahead(most)
-    reads = [answer.to_read() for answer in answers]
-    cache.expect([answer.place for answer in answers], [len(ids) for ids in reads])
-    ids = torch.tensor([id_ for read in reads for id_ in read], device=vocabulary.device)
-    chosen = iter(_chosen(hidden(ids, cache.positions, cache), vocabulary, answers, reads))
-    for answer in answers:
-        answer.settle(chosen)
         answer.finish()
+    going = answers
+    while under_way := [i for i, answer in enumerate(going) if not answer.state.is_whole]:
+        # Forgetting copies what stays: rows that are done cost less for a while.
+        if len(under_way) <= _WORTH_KEEPING * len(going):
+            cache.keep(under_way)
+            going = [going[i] for i in under_way]
+        most = _draft_length(len(under_way))
+        for answer in going:
+            answer.look_ahead(most)
+        reads = [answer.to_read() for answer in going]
+        cache.expect([answer.place for answer in going], [len(ids) for ids in reads])
+        ids = torch.tensor([id_ for read in reads for id_ in read], device=vocabulary.device)
+        chosen = iter(_chosen(hidden(ids, cache.positions, cache), vocabulary, going, reads))
+        for answer in going:
+            answer.settle(chosen)
+            answer.finish()
+    return [answer.ids for answer in answers]
 
 
 def _draft_length(num_answers: int) -> int:

@@ -15,14 +15,13 @@ that an answer can be read in one way only.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
 
 Ids = tuple[int, ...]
 
 MAX_DEPTH = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Marks:
     """The ids of every mark an answer may hold.
 
@@ -35,11 +34,6 @@ class Marks:
     openings: tuple[Ids, ...]
     closing: Ids
     end: int
-
-    @cached_property
-    def longest(self) -> int:
-        """Return the ids of the longest opening."""
-        return max(map(len, self.openings), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +86,7 @@ class CopyOrTag:
         if begun := len(state.pending):
             going_on = (mark[begun] for mark in marks if mark[:begun] == state.pending)
             return tuple(dict.fromkeys(going_on))
-        nexts = _firsts(marks)
+        nexts = tuple(dict.fromkeys(mark[0] for mark in marks))
         if state.place == len(self.text):
             return nexts or (self.marks.end,)
         copied = self.text[state.place]
@@ -109,7 +103,7 @@ class CopyOrTag:
         return self.step(state, id_)
 
     def step(self, state: State, id_: int) -> State:
-        """Return the state after one more id, of those that are legal there."""
+        """Return the state after one more id, without a look at whether it is legal."""
         at_text = state.place < len(self.text)
         num_ids = state.num_ids + 1
         if not state.pending and at_text and id_ == self.text[state.place]:
@@ -143,15 +137,7 @@ class CopyOrTag:
         # Marks so far, those that what is open will take, and the new one's closing.
         taken = state.num_ids - len(state.pending) - state.place
         room = self.room - taken - len(self.marks.closing) * (len(state.open) + 1)
-        if self.marks.longest <= room:
-            return marks + self.marks.openings
         return marks + tuple(mark for mark in self.marks.openings if len(mark) <= room)
 
     def _may_close(self, state: State) -> bool:
         return bool(state.open) and state.open[-1][1] < state.place
-
-
-@cache
-def _firsts(marks: tuple[Ids, ...]) -> Ids:
-    """Return what marks begin with, each id once."""
-    return tuple(dict.fromkeys(mark[0] for mark in marks))
