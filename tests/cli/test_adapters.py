@@ -65,7 +65,7 @@ def test_what_an_answer_announced_in_vain_stands_under_the_scores() -> None:
 
     assert lines[:2] == [
         "1 notes of test",
-        "Announced by an answer, but nowhere in its note: 1 around no word, 2 a second time.",
+        "Left out, for it stands nowhere in the note: 1 around no word, 2 a second time.",
     ]
 
 
@@ -186,6 +186,23 @@ def test_an_arm_that_is_not_there_is_refused_with_those_that_are(
 
     assert (said.code, said.out) == (2, "")
     assert "--arm: found no finished arm 'best', expected one of zero_shot, " in said.err
+
+
+def test_where_no_federated_arm_is_finished_one_must_be_named(
+    shell: Shell, finished: Path, sites: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    assert (
+        shell("run", finished.parent / "small.toml", "--out", run, "--arms", "zero_shot").code == 0
+    )
+
+    words = ["evaluate", run, "--data", sites / "nephrology"]
+    unnamed, named = shell(*words), shell(*words, "--arm", "zero_shot")
+
+    assert (unnamed.code, unnamed.out) == (2, "")
+    expected = "--arm: found no federated arm that is finished, expected one of zero_shot"
+    assert expected in unnamed.err
+    assert named.code == 0
 
 
 @pytest.mark.parametrize("command", ["evaluate", "adapt"])

@@ -130,7 +130,16 @@ def test_without_files_it_is_stdin(
     assert [note["id"] for note in json.loads(capsys.readouterr().out)["notes"]] == ["-"]
 
 
-@pytest.mark.parametrize("words", [["NOTE"], ["bundled", "NOTE"], ["--format", "json", "NOTE"]])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["NOTE"],
+        ["bundled", "NOTE"],
+        ["--format", "json", "NOTE"],
+        ["bundled", "--format", "json", "NOTE"],
+        ["bundled", "--arm", "any", "--format", "json", "NOTE"],
+    ],
+)
 def test_where_no_folder_is_named_the_adapter_of_the_package_reads_and_says_so(
     found: list[dict[str, str]], note: str, words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -165,7 +174,7 @@ def test_what_was_lost_is_told_beside_the_answer(
     said = capsys.readouterr()
     assert [json.loads(line)["lost"] for line in said.out.splitlines()] == [{"never_closed": 2}] * 2
     assert said.err.splitlines()[1:] == [
-        "Announced by an answer, but nowhere in its note: 4 with no end."
+        "Left out, for it stands nowhere in the note: 4 with no end."
     ]
     assert len(found) == 1
 
@@ -220,8 +229,9 @@ def test_files_that_cannot_be_read_are_told_at_once(
     told = capsys.readouterr().err
     assert f"{files[0]}: found No such file" in told
     assert f"{files[1]}: found bytes that are no UTF-8" in told
+    assert "iconv" in told
     # A folder that does not come first is no note.
     assert f"{tmp_path}: found Is a directory" in told
-    assert told.count("a run or an adapter is a folder and comes first\n") == 3
+    assert told.count("a run or an adapter is a folder and comes first\n") == 2
     assert "vre" not in told
     assert found == []

@@ -35,8 +35,8 @@ def test_every_note_is_drawn_without_gold() -> None:
 def test_what_was_lost_of_a_note_stands_with_it() -> None:
     page = render_extraction("plus", [note("a", "p 5", never_closed=2), note("b", "q 6")])
 
-    assert re.search(r"Note a<.*nowhere in its note: 2 with no end\..*Note b<", page, re.DOTALL)
-    assert page.count("nowhere in its note") == 1
+    assert re.search(r"Note a<.*nowhere in the note: 2 with no end\..*Note b<", page, re.DOTALL)
+    assert page.count("nowhere in the note") == 1
 
 
 def test_the_page_is_whole_asks_nobody_and_runs_nothing_of_a_note() -> None:

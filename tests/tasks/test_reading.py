@@ -29,11 +29,14 @@ class TestWords:
             (("o", "mepra", "zole ", "daily"), [(0, 3), (3, 4)]),
             (("beta", "-", "block", "er"), [(0, 1), (1, 2), (2, 4)]),  # hyphens may be boundaries
             (("25", "mg ", "q", "8", "h"), [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]),
+            (("4", "7", ".", "5 ", "mg"), [(0, 4), (4, 5)]),  # digits of a number may be tokens
+            (("1", ",2", "0", "0", ", ", "5", "."), [(0, 4), (4, 5), (5, 6), (6, 7)]),
+            (("5", "/", "1", "0", "-", "7"), [(0, 1), (1, 2), (2, 4), (4, 5), (5, 6)]),
             (("Mén", "ière", "'", "s"), [(0, 2), (2, 3), (3, 4)]),
             (("頭", "痛"), [(0, 1), (1, 2)]),  # a script without spaces between its words
         ],
     )
-    def test_a_word_goes_on_while_letters_touch(
+    def test_a_word_goes_on_while_letters_or_signs_of_a_number_touch(
         self, parts: tuple[str, ...], expected: list[tuple[int, int]]
     ) -> None:
         assert words(pieces(*parts), 0, len(parts)) == expected

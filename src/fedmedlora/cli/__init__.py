@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from fedmedlora.cli.parser import build_parser
+from fedmedlora.cli.parser import parse
 from fedmedlora.errors import FedMedLoRAError
 
 # As a shell reports a program that a signal ended: 128 and SIGINT, 128 and SIGPIPE.
@@ -20,7 +20,7 @@ UNREAD = 141
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    options = build_parser().parse_args(arguments)
+    options = parse(arguments)
     # Read when torch is first imported. Threads that wait long in a busy loop hold up one another
     # where anything else uses the cores (a step was seen to take twenty times as long); threads
     # that sleep at once make a step twice as long where nothing does.
@@ -52,7 +52,7 @@ def _code(options: argparse.Namespace) -> int:
         sys.stderr.write(f"{_told(error)}\n")
         return FedMedLoRAError.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; a run goes on with --resume\n")
+        sys.stderr.write("stopped; a run goes on with --resume, the demo as it was begun\n")
         return INTERRUPTED
     return code
 

@@ -67,11 +67,13 @@ def _texts(files: Sequence[Path]) -> Iterator[tuple[str, str]]:
     for file in files:
         try:
             yield str(file), _text(file)
-        except (OSError, UnicodeDecodeError) as error:
-            found = error.strerror if isinstance(error, OSError) else "bytes that are no UTF-8"
-            expected = "a note as UTF-8 text, or - for stdin"
+        except OSError as error:
             advice = "a run or an adapter is a folder and comes first"
-            faults.append(Fault(str(file), str(found), expected, advice))
+            faults.append(Fault(str(file), str(error.strerror), "a note, or - for stdin", advice))
+        except UnicodeDecodeError:
+            found, expected = "bytes that are no UTF-8", "a note as UTF-8 text"
+            advice = "convert it, as with iconv -f latin1 -t utf-8"
+            faults.append(Fault(str(file), found, expected, advice))
     if faults:
         raise InputError(faults)
 

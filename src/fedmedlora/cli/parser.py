@@ -2,7 +2,7 @@
 
 import argparse
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,6 +24,19 @@ _FORMATS = ("json", "jsonl", "html")
 _DTYPES = ("float32", "bfloat16")
 _SPLITS = ("train", "dev", "test")
 _SPLIT = "notes to score; dev stands in for test where a site has none"
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return what was typed; files to read may stand on either side of an option."""
+    parser = build_parser()
+    # argparse takes a list of words in one go and leaves over what stands behind an option.
+    options, behind = parser.parse_known_args(arguments)
+    is_strange = any(word.startswith("-") and word != "-" for word in behind)
+    if is_strange or (behind and "files" not in options):
+        parser.error(f"unrecognized arguments: {' '.join(behind)}")
+    if behind:
+        options.files += map(Path, behind)
+    return options
 
 
 def build_parser() -> argparse.ArgumentParser:

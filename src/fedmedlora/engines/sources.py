@@ -147,13 +147,12 @@ def _trained(best_round: int | None) -> str:
 
 
 def _arm(store: RunStore, name: str | None) -> tuple[str, dict[str, Any]]:
-    """Return the name and the document of the arm that was asked for, or of the best kind."""
+    """Return the name and the document of the arm that was asked for, or of the federated one."""
     finished = store.arms()
-    federated = [arm for arm in PREFERENCE if arm in finished]
-    chosen = name or next(iter(federated), finished[-1] if finished else "")
-    document = store.arm(chosen)
-    if document is None:
-        found = f"no finished arm {chosen!r}" if chosen else "no finished arm"
+    chosen = name or next((arm for arm in PREFERENCE if arm in finished), None)
+    document = store.arm(chosen) if chosen else None
+    if chosen is None or document is None:
+        found = f"no finished arm {name!r}" if name else "no federated arm that is finished"
         expected = f"one of {', '.join(finished)}" if finished else "a run with a finished arm"
         raise InputError([Fault(f"{store.folder}: --arm", found, expected)])
     return chosen, document

@@ -58,7 +58,7 @@ def lost(results: Json) -> list[Loss]:
 def lost_in_words(lost: Mapping[str, int]) -> str:
     """Return what was announced and stands nowhere, in a sentence."""
     told = (f"{number} {LOST.get(reason, reason)}" for reason, number in sorted(lost.items()))
-    return f"Announced by an answer, but nowhere in its note: {', '.join(told)}."
+    return f"Left out, for it stands nowhere in the note: {', '.join(told)}."
 
 
 def lost_table(found: Sequence[Loss]) -> Html:

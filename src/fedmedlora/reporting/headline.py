@@ -17,7 +17,8 @@ def headline(results: Json) -> Html:
     if lead is None:
         return words("p", "This run holds no scored federated arm.", class_="headline")
     said = [
-        f"{_number(len(sites))} sites trained one model together without sharing training notes.",
+        f"{_number(len(sites))} sites trained one model together without sharing training notes,",
+        "in a rehearsal on one machine.",
         _reached(results, lead),
         _against(results, lead),
         *_outside(results, lead),

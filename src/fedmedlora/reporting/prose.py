@@ -48,6 +48,10 @@ LEAVES_A_SITE = (
     "tokens it trained on, its losses, how often frequent words of a public text occur, and its "
     "counts of right and wrong finds."
 )
+REHEARSAL = (
+    "This run was a rehearsal: one machine read the notes of all sites. Between hospitals it would "
+    "be so:"
+)
 STAYS_AT_A_SITE = "In the federated arms no note and no annotation leaves its site."
 SET_ASIDE = (
     "The exception: {notes} notes of training sites were set aside, before any arm, as the "

@@ -213,11 +213,8 @@ def privacy_part(results: Json) -> Html:
         ("What does not", (prose.STAYS_AT_A_SITE, *aside, *pooled, prose.DRAWN)),
         ("What is not guaranteed", (prose.NOT_PRIVATE, prose.LEAKS)),
     )
-    return element(
-        "div",
-        *(_listed(title, lines) for title, lines in columns),
-        class_="privacy",
-    )
+    listed = (_listed(title, lines) for title, lines in columns)
+    return join([words("p", prose.REHEARSAL), element("div", *listed, class_="privacy")])
 
 
 def _listed(title: str, lines: Sequence[str]) -> Html:

@@ -8,6 +8,7 @@ was cut into tokens once, and a span begins and ends with a word of those, in tr
 alike.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 
 from fedmedlora.tasks.findings import Found, Lost, Span
 from fedmedlora.tasks.task import ExampleT_co, Tokens
+
+_NUMBER = re.compile(r"\d(?:[.,]?\d)+")
 
 
 @dataclass(frozen=True)
@@ -78,16 +81,16 @@ class Formulation(Protocol[ExampleT_co]):
 def words(tokens: Tokens, first: int, last: int) -> list[tuple[int, int]]:
     """Return the words of some tokens, each as (first token, past its last).
 
-    A token goes on with a word where a letter stands on either side of its start, or where it
-    shares a character with the token before. What is not such a letter (a digit, a hyphen, white
-    space) begins a word, as does every letter of a script without upper and lower case, for such
-    scripts may put no space between words.
+    A token goes on with a word where a letter stands on either side of its start, inside a number
+    ("47.5", "1,200"), or where it shares a character with the token before. What is neither (a
+    hyphen, white space) begins a word, as does every letter of a script without upper and lower
+    case, for such scripts may put no space between words.
     """
     begun: list[int] = []
     past = 0
     for index in range(first, last):
         start, end = tokens.offsets[index]
-        touch = 0 < start < end and all(map(_is_cased, tokens.text[start - 1 : start + 1]))
+        touch = 0 < start < end and _is_inside(tokens.text, start)
         if not begun or not (touch or start < past):
             begun.append(index)
         past = end
@@ -147,6 +150,15 @@ def num_unaligned(tokens: Tokens, spans: Iterable[Span]) -> int:
     starts = {start for start, end in edges if start < end}
     ends = {end for start, end in edges if start < end}
     return sum((span.start not in starts) + (span.end not in ends) for span in spans)
+
+
+def _is_inside(text: str, place: int) -> bool:
+    """Return whether letters stand on either side of a place, or signs of one number."""
+    first = max(place - 2, 0)
+    around, cut = text[first : place + 2], place - first
+    if all(map(_is_cased, text[place - 1 : place + 1])):
+        return True
+    return any(found.start() < cut < found.end() for found in _NUMBER.finditer(around))
 
 
 def _is_cased(letter: str) -> bool:
