@@ -169,7 +169,7 @@ def test_a_note_longer_than_the_window_is_read_to_its_end(
     run = tmp_path / "run"
 
     said = shell("run", experiment(tmp_path, theirs, base, arms=("zero_shot",)), "--out", run)
-    scored = shell("evaluate", run, "--data", site, "--json")
+    scored = shell("evaluate", run, "--arm", "zero_shot", "--data", site, "--json")
 
     assert (said.code, scored.code) == (0, 0)
     ner = json.loads(scored.out)["ner"]["strict"]

@@ -380,4 +380,7 @@ def test_an_interrupted_run_says_how_it_goes_on(
 
     said = shell("check", tmp_path / "small.toml")
 
-    assert (said.code, said.err) == (130, "stopped; a run goes on with --resume\n")
+    assert (said.code, said.err) == (
+        130,
+        "stopped; a run goes on with --resume, the demo as it was begun\n",
+    )
