@@ -132,6 +132,6 @@ def introduction(results: Json) -> Html:
         [
             element("p", text("Fed-MedLoRA · report of a run"), class_="kicker"),
             words("h1", str(name)),
-            words("p", f"Seed {seed}. Every figure on this page comes from the run's record."),
+            words("p", f"Seed {seed}. Every figure of this run comes from its record."),
         ]
     )
