@@ -40,7 +40,7 @@ bench-setup: $(VENV)/minilm $(RIVAL)/ready  ## sets up what `bench` needs: .venv
 	@$(BIN)/python -c 'from fedmedlora.training.base_models import find_base_model as find; \
 	  print("minilm: sha256", find("minilm").digest)'
 
-bench: bench-setup $(BENCHES)  ## the speed tables into docs/results/speed.md, an hour of a quiet machine
+bench: bench-setup $(BENCHES)  ## the speed tables into docs/results/speed.md, two hours of a quiet machine
 	$(BIN)/python benchmarks/speed_page.py $(BENCH_OUT) docs/results/speed.md
 
 base-model: $(VENV)/ready-to-run  ## trains the bundled base again, over an hour (TEXT=folder of its text)
@@ -94,7 +94,7 @@ markup_training_speed: SCRIPT = markup_training_speed.py
 markup_training_speed_batch_4: SCRIPT = markup_training_speed.py --batch-size 4
 extraction_speed: SCRIPT = extraction_speed.py
 extraction_speed_22m: SCRIPT = extraction_speed.py --shape 22m
-extraction_speed_22m_400: SCRIPT = extraction_speed.py --shape 22m --prompt-tokens 400 --notes 4
+extraction_speed_22m_400: SCRIPT = extraction_speed.py --shape 22m --prompt-tokens 400 --notes 12
 cost_growth: SCRIPT = cost_growth.py
 demo_profile: SCRIPT = demo_profile.py
 gpu_training_speed: SCRIPT = markup_training_speed.py --shape 1b --dtype bfloat16 --examples 256 --gpu

@@ -90,7 +90,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--shape", choices=SHAPES, help="a Llama of this size in place of a base")
     parser.add_argument("--rounds", type=int, default=2, help="passes of training before")
     parser.add_argument("--mark-weight", type=float, default=3.0, help="of marks, in training")
-    parser.add_argument("--notes", type=int, default=6, help="notes to read")
+    parser.add_argument("--notes", type=int, default=24, help="notes to read")
     parser.add_argument(
         "--prompt-tokens", type=int, metavar="N", help="instruction of N tokens, not our own"
     )

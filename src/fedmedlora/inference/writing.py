@@ -26,9 +26,10 @@ from fedmedlora.tasks.markup import MarkupExample
 Hidden = Callable[[torch.Tensor, torch.Tensor, DraftedCache], torch.Tensor]
 """(ids, positions, layout) -> last hidden states; (tokens,), (tokens,) -> (tokens, width)."""
 
-_BATCH_TOKENS = 4096
+_BATCH_TOKENS = 16384
+"""Of questions and texts read side by side: more take fewer passes, and more memory."""
 _WORTH_KEEPING = 0.6
-_SHORTEST_DRAFT, _LONGEST_DRAFT = 4, 24
+_SHORTEST_DRAFT, _LONGEST_DRAFT = 3, 24
 _DRAFTED_IDS = 256
 """Ids of all drafts of a pass. What stands behind the first mark of a draft is read for nothing,
 but a pass over few ids takes about as long as one over some hundred."""
