@@ -7,7 +7,7 @@ import pytest
 from tests.experiment.fakes import A, FakeEngine, experiment, new_store, toml
 
 from fedmedlora.experiment.arms import Arm, planned_arms
-from fedmedlora.experiment.spool import collect, forget_closed, site_plans, site_seed, update_keys
+from fedmedlora.experiment.spool import collect, site_plans, site_seed, update_keys
 from fedmedlora.federation.engine import Outcome, Participant
 
 BEFORE, LATER = "0" * 64, "1" * 64
@@ -103,19 +103,3 @@ def test_what_an_arm_beside_this_one_sent_first_is_not_written_again(tmp_path: P
         (spooled,), absences = collect(HEART, engine, store, engine.initial(), plans, keys)
 
         assert (store.site_update(keys["heart"]), absences) == (spooled.row, [])
-
-
-def test_only_the_updates_of_closed_later_rounds_are_forgotten(tmp_path: Path) -> None:
-    first, second, third = (
-        key(round_index=index, before=before)
-        for index, before in enumerate((BEFORE, LATER, "2" * 64), start=1)
-    )
-
-    with new_store(tmp_path, toml()) as store:
-        for one in (first, second, third, "of another arm"):
-            store.put_site_update(one, {})
-
-        # Two rounds are closed; the third is open, and what it got so far must stay.
-        forget_closed(HEART, 3, store, [LATER, "2" * 64])
-
-        assert set(store.site_update_keys()) == {first, third, "of another arm"}

@@ -4,7 +4,9 @@ The same values give the same bytes, so a name says everything about the content
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import math
+import mmap
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,8 @@ from fedmedlora.durable_files import write_whole
 from fedmedlora.errors import ModelError, StoreError
 
 _NARROW = "BF16"
-_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), _NARROW: np.dtype("<u2")}
+_FLOAT32 = np.dtype("<f4")
+_DTYPES: dict[str, np.dtype[Any]] = {"F32": _FLOAT32, _NARROW: np.dtype("<u2")}
 """As safetensors calls them; numpy knows no bfloat16, so its bits are read as whole numbers."""
 
 
@@ -107,42 +110,49 @@ def open_adapter(path: Path, *, sha256: str | None = None) -> AdapterWeights:
         raise ModelError(
             f"{path}: found {reason!r}, expected a safetensors file; copy the adapter again"
         ) from error
-    dtypes = {name: content.get_slice(name).get_dtype() for name in sorted(content.keys())}
-    for name, dtype in dtypes.items():
-        _require_known(path, name, dtype)
-    narrow = _NARROW in dtypes.values()
-    return _read_narrow(path.read_bytes()) if narrow else _AdapterFile(content, sha256)
+    slices = {name: content.get_slice(name) for name in content.offset_keys()}
+    dtypes = {name: slices[name].get_dtype() for name in slices}
+    for name in sorted(dtypes):
+        _require_known(path, name, dtypes[name])
+    if _NARROW in dtypes.values():
+        return _read_narrow(path.read_bytes())
+    return _AdapterFile(path, {name: slices[name].get_shape() for name in slices}, sha256)
 
 
 class _AdapterFile(Mapping[str, NDArray[np.float32]]):
-    """The tensors of an open safetensors file, which stays mapped into memory.
+    """The tensors of a safetensors file as read-only views of the file, mapped into memory.
 
     Attributes:
         sha256: Of the file, where it was verified.
     """
 
-    __slots__ = ("_content", "_names", "sha256")
+    __slots__ = ("_mapped", "_places", "sha256")
 
-    def __init__(
-        self,
-        content: Any,  # noqa: ANN401 -- the library types no handle
-        sha256: str | None,
-    ) -> None:
+    def __init__(self, path: Path, shapes: Mapping[str, list[int]], sha256: str | None) -> None:
+        """Map a file.
+
+        Args:
+            shapes: Of its float32 tensors, in the order in which they lie.
+        """
         self.sha256 = sha256
-        self._content = content
-        self._names = frozenset(content.keys())
+        with path.open("rb") as file:
+            self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        # Tensors fill a file to its end without a gap, which the library has checked.
+        place = len(self._mapped) - sum(map(_num_bytes, shapes.values()))
+        self._places: dict[str, tuple[int, list[int]]] = {}
+        for name, shape in shapes.items():
+            self._places[name] = (place, shape)
+            place += _num_bytes(shape)
 
     def __getitem__(self, name: str) -> NDArray[np.float32]:
-        if name not in self._names:
-            raise KeyError(name)
-        tensor: NDArray[np.float32] = self._content.get_tensor(name)
-        return tensor
+        place, shape = self._places[name]
+        return np.ndarray(shape, _FLOAT32, self._mapped, place)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._names))
+        return iter(sorted(self._places))
 
     def __len__(self) -> int:
-        return len(self._names)
+        return len(self._places)
 
 
 def _serialized(tensors: Mapping[str, NDArray[Any]], dtype: str) -> bytes:
@@ -155,6 +165,10 @@ def _serialized(tensors: Mapping[str, NDArray[Any]], dtype: str) -> bytes:
         for name, tensor in laid.items()
     }
     return bytes(safetensors.serialize(specs))
+
+
+def _num_bytes(shape: Sequence[int]) -> int:
+    return math.prod(shape) * _FLOAT32.itemsize
 
 
 def _require_digest(path: Path, sha256: str) -> None:

@@ -12,7 +12,7 @@ from fedmedlora.errors import QuorumError
 from fedmedlora.evaluation.fairness import summary
 from fedmedlora.experiment.arms import Arm
 from fedmedlora.experiment.schema import Experiment
-from fedmedlora.experiment.spool import Spooled, collect, forget_closed, site_plans, update_keys
+from fedmedlora.experiment.spool import Spooled, collect, site_plans, update_keys
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.admission import admit_all, admit_measured
 from fedmedlora.federation.engine import SERVER, Engine, Scope
@@ -73,8 +73,6 @@ def run_rounds(
         round_index = len(documents) + 1
         opened = OpenRound(arm, experiment, engine, store, shifts, round_index, before)
         documents.append(_run_round(opened))
-        adapters = [document["adapter"] for document in documents]
-        forget_closed(arm, experiment.seed, store, adapters)
     return {
         "kind": arm.kind,
         "start": arm.start,
@@ -154,6 +152,9 @@ def _run_round(opened: OpenRound) -> Document:
         "score": _mean_f1(evaluation),
     }
     store.put_round(arm.name, opened.round_index, document)
+    # Arms that begin alike share their first round; nobody will ask for a later one again.
+    if opened.round_index > 1:
+        store.forget_site_updates(keys.values())
     _log(arm, document)
     return document
 

@@ -9,7 +9,7 @@ import hashlib
 import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,18 +103,6 @@ def collect(
 
 def _opened(store: RunStore, row: Document) -> Spooled:
     return Spooled(row, store.adapter(row["delta"]))
-
-
-def forget_closed(arm: Arm, seed: int, store: RunStore, adapters: Sequence[str]) -> None:
-    """Forget the updates of an arm's closed rounds, but for the first, which other arms share.
-
-    Args:
-        adapters: sha256 of the adapter after each closed round.
-    """
-    keys = set()
-    for round_index, before in enumerate(adapters[:-1], start=2):
-        keys |= set(update_keys(arm, site_plans(arm, seed, round_index), before).values())
-    store.forget_site_updates(keys)
 
 
 def _spooled(store: RunStore, outcome: Outcome, start: AdapterWeights) -> Spooled | str:

@@ -179,7 +179,8 @@ class RunStore:
         """Take away trainings that nobody will ask for again, with the adapters they alone name."""
         among = "FROM site_updates WHERE key IN (SELECT value FROM json_each(?))"
         rows = self._database.rows(f"SELECT document {among}", to_json([*keys]))
-        forgotten = {json.loads(document).get(name) for (document,) in rows for name in NAMING_KEYS}
+        documents = [json.loads(document) for (document,) in rows]
+        forgotten = {one[key] for one in documents for key in NAMING_KEYS if one.get(key)}
         self._database.remove(f"DELETE {among}", to_json([*keys]))
         # Others stay: one that is on the disk and not in a row yet may be another arm's.
         sweep(self.folder, self._database, only=forgotten)
@@ -203,7 +204,8 @@ class RunStore:
                 it names is not.
         """
         self._require_adapters(document)
-        following = len(self.rounds(arm)) + 1
+        ((closed,),) = self._database.rows("SELECT COUNT(*) FROM rounds WHERE arm = ?", arm)
+        following = closed + 1
         if round_index != following:
             raise ValueError(f"arm {arm!r}: found round {round_index}, expected {following}")
         self._database.put(

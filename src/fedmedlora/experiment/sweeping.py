@@ -1,6 +1,5 @@
 """Which adapters a run's rows name, and the end of those that none does."""
 
-import json
 from collections.abc import Collection
 from pathlib import Path
 
@@ -13,15 +12,17 @@ NAMING_KEYS = ("adapter", "delta", "sha256")
 """The keys of a document under which the digest of an adapter may stand."""
 
 
+_NAMED = " UNION ".join(
+    f"SELECT value FROM {table}, json_each(document) WHERE json_each.key IN {NAMING_KEYS}"  # noqa: S608
+    for table in ("site_updates", "rounds", "arms")
+)
+
+
 def sweep(folder: Path, database: Database, *, only: Collection[str] | None = None) -> None:
     """Take away the adapters that no row names, or those of them that are asked for."""
-    documents = [
-        json.loads(document)
-        for table in ("site_updates", "rounds", "arms")
-        for (document,) in database.rows(f"SELECT document FROM {table}")  # noqa: S608
-    ]
-    named = {document.get(key) for document in documents for key in NAMING_KEYS}
+    named = {sha256 for (sha256,) in database.rows(_NAMED)}
     with store_errors(folder):
-        for path in (folder / ADAPTERS).glob("*.safetensors"):
-            if path.stem not in named and (only is None or path.stem in only):
-                path.unlink(missing_ok=True)
+        files = {path.stem: path for path in (folder / ADAPTERS).glob("*.safetensors")}
+        for sha256 in files.keys() - named:
+            if only is None or sha256 in only:
+                files[sha256].unlink(missing_ok=True)

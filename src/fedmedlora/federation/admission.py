@@ -163,7 +163,7 @@ def _require_tensor(update: SiteUpdate, name: str, start: AdapterWeights) -> Non
         )
     if tensor.dtype != np.float32:
         raise _refusal(update.report, where, tensor.dtype, "float32", "send the delta in float32")
-    if num_bad := int(tensor.size - np.isfinite(tensor).sum()):
+    if num_bad := tensor.size - np.count_nonzero(np.isfinite(tensor)):
         found = f"{num_bad} of {tensor.size} values NaN or infinite"
         advice = "lower the learning rate of the site"
         raise _refusal(update.report, where, found, "finite values", advice)
