@@ -1,3 +1,4 @@
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -40,6 +41,18 @@ def test_two_who_write_the_same_file_never_mix(tmp_path: Path) -> None:
         list(threads.map(write, pages))
 
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("flushed", "flushes"), [(True, 2), (False, 0)])
+def test_a_file_and_its_folder_are_flushed_where_they_must_outlast_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, flushed: bool, flushes: int
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(os, "fsync", asked.append)
+
+    write_whole(tmp_path / "results.json", b"content", flushed=flushed)
+
+    assert len(asked) == flushes
 
 
 def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:

@@ -6,8 +6,12 @@ import secrets
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, flushed: bool = True) -> None:
     """Write a file so that it is there whole or not at all, and has reached the disk.
+
+    Args:
+        flushed: Without this it reaches the disk when the system sees fit; if the power fails
+            before, it may be missing or torn.
 
     Raises:
         OSError: The disk is full or the folder cannot be written; what stood there before is
@@ -19,11 +23,13 @@ def write_whole(path: Path, content: bytes) -> None:
         with part.open("xb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if flushed:
+                os.fsync(file.fileno())
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    _flush_folder(path.parent)
+    if flushed:
+        _flush_folder(path.parent)
 
 
 def parts_of(path: Path) -> list[Path]:

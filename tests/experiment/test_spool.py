@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -85,6 +86,40 @@ def test_what_was_sent_can_be_read_though_another_arm_forgets_it(tmp_path: Path)
 
         assert store.site_update_keys() == []
         assert float(spooled.delta[A].mean()) == 1.0
+
+
+def test_nobody_waits_until_an_update_is_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, plans = FakeEngine(), site_plans(HEART, 3, 1)
+
+    with new_store(tmp_path, toml()) as store:
+        monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("waited"))
+        keys = update_keys(HEART, plans, BEFORE)
+        (spooled,), _ = collect(HEART, engine, store, engine.initial(), plans, keys)
+
+        assert store.site_update(keys["heart"]) == spooled.row
+
+
+@pytest.mark.parametrize("torn", [b"", None])
+def test_an_update_that_a_power_cut_took_is_asked_for_again(
+    tmp_path: Path, torn: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    engine, plans = FakeEngine(), site_plans(HEART, 3, 1)
+
+    with new_store(tmp_path, toml()) as store:
+        keys = update_keys(HEART, plans, BEFORE)
+        (before,), _ = collect(HEART, engine, store, engine.initial(), plans, keys)
+        (path,) = store.folder.rglob(f"{before.row['delta']}.safetensors")
+        path.unlink() if torn is None else path.write_bytes(torn)
+
+        again = FakeEngine(training_loss=0.25)
+        (after,), absences = collect(HEART, again, store, again.initial(), plans, keys)
+
+        assert store.site_update(keys["heart"]) == after.row
+    assert (after.row["delta"], after.row["loss"], absences) == (before.row["delta"], 0.25, [])
+    assert float(after.delta[A].mean()) == 1.0
+    assert "heart trains again, as its update is lost" in caplog.text
 
 
 def test_what_an_arm_beside_this_one_sent_first_is_not_written_again(tmp_path: Path) -> None:

@@ -70,8 +70,11 @@ def adapter_digest(weights: AdapterWeights) -> str:
     return known or digest(encode(weights))
 
 
-def write_adapter(folder: Path, weights: AdapterWeights) -> StoredAdapter:
+def write_adapter(folder: Path, weights: AdapterWeights, *, flushed: bool = True) -> StoredAdapter:
     """Return where an adapter now lies in a folder, after it has reached the disk.
+
+    Args:
+        flushed: Without this, see `write_whole`; only for what can be made again.
 
     Raises:
         StoreError: The file cannot be written, as on a full disk; no part of it is left.
@@ -81,7 +84,8 @@ def write_adapter(folder: Path, weights: AdapterWeights) -> StoredAdapter:
     stored = StoredAdapter(folder / f"{sha256}.safetensors", sha256, len(content))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(stored.path, content)
+        # Somebody may rely on the file that lies there.
+        write_whole(stored.path, content, flushed=flushed or stored.path.exists())
     except OSError as error:
         raise StoreError(
             f"{stored.path}: found {error.strerror!r} on writing, expected room and permission "

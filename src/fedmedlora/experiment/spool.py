@@ -15,6 +15,7 @@ from typing import Any
 
 from fedmedlora.adapters.files import open_adapter
 from fedmedlora.adapters.weights import AdapterWeights, subtract
+from fedmedlora.errors import ModelError
 from fedmedlora.experiment.arms import Arm
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import LocalPlan
@@ -80,8 +81,8 @@ def collect(
     Args:
         keys: Under what each participant's update is kept.
     """
-    rows = {name: store.site_update(key) for name, key in keys.items()}
-    spooled = {name: _opened(store, row) for name, row in rows.items() if row is not None}
+    kept = {name: _kept(store, key) for name, key in keys.items()}
+    spooled = {name: update for name, update in kept.items() if update is not None}
     missing = [p for p in arm.participants if p.name not in spooled]
     reasons = {p.name: "found no answer, expected a trained adapter" for p in missing}
     for outcome in engine.train(missing, start, plans) if missing else ():
@@ -101,17 +102,26 @@ def collect(
     return [spooled[name] for name in keys if name in spooled], absences
 
 
-def _opened(store: RunStore, row: Document) -> Spooled:
-    return Spooled(row, store.adapter(row["delta"]))
+def _kept(store: RunStore, key: str) -> Spooled | None:
+    row = store.site_update(key)
+    if row is None:
+        return None
+    try:
+        return Spooled(row, store.adapter(row["delta"]))
+    except ModelError as error:
+        logger.warning("%s trains again, as its update is lost: %s", row["site"], error)
+        store.forget_site_updates([key])
+        return None
 
 
 def _spooled(store: RunStore, outcome: Outcome, start: AdapterWeights) -> Spooled | str:
-    """Return an update whose delta is on the disk, or why there is none."""
+    """Return an update whose delta is in a file, or why there is none."""
     trained, site = outcome.trained, outcome.participant.name
     if trained is None:
         return outcome.reason
     try:
-        delta = store.put_adapter(subtract(trained.adapter, start))
+        # Five flushes a round take longer than all else; after a power cut a site trains again.
+        delta = store.put_adapter(subtract(trained.adapter, start), flushed=False)
     except ValueError as error:
         return f"update of {site}: {error}"
     row = {

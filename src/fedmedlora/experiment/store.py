@@ -5,10 +5,10 @@
     RUN/experiment.toml                the experiment as it was given
     RUN/environment.json               versions and machine
 
-An adapter reaches the disk before the row that names it, and its row goes before the file does. So
-a kill leaves at most adapters that no row names; they are swept up when the run is opened for
-writing. Every put is one transaction. Documents are plain JSON; an undefined number is
-null, never NaN.
+An adapter is written before the row that names it, and its row goes before the file does. So a kill
+leaves at most adapters that no row names; they are swept up when the run is opened for writing. All
+but site updates, which can be made again, outlast a power cut too. Every put is one transaction.
+Documents are plain JSON; an undefined number is null, never NaN.
 """
 
 import hashlib
@@ -143,9 +143,13 @@ class RunStore:
         environment: Document = json.loads(text)
         return environment
 
-    def put_adapter(self, weights: AdapterWeights) -> StoredAdapter:
-        """Return where an adapter now lies, after it has reached the disk."""
-        return write_adapter(self.folder / ADAPTERS, weights)
+    def put_adapter(self, weights: AdapterWeights, *, flushed: bool = True) -> StoredAdapter:
+        """Return where an adapter now lies, after it has reached the disk.
+
+        Args:
+            flushed: Without this it may be lost if the power fails.
+        """
+        return write_adapter(self.folder / ADAPTERS, weights, flushed=flushed)
 
     def adapter(self, sha256: str) -> AdapterWeights:
         """Return the adapter of a digest; its tensors are read when they are asked for.
