@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 import torch
 from tests.training.tiny_decoders import markup_examples, stirred_model, tiny_decoder
 
-from fedmedlora.inference import writing
+from fedmedlora.inference import drafted_cache, writing
 from fedmedlora.inference.constrained import CopyOrTagProcessor
 from fedmedlora.inference.drafted_cache import DraftedCache
 from fedmedlora.inference.writing import write
@@ -83,13 +84,19 @@ def test_many_answers_draft_less_than_a_few() -> None:
     assert [writing._draft_length(number) for number in (1, 10, 20, 64, 1000)] == [24, 24, 12, 4, 3]
 
 
-def test_batches_change_nothing(
-    given: tuple[CausalModel, list[MarkupExample]], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("module", "limit"), [(writing, "_BATCH_TOKENS"), (drafted_cache, "_GROUP_TOKENS")]
+)
+def test_how_many_are_read_side_by_side_changes_nothing(
+    given: tuple[CausalModel, list[MarkupExample]],
+    module: ModuleType,
+    limit: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model, examples = given
     expected = ours(model, examples)
 
-    monkeypatch.setattr(writing, "_BATCH_TOKENS", 1)
+    monkeypatch.setattr(module, limit, 1)
 
     assert ours(model, examples) == expected
 
@@ -157,6 +164,13 @@ def test_what_was_taken_back_is_seen_by_nobody() -> None:
     stays = torch.tensor([0, 2])
     weights = torch.softmax((query[0, 0, :1] @ key[0, 0, stays].T), dim=-1)
     assert torch.allclose(seen[0, 0], weights @ value[0, 0, stays], atol=1e-6)
+
+
+def test_rows_are_taken_a_few_at_a_time_up_to_the_longest_of_them() -> None:
+    # 1,024 tokens with padding: 2 x 400, not 3; a long row is a group of its own.
+    groups = drafted_cache._grouped([400, 300, 400, 5000, 10, 20])
+
+    assert list(groups) == [slice(0, 2), slice(2, 3), slice(3, 4), slice(4, 6)]
 
 
 def test_what_all_answers_begin_with_is_seen_by_each_and_kept_once() -> None:
