@@ -35,7 +35,7 @@ def main() -> None:
         *(_by_site(results, title, *key) for title, key in _METRICS.items()),
         "## Gains\n\n" + _gains(results["comparisons"]),
         "## Rounds\n\n" + _rounds(results["arms"]),
-        "## What tagging can express at best\n\n" + _ceilings(results["sites"]),
+        "## What the formulation can express at best\n\n" + _ceilings(results["sites"]),
     ]
     sys.stdout.write("\n\n".join(blocks) + "\n")
 
