@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and are still there after the power fails."""
+"""Files that appear whole or not at all, and outlast a power cut where they must."""
 
 import glob
 import os
@@ -7,11 +7,11 @@ from pathlib import Path
 
 
 def write_whole(path: Path, content: bytes, *, flushed: bool = True) -> None:
-    """Write a file so that it is there whole or not at all, and has reached the disk.
+    """Write a file so that it is there whole or not at all, whatever becomes of this process.
 
     Args:
-        flushed: Without this it reaches the disk when the system sees fit; if the power fails
-            before, it may be missing or torn.
+        flushed: Return when it has reached the disk. Otherwise it gets there when the system sees
+            fit, and if the power fails before, it may be missing or torn.
 
     Raises:
         OSError: The disk is full or the folder cannot be written; what stood there before is

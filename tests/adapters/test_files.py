@@ -1,5 +1,4 @@
 import hashlib
-import json
 import os
 from pathlib import Path
 
@@ -137,30 +136,6 @@ def test_a_file_that_somebody_relies_on_is_never_written_over_without_a_flush(
     assert flushed == []
     write_adapter(tmp_path, small_adapter(), flushed=False)
     assert flushed != []
-
-
-def test_tensors_lie_where_the_file_says_whatever_their_order_and_size(tmp_path: Path) -> None:
-    # "z" lies before "a": the order of names is another.
-    header = {
-        "__metadata__": {"made": "elsewhere"},
-        "a": {"dtype": "F32", "shape": [2, 1], "data_offsets": [24, 32]},
-        "empty": {"dtype": "F32", "shape": [0, 4], "data_offsets": [24, 24]},
-        "z": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
-    }
-    text = json.dumps(header).encode()
-    values = np.array([0, 1, 2, 3, 4, 5, -1, 7.5], np.float32)
-    path = tmp_path / "others.safetensors"
-    path.write_bytes(len(text).to_bytes(8, "little") + text + values.tobytes())
-
-    opened = open_adapter(path)
-
-    assert {name: opened[name].tolist() for name in opened} == {
-        "a": [[-1.0], [7.5]],
-        "empty": [],
-        "z": [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]],
-    }
-    with pytest.raises(ValueError, match="read-only"):
-        opened["a"][0] = 0.0
 
 
 def test_a_full_disk_is_a_store_error_and_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -1,5 +1,5 @@
 """Kills and full disks. A kill keeps what the system has buffered, so this tests the order and
-the wholeness of writes; that they reach the disk before the next one rests on fsync alone.
+the wholeness of writes; that what is flushed reaches the disk first rests on fsync alone.
 """
 
 import hashlib

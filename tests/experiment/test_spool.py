@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.experiment.fakes import A, FakeEngine, experiment, new_store, toml
 
+from fedmedlora.errors import ModelError
 from fedmedlora.experiment.arms import Arm, planned_arms
 from fedmedlora.experiment.spool import collect, site_plans, site_seed, update_keys
 from fedmedlora.federation.engine import Outcome, Participant
@@ -86,6 +87,23 @@ def test_what_was_sent_can_be_read_though_another_arm_forgets_it(tmp_path: Path)
 
         assert store.site_update_keys() == []
         assert float(spooled.delta[A].mean()) == 1.0
+
+
+def test_an_update_that_cannot_be_read_just_now_is_kept(tmp_path: Path) -> None:
+    engine, plans = FakeEngine(), site_plans(HEART, 3, 1)
+
+    with new_store(tmp_path, toml()) as store:
+        keys = update_keys(HEART, plans, BEFORE)
+        (spooled,), _ = collect(HEART, engine, store, engine.initial(), plans, keys)
+        (path,) = store.folder.rglob(f"{spooled.row['delta']}.safetensors")
+        path.unlink()
+        # Opening it fails, but not because it is missing.
+        path.mkdir()
+
+        with pytest.raises(ModelError, match="directory"):
+            collect(HEART, engine, store, engine.initial(), plans, keys)
+
+        assert store.site_update(keys["heart"]) == spooled.row
 
 
 def test_nobody_waits_until_an_update_is_on_the_disk(

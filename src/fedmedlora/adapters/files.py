@@ -4,9 +4,7 @@ The same values give the same bytes, so a name says everything about the content
 """
 
 import hashlib
-import math
-import mmap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +19,7 @@ from fedmedlora.durable_files import write_whole
 from fedmedlora.errors import ModelError, StoreError
 
 _NARROW = "BF16"
-_FLOAT32 = np.dtype("<f4")
-_DTYPES: dict[str, np.dtype[Any]] = {"F32": _FLOAT32, _NARROW: np.dtype("<u2")}
+_DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), _NARROW: np.dtype("<u2")}
 """As safetensors calls them; numpy knows no bfloat16, so its bits are read as whole numbers."""
 
 
@@ -71,10 +68,10 @@ def adapter_digest(weights: AdapterWeights) -> str:
 
 
 def write_adapter(folder: Path, weights: AdapterWeights, *, flushed: bool = True) -> StoredAdapter:
-    """Return where an adapter now lies in a folder, after it has reached the disk.
+    """Return where an adapter now lies in a folder.
 
     Args:
-        flushed: Without this, see `write_whole`; only for what can be made again.
+        flushed: Whether it is to outlast a power cut, see `write_whole`.
 
     Raises:
         StoreError: The file cannot be written, as on a full disk; no part of it is left.
@@ -114,49 +111,42 @@ def open_adapter(path: Path, *, sha256: str | None = None) -> AdapterWeights:
         raise ModelError(
             f"{path}: found {reason!r}, expected a safetensors file; copy the adapter again"
         ) from error
-    slices = {name: content.get_slice(name) for name in content.offset_keys()}
-    dtypes = {name: slices[name].get_dtype() for name in slices}
-    for name in sorted(dtypes):
-        _require_known(path, name, dtypes[name])
-    if _NARROW in dtypes.values():
-        return _read_narrow(path.read_bytes())
-    return _AdapterFile(path, {name: slices[name].get_shape() for name in slices}, sha256)
+    dtypes = {name: content.get_slice(name).get_dtype() for name in sorted(content.keys())}
+    for name, dtype in dtypes.items():
+        _require_known(path, name, dtype)
+    narrow = _NARROW in dtypes.values()
+    return _read_narrow(path.read_bytes()) if narrow else _AdapterFile(content, sha256)
 
 
 class _AdapterFile(Mapping[str, NDArray[np.float32]]):
-    """The tensors of a safetensors file as read-only views of the file, mapped into memory.
+    """The tensors of an open safetensors file, which stays mapped into memory.
 
     Attributes:
         sha256: Of the file, where it was verified.
     """
 
-    __slots__ = ("_mapped", "_places", "sha256")
+    __slots__ = ("_content", "_names", "sha256")
 
-    def __init__(self, path: Path, shapes: Mapping[str, list[int]], sha256: str | None) -> None:
-        """Map a file.
-
-        Args:
-            shapes: Of its float32 tensors, in the order in which they lie.
-        """
+    def __init__(
+        self,
+        content: Any,  # noqa: ANN401 -- the library types no handle
+        sha256: str | None,
+    ) -> None:
         self.sha256 = sha256
-        with path.open("rb") as file:
-            self._mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        # Tensors fill a file to its end without a gap, which the library has checked.
-        place = len(self._mapped) - sum(map(_num_bytes, shapes.values()))
-        self._places: dict[str, tuple[int, list[int]]] = {}
-        for name, shape in shapes.items():
-            self._places[name] = (place, shape)
-            place += _num_bytes(shape)
+        self._content = content
+        self._names = frozenset(content.keys())
 
     def __getitem__(self, name: str) -> NDArray[np.float32]:
-        place, shape = self._places[name]
-        return np.ndarray(shape, _FLOAT32, self._mapped, place)
+        if name not in self._names:
+            raise KeyError(name)
+        tensor: NDArray[np.float32] = self._content.get_tensor(name)
+        return tensor
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted(self._places))
+        return iter(sorted(self._names))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._names)
 
 
 def _serialized(tensors: Mapping[str, NDArray[Any]], dtype: str) -> bytes:
@@ -169,10 +159,6 @@ def _serialized(tensors: Mapping[str, NDArray[Any]], dtype: str) -> bytes:
         for name, tensor in laid.items()
     }
     return bytes(safetensors.serialize(specs))
-
-
-def _num_bytes(shape: Sequence[int]) -> int:
-    return math.prod(shape) * _FLOAT32.itemsize
 
 
 def _require_digest(path: Path, sha256: str) -> None:

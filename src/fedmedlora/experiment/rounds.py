@@ -15,6 +15,7 @@ from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.spool import Spooled, collect, site_plans, update_keys
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.admission import admit_all, admit_measured
+from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import SERVER, Engine, Scope
 from fedmedlora.federation.rounds import (
     ServerState,
@@ -49,6 +50,14 @@ class OpenRound:
     round_index: int
     before: str
 
+    def plans(self) -> dict[str, LocalPlan]:
+        """Return every participant's plan, by name."""
+        return site_plans(self.arm, self.experiment.seed, self.round_index)
+
+    def keys(self) -> dict[str, str]:
+        """Return under what each participant's update is kept, by name."""
+        return update_keys(self.arm, self.plans(), self.before)
+
 
 def run_rounds(
     arm: Arm,
@@ -73,6 +82,9 @@ def run_rounds(
         round_index = len(documents) + 1
         opened = OpenRound(arm, experiment, engine, store, shifts, round_index, before)
         documents.append(_run_round(opened))
+        # Arms that begin alike share their first round; nobody will ask for a later one again.
+        if round_index > 1:
+            store.forget_site_updates(opened.keys().values())
     return {
         "kind": arm.kind,
         "start": arm.start,
@@ -114,10 +126,11 @@ def _stopped(arm: Arm, documents: Sequence[Document], patience: int) -> bool:
 
 def _run_round(opened: OpenRound) -> Document:
     arm, store = opened.arm, opened.store
-    start = store.adapter(opened.before)
-    plans = site_plans(arm, opened.experiment.seed, opened.round_index)
-    keys = update_keys(arm, plans, opened.before)
-    spooled, absences = collect(arm, opened.engine, store, start, plans, keys)
+    stored_start = store.adapter(opened.before)
+    # Held for all that the updates are compared with it; the stored one knows its digest.
+    start = dict(stored_start)
+    plans, keys = opened.plans(), opened.keys()
+    spooled, absences = collect(arm, opened.engine, store, stored_start, plans, keys)
     began = time.monotonic()
     fit, refusals = admit_all(
         [_update(opened, one) for one in spooled],
@@ -152,9 +165,6 @@ def _run_round(opened: OpenRound) -> Document:
         "score": _mean_f1(evaluation),
     }
     store.put_round(arm.name, opened.round_index, document)
-    # Arms that begin alike share their first round; nobody will ask for a later one again.
-    if opened.round_index > 1:
-        store.forget_site_updates(keys.values())
     _log(arm, document)
     return document
 

@@ -109,6 +109,11 @@ def _kept(store: RunStore, key: str) -> Spooled | None:
     try:
         return Spooled(row, store.adapter(row["delta"]))
     except ModelError as error:
+        # What cannot be read just now is not lost.
+        if isinstance(error.__cause__, OSError) and not isinstance(
+            error.__cause__, FileNotFoundError
+        ):
+            raise
         logger.warning("%s trains again, as its update is lost: %s", row["site"], error)
         store.forget_site_updates([key])
         return None
@@ -120,7 +125,7 @@ def _spooled(store: RunStore, outcome: Outcome, start: AdapterWeights) -> Spoole
     if trained is None:
         return outcome.reason
     try:
-        # Five flushes a round take longer than all else; after a power cut a site trains again.
+        # Flushing would be waited for in every round; after a power cut a site trains again.
         delta = store.put_adapter(subtract(trained.adapter, start), flushed=False)
     except ValueError as error:
         return f"update of {site}: {error}"

@@ -144,10 +144,10 @@ class RunStore:
         return environment
 
     def put_adapter(self, weights: AdapterWeights, *, flushed: bool = True) -> StoredAdapter:
-        """Return where an adapter now lies, after it has reached the disk.
+        """Return where an adapter now lies.
 
         Args:
-            flushed: Without this it may be lost if the power fails.
+            flushed: Whether it is to outlast a power cut; needless where it can be made again.
         """
         return write_adapter(self.folder / ADAPTERS, weights, flushed=flushed)
 

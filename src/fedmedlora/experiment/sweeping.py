@@ -13,8 +13,9 @@ NAMING_KEYS = ("adapter", "delta", "sha256")
 
 
 _NAMED = " UNION ".join(
-    f"SELECT value FROM {table}, json_each(document) WHERE json_each.key IN {NAMING_KEYS}"  # noqa: S608
+    f"SELECT json_extract(document, '$.{key}') FROM {table}"  # noqa: S608
     for table in ("site_updates", "rounds", "arms")
+    for key in NAMING_KEYS
 )
 
 
@@ -22,7 +23,6 @@ def sweep(folder: Path, database: Database, *, only: Collection[str] | None = No
     """Take away the adapters that no row names, or those of them that are asked for."""
     named = {sha256 for (sha256,) in database.rows(_NAMED)}
     with store_errors(folder):
-        files = {path.stem: path for path in (folder / ADAPTERS).glob("*.safetensors")}
-        for sha256 in files.keys() - named:
-            if only is None or sha256 in only:
-                files[sha256].unlink(missing_ok=True)
+        for path in (folder / ADAPTERS).glob("*.safetensors"):
+            if path.stem not in named and (only is None or path.stem in only):
+                path.unlink(missing_ok=True)

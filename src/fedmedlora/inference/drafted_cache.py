@@ -9,6 +9,7 @@ answers, and one softmax runs over those and over the products with the token's 
 are taken a few at a time, so that the products stay in the processor's caches.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 
 _GROWTH = 64
 _GROUP_TOKENS = 1024
-"""Of the rows that are taken at a time, padded to the longest of them."""
+"""Of the rows that a processor takes at a time, padded to the longest of them."""
 
 
 class DraftedCache:
@@ -25,6 +26,7 @@ class DraftedCache:
     def __init__(self, num_rows: int, device: torch.device) -> None:
         self._num_rows = num_rows
         self._device = device
+        self._most = _GROUP_TOKENS if device.type == "cpu" else math.inf
         self._num_shared = 0
         self._room = 0
         self._shared: dict[int, tuple[Tensor, Tensor]] = {}
@@ -62,7 +64,7 @@ class DraftedCache:
         """
         self._groups = [
             _Group(rows, firsts[rows], lengths[rows], self._num_shared, self._device)
-            for rows in _grouped(lengths)
+            for rows in _grouped(lengths, most=self._most)
             if any(lengths[rows])
         ]
         self._rows = torch.cat([group.rows for group in self._groups])
@@ -134,7 +136,8 @@ class _Group:
         columns = torch.tensor(firsts, device=device)[:, None] + steps - num_shared
         self.rows = torch.arange(rows.start, rows.stop, device=device).repeat_interleave(length)
         self.columns = columns.flatten()[self._own]
-        self.num_columns = int(self.columns.max()) + 1
+        lasts = (first + own for first, own in zip(firsts, lengths, strict=True) if own)
+        self.num_columns = max(lasts) - num_shared
         self._is_unseen = torch.arange(self.num_columns, device=device) > self.columns[:, None]
 
     def attend(
@@ -174,12 +177,12 @@ class _Group:
         return by_query.reshape(heads, queries, rows * longest, -1)[:, :, self._own]
 
 
-def _grouped(lengths: Sequence[int]) -> Iterator[slice]:
-    """Yield the rows of each group."""
+def _grouped(lengths: Sequence[int], *, most: float) -> Iterator[slice]:
+    """Yield the rows of each group, of so many tokens at most with padding."""
     first, longest = 0, 0
     for row, length in enumerate(lengths):
         longest = max(longest, length)
-        if row > first and (row + 1 - first) * longest > _GROUP_TOKENS:
+        if row > first and (row + 1 - first) * longest > most:
             yield slice(first, row)
             first, longest = row, length
     yield slice(first, len(lengths))

@@ -44,7 +44,7 @@ class AdapterSlots:
         arrays = {name: self._fitting(name, adapter[name]) for name in self.parameters}
         with torch.no_grad():
             for name, parameter in self.parameters.items():
-                parameter.copy_(torch.tensor(arrays[name]))
+                parameter.copy_(torch.from_numpy(arrays[name]))
 
     def _fitting(self, name: str, values: NDArray[np.float32]) -> NDArray[np.float32]:
         expected = tuple(self.parameters[name].shape)
