@@ -43,7 +43,7 @@ bench-setup: $(VENV)/minilm $(RIVAL)/ready  ## sets up what `bench` needs: .venv
 bench: bench-setup $(BENCHES)  ## the speed tables into docs/results/speed.md, two hours of a quiet machine
 	$(BIN)/python benchmarks/speed_page.py $(BENCH_OUT) docs/results/speed.md
 
-base-model: $(VENV)/ready-to-run  ## trains the bundled base again, over an hour (TEXT=folder of its text)
+base-model: $(VENV)/ready-to-run  ## trains the bundled base again, two hours or less (TEXT=folder of its text)
 	$(BIN)/python -m fedmedlora.pretraining '$(or $(TEXT),../shared/data/pretraining)' .base-model src/fedmedlora/bundled
 
 format: $(VENV)/ready-to-develop

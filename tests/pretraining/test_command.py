@@ -13,7 +13,7 @@ def test_what_another_recipe_made_is_refused(
 ) -> None:
     made_by = tmp_path / "work" / "recipe.json"
     made_by.parent.mkdir()
-    made_by.write_text(json.dumps(asdict(replace(Recipe(), steps=0, vocabulary=600))), "utf-8")
+    made_by.write_text(json.dumps(asdict(replace(Recipe(), vocabulary=600))), "utf-8")
     folders = [tmp_path / name for name in ("text", "work", "out")]
     monkeypatch.setattr("sys.argv", ["pretraining", *map(str, folders)])
 

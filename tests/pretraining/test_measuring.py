@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from fedmedlora.pretraining import measuring
 from fedmedlora.pretraining.exercises import answer_length
-from fedmedlora.pretraining.measuring import copying_by_length, perplexity
+from fedmedlora.pretraining.measuring import copying_by_length, hidden_told_right, perplexity
 from fedmedlora.pretraining.recipe import Recipe
 from fedmedlora.pretraining.stream import COPY_RANDOM, COPY_TEXT, Stream
 from fedmedlora.pretraining.training import untrained
@@ -25,6 +25,29 @@ def test_perplexity_of_an_even_guess_is_the_size_of_the_vocabulary(
         model.lm_head.weight.zero_()
 
     assert perplexity(model, text[:1000], window=64) == pytest.approx(600, rel=1e-5)
+
+
+def test_hidden_tokens_are_told_at_the_one_before_them(
+    tokenizer: Tokenizer,
+    text: NDArray[np.uint16],
+    classes: WordClasses,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who knows every next token is right everywhere, who repeats what is seen is right nowhere."""
+    stream = Stream(text, alphabet(tokenizer), classes, 256, seed=0)
+    model = untrained(SMALL)
+    model.lm_head = torch.nn.Identity()
+
+    def knowing(_: object, ids: torch.Tensor, __: torch.Tensor) -> torch.Tensor:
+        return torch.eye(600)[ids.roll(-1, dims=1)]
+
+    def repeating(_: object, __: torch.Tensor, seen: torch.Tensor) -> torch.Tensor:
+        return torch.eye(600)[seen.roll(-1, dims=1)]
+
+    monkeypatch.setattr(measuring, "hidden_states", knowing)
+    assert hidden_told_right(model, stream, windows=3) == 1
+    monkeypatch.setattr(measuring, "hidden_states", repeating)
+    assert hidden_told_right(model, stream, windows=3) == 0
 
 
 def test_copying_is_counted_by_token_and_by_whole_text(

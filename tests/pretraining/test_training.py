@@ -11,7 +11,7 @@ from tests.pretraining.shapes import SMALL
 from tokenizers import Tokenizer
 from transformers import LlamaForCausalLM
 
-from fedmedlora.pretraining.recipe import Recipe
+from fedmedlora.pretraining.recipe import Recipe, Stage
 from fedmedlora.pretraining.stream import Stream
 from fedmedlora.pretraining.training import _rows, _step, learnt_nats, pretrain, untrained
 from fedmedlora.pretraining.vocabulary import alphabet
@@ -28,11 +28,11 @@ def weights(model: LlamaForCausalLM) -> torch.Tensor:
 
 
 def test_the_rate_rises_stays_and_falls() -> None:
-    recipe = replace(SMALL, steps=100, warmup=10, cooldown=0.2, learning_rate=1.0)
+    stage = Stage(steps=100, warmup=10, cooldown=0.2, learning_rate=1.0)
 
     # 5 / 10 of the way up, the peak, and 10 of the last 20 steps left
-    assert [recipe.rate(step) for step in (4, 9, 50, 79, 90)] == [0.5, 1.0, 1.0, 1.0, 0.5]
-    assert recipe.rate(99) == pytest.approx(1 / 20)
+    assert [stage.rate(step) for step in (4, 9, 50, 79, 90)] == [0.5, 1.0, 1.0, 1.0, 0.5]
+    assert stage.rate(99) == pytest.approx(1 / 20)
 
 
 def test_the_model_is_as_large_as_it_may_be() -> None:
@@ -56,6 +56,60 @@ def test_losses_are_those_of_the_tokens_that_are_learnt() -> None:
     assert second.tolist() == pytest.approx([math.log(600)])
 
 
+def test_a_stage_follows_the_other() -> None:
+    first, second = SMALL.stages
+
+    assert SMALL.steps == 10
+    assert [SMALL.stage(step) for step in (0, 5, 6, 9)] == [
+        (first, 0),
+        (first, 5),
+        (second, 0),
+        (second, 3),
+    ]
+    with pytest.raises(ValueError, match="expected less than 10"):
+        SMALL.stage(10)
+
+
+def test_in_the_second_stage_every_second_step_reads_both_ways(
+    stream: Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[tuple[str, int]] = []
+    windows, gapped = Stream.windows, Stream.gapped
+
+    def looking_back(self: Stream, numbers: range) -> object:
+        drawn.append(("back", numbers[0]))
+        return windows(self, numbers)
+
+    def looking_both_ways(self: Stream, numbers: range) -> object:
+        drawn.append(("both", numbers[0]))
+        return gapped(self, numbers)
+
+    monkeypatch.setattr(Stream, "windows", looking_back)
+    monkeypatch.setattr(Stream, "gapped", looking_both_ways)
+
+    pretrain(SMALL, stream, checkpoint=tmp_path / "checkpoint.pt")
+
+    ways = ["back"] * 6 + ["back", "both", "back", "both"]
+    assert drawn == [(way, 2 * step) for step, way in enumerate(ways)]
+
+
+def test_what_stands_behind_a_word_counts_only_where_both_ways_are_read() -> None:
+    model = untrained(SMALL)
+    ids = torch.randint(3, 600, (1, 8))
+    other = ids.clone()
+    other[0, 7] = (ids[0, 7] + 1) % 600
+    learnt = torch.zeros(1, 8, dtype=torch.bool)
+    learnt[0, 3] = True
+
+    def nats(read: torch.Tensor, *, both_ways: bool) -> float:
+        seen = torch.where(learnt, 0, read) if both_ways else None
+        with torch.inference_mode():
+            return float(next(iter(learnt_nats(model, read, learnt, seen))))
+
+    assert nats(ids, both_ways=False) == nats(other, both_ways=False)
+    assert nats(ids, both_ways=True) != nats(other, both_ways=True)
+
+
 def test_a_token_counts_as_often_as_its_weight_says() -> None:
     """Losses x and y with weights 1 and 4 have the mean (x + 4 y) / 5."""
     model = untrained(SMALL)
@@ -68,21 +122,23 @@ def test_a_token_counts_as_often_as_its_weight_says() -> None:
 
     still = torch.optim.SGD(model.parameters(), lr=0.0)
     with ThreadPoolExecutor(1) as pool:
-        loss = _step(model, still, ids, learnt, weights, pool=pool)
+        loss = _step(model, still, [ids, learnt], weights, pool=pool)
 
     assert first != second
     assert loss == pytest.approx((first + 4 * second) / 5, rel=1e-5)
 
 
+@pytest.mark.parametrize("cut_at", [4, 8])
 def test_training_goes_on_from_its_checkpoint_with_the_same_bytes(
-    stream: Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stream: Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut_at: int
 ) -> None:
+    """Cut in either stage; checkpoints are of steps 3, 6 (where the second begins), 9 and 10."""
     whole = pretrain(SMALL, stream, checkpoint=tmp_path / "whole.pt")
     monkeypatch.setattr("fedmedlora.pretraining.training._SAVE_EVERY", 3)
     windows = Stream.windows
 
     def cut_off(self: Stream, numbers: range) -> object:
-        if numbers[0] >= 4 * SMALL.windows_a_step:
+        if numbers[0] >= cut_at * SMALL.windows_a_step:
             raise KeyboardInterrupt
         return windows(self, numbers)
 
@@ -92,7 +148,7 @@ def test_training_goes_on_from_its_checkpoint_with_the_same_bytes(
             pretrain(SMALL, stream, checkpoint=tmp_path / "cut.pt")
     resumed = pretrain(SMALL, stream, checkpoint=tmp_path / "cut.pt")
 
-    assert torch.load(tmp_path / "cut.pt", weights_only=True)["steps"] == 6
+    assert torch.load(tmp_path / "cut.pt", weights_only=True)["steps"] == 10
     assert torch.equal(weights(resumed), weights(whole))
 
 
@@ -100,7 +156,7 @@ def test_what_was_laid_down_is_changed_by_its_share_of_the_rate(
     stream: Stream, tmp_path: Path
 ) -> None:
     """Of two layers both attentions are laid down; with no share for them they stay."""
-    recipe = replace(SMALL, steps=1, warmup=1, laid_down_share=0.0)
+    recipe = replace(SMALL, stages=(Stage(1, 1, 0.5, 2e-3),), laid_down_share=0.0)
     before = untrained(recipe, _rows(recipe, stream))
     after = pretrain(recipe, stream, checkpoint=tmp_path / "one.pt")
 
@@ -121,7 +177,7 @@ def test_threads_share_a_step_and_change_rounding_only(stream: Stream, tmp_path:
 
 
 def test_training_learns(stream: Stream, tmp_path: Path) -> None:
-    recipe = replace(SMALL, steps=40)
+    recipe = replace(SMALL, stages=(Stage(40, 2, 0.5, 2e-3),))
     ids, learnt = (torch.from_numpy(array) for array in stream.windows(range(1000, 1004)))
 
     def loss(model: LlamaForCausalLM) -> float:

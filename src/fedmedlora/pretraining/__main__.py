@@ -20,17 +20,19 @@ from transformers import LlamaForCausalLM
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.pretraining.card import Figures, card
 from fedmedlora.pretraining.corpus import Document, invented_notes, read_documents
-from fedmedlora.pretraining.measuring import copying_by_length, perplexity
+from fedmedlora.pretraining.measuring import copying_by_length, hidden_told_right, perplexity
 from fedmedlora.pretraining.recipe import Recipe
 from fedmedlora.pretraining.stream import COPY_RANDOM, COPY_TEXT, Stream
 from fedmedlora.pretraining.training import pretrain
 from fedmedlora.pretraining.vocabulary import alphabet, cut, packaged, train_vocabulary
 from fedmedlora.pretraining.word_classes import find_classes, load_classes
+from fedmedlora.training.precision import resolved
 
 logger = logging.getLogger(__name__)
 
 _VOCABULARY_EVERY = 6
 _LENGTHS, _NUMBER = (8, 16, 32, 64, 128, 256, 480), 50
+_HIDDEN_WINDOWS = 100
 _CLASSES, _CHECKPOINT = "classes.json", "checkpoint.pt"
 _TO_SHIP = ("SOURCES.md", "ATTRIBUTION.tsv.gz")
 
@@ -41,14 +43,11 @@ def main() -> int:
     parser.add_argument("text", type=Path, help="folder of *.jsonl.gz shards")
     parser.add_argument("work", type=Path, help="folder for what is read again after a stop")
     parser.add_argument("out", type=Path, help="folder for the finished model")
-    parser.add_argument("--steps", type=int, default=Recipe().steps)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     try:
-        _make(
-            given.text, given.work, given.out, replace(Recipe(), steps=given.steps), given.threads
-        )
+        _make(given.text, given.work, given.out, Recipe(), given.threads)
     except InputError as error:
         print(error, file=sys.stderr)  # noqa: T201 -- a command's talk
         return 2
@@ -60,7 +59,8 @@ def _make(folder: Path, work: Path, out: Path, recipe: Recipe, threads: int) -> 
     tokenizer, text, held_out = _prepared(folder, work, recipe)
     classes = load_classes(work / _CLASSES)
     stream = Stream(text, alphabet(tokenizer), classes, recipe.window, recipe.seed)
-    model = pretrain(recipe, stream, checkpoint=work / _CHECKPOINT, threads=threads)
+    checkpoint, dtype = work / _CHECKPOINT, resolved("auto")
+    model = pretrain(recipe, stream, checkpoint=checkpoint, threads=threads, dtype=dtype)
     torch.nn.Module.to(model, device="cpu", dtype=torch.bfloat16)
     model.save_pretrained(out)
     packaged(tokenizer).save_pretrained(out)
@@ -82,6 +82,7 @@ def _figures(model: LlamaForCausalLM, unread: Stream, recipe: Recipe, out: Path)
         num_tokens=recipe.steps * recipe.windows_a_step * recipe.window,
         num_held_out=len(unread.text),
         perplexity=perplexity(model, unread.text, window=recipe.window),
+        hidden=hidden_told_right(model, unread, windows=_HIDDEN_WINDOWS),
         text=measured(kind=COPY_TEXT),
         random=measured(kind=COPY_RANDOM),
     )
@@ -97,7 +98,8 @@ def _prepared(
     """
     vocabulary, train, held_out = work / "tokenizer.json", work / "train.npy", work / "held_out.npy"
     # A run may be made longer; all else of a recipe is in what it made.
-    made_by, own = work / "recipe.json", asdict(replace(recipe, steps=0))
+    made_by, own = work / "recipe.json", asdict(recipe)
+    del own["stages"]
     if not made_by.exists():
         logger.info("reading the text")
         documents = [*read_documents(folder), *invented_notes()]

@@ -18,6 +18,7 @@ class Figures:
         num_tokens: Tokens it was trained on, exercises among them.
         num_held_out: Tokens of text that perplexity was measured on.
         perplexity: On them.
+        hidden: Share of hidden tokens that are told right from both sides.
         text: Copying of held-out text, by length.
         random: Copying of random tokens, by length.
     """
@@ -27,6 +28,7 @@ class Figures:
     num_tokens: int
     num_held_out: int
     perplexity: float
+    hidden: float
     text: Mapping[int, Copying]
     random: Mapping[int, Copying]
 
@@ -44,7 +46,7 @@ number of it stands in `pretraining/recipe.py`.
 | shape | {recipe.depth} layers, width {recipe.width}, {recipe.heads} heads, gated layer \
 {recipe.inner_width}, window {recipe.window}, vocabulary {recipe.vocabulary} |
 | weights | bfloat16, sha256 `{figures.sha256}` |
-| training | {recipe.steps} steps of {recipe.windows_a_step} windows, \
+| training | {_stages(recipe)} steps of {recipe.windows_a_step} windows, \
 {figures.num_tokens / 1e6:.1f} M tokens with exercises, seed {recipe.seed} |
 
 ## What it read
@@ -58,14 +60,17 @@ external or the new site, none of a seed that an experiment uses). No annotation
 
 It practised beside reading: copying a text, copying it with announced spans marked, and copying it
 with words marked that are used like some examples. What is used alike was found by counting which
-words stand side by side (`pretraining/word_classes.py`). Names of classes are invented. It never
+words stand side by side (`pretraining/word_classes.py`). In the second stage every other step reads
+both ways instead: it tells hidden words from what stands on both sides (`pretraining/gaps.py`), as
+a tagger will have to. Names of classes are invented. It never
 saw one of the task's types as a class, their definitions or its prompts; `tests/pretraining` scans
 all of the text and samples of the exercises for them.
 
 ## How good it is
 
 Perplexity {figures.perplexity:.1f} a token, on {figures.num_held_out:,} tokens of held-out text
-(one document in 128, by the hash of its text).
+(one document in 128, by the hash of its text). Of words hidden in that text, one in five, it tells
+{_percent(figures.hidden)} of the tokens right from both sides.
 
 Copying, on text it never read and on random tokens: the share of tokens that are right, and the
 share of texts copied without a fault, the end among them.
@@ -91,6 +96,10 @@ def _rows(figures: Figures) -> str:
         f"{_percent(figures.random[length].whole)} |"
         for length in sorted(figures.text)
     )
+
+
+def _stages(recipe: Recipe) -> str:
+    return " and ".join(f"{stage.steps}" for stage in recipe.stages)
 
 
 def _percent(share: float) -> str:

@@ -3,7 +3,8 @@
 Perplexity is exp(nats a token) over the held-out text in windows. Copying is measured by
 exercises of one length: the share of tokens for which the right one is the likeliest, with the
 right ones before it; and the share of exercises without a single wrong one, which greedy decoding
-would therefore copy whole.
+would therefore copy whole. Reading both ways is measured by hidden words: the share of their tokens
+for which the right one is the likeliest.
 """
 
 import math
@@ -17,7 +18,7 @@ from transformers import LlamaForCausalLM
 
 from fedmedlora.pretraining.exercises import Exercise, answer_length
 from fedmedlora.pretraining.stream import Stream
-from fedmedlora.pretraining.training import learnt_nats
+from fedmedlora.pretraining.training import hidden_states, learnt_nats
 
 _AT_ONCE = 8
 
@@ -49,6 +50,23 @@ def perplexity(model: LlamaForCausalLM, text: NDArray[np.uint16], *, window: int
             )
         ]
     return math.exp(float(torch.cat(nats).mean()))
+
+
+def hidden_told_right(model: LlamaForCausalLM, stream: Stream, *, windows: int) -> float:
+    """Return the share of hidden tokens that are told right from both sides.
+
+    Args:
+        model: On the CPU.
+        stream: Over text the model never read.
+        windows: How many are read.
+    """
+    right = []
+    with torch.inference_mode():
+        for number in range(windows):
+            ids, hidden, seen = map(torch.from_numpy, stream.gapped([number]))
+            told = hidden_states(model, ids, seen)[:, :-1][hidden[:, 1:]]
+            right.append(model.lm_head(told).argmax(dim=-1) == ids[:, 1:][hidden[:, 1:]])
+    return float(torch.cat(right).float().mean())
 
 
 def copying_by_length(

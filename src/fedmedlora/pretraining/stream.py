@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.pretraining.exercises import Encode, Exercise, copying, marking, word_ranges
+from fedmedlora.pretraining.gaps import PIECE, hidden_words, without
 from fedmedlora.pretraining.likeness import marking_alike
 from fedmedlora.pretraining.word_classes import WordClasses
 
@@ -78,6 +79,26 @@ class Stream:
         """Return token ids and whether each is learnt, (windows, window) both."""
         made = [self._made(number) for number in numbers]
         return np.array([ids for ids, _ in made], np.int64), np.array([known for _, known in made])
+
+    def gapped(
+        self, numbers: Sequence[int]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.int64]]:
+        """Return text with some words hidden, to be read both ways, in pieces of each window.
+
+        Returns:
+            Token ids, whether each is learnt, and what is seen in place of it, all three
+            (pieces, tokens of a piece).
+        """
+        length = min(PIECE, self.window)
+        ids, learnt = [], []
+        for number in numbers:
+            rng = np.random.default_rng([self.seed, number])
+            for _ in range(self.window // length):
+                piece = self._piece(length, rng).astype(np.int64)
+                texts = [self.alphabet.texts[id_] for id_ in piece]
+                ids.append(piece)
+                learnt.append(hidden_words(piece, texts, self.alphabet.num_special, rng))
+        return np.array(ids), np.array(learnt), without(np.array(ids), np.array(learnt))
 
     def _made(self, number: int) -> tuple[list[int], list[bool]]:
         rng = np.random.default_rng([self.seed, number])

@@ -17,10 +17,11 @@ from fedmedlora.pretraining.first_weights import laid_down_parameters, lay_down_
 from fedmedlora.pretraining.recipe import Recipe
 from fedmedlora.pretraining.stream import Stream
 from fedmedlora.pretraining.usage import usage
+from fedmedlora.training.settings import Dtype
 
 logger = logging.getLogger(__name__)
 
-_LOG_EVERY, _SAVE_EVERY = 20, 200
+_LOG_EVERY, _SAVE_EVERY = 25, 200
 _BETAS = (0.9, 0.95)
 _MAX_GRADIENT_NORM = 1.0
 
@@ -52,7 +53,12 @@ def untrained(recipe: Recipe, rows: torch.Tensor | None = None) -> LlamaForCausa
 
 
 def pretrain(
-    recipe: Recipe, stream: Stream, *, checkpoint: Path, threads: int = 1
+    recipe: Recipe,
+    stream: Stream,
+    *,
+    checkpoint: Path,
+    threads: int = 1,
+    dtype: Dtype = "float32",
 ) -> LlamaForCausalLM:
     """Return a model trained by a recipe, going on from a checkpoint where there is one.
 
@@ -61,6 +67,7 @@ def pretrain(
         stream: What it reads.
         checkpoint: File that holds weights, optimiser and step, written now and then.
         threads: On a processor, how many share the windows of a step.
+        dtype: Of products; weights and their changes are float32 always.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = untrained(recipe, None if checkpoint.exists() else _rows(recipe, stream))
@@ -75,11 +82,15 @@ def pretrain(
     began = time.monotonic()
     with ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=share) as pool:
         for step in range(first, recipe.steps):
+            stage, number = recipe.stage(step)
+            if number == 0:
+                optimizer = _optimizer(model, recipe)
             for group in optimizer.param_groups:
-                group["lr"] = group["share"] * recipe.rate(step)
+                group["lr"] = group["share"] * stage.rate(number)
             numbers = range(step * recipe.windows_a_step, (step + 1) * recipe.windows_a_step)
-            ids, learnt = (torch.from_numpy(array).to(device) for array in stream.windows(numbers))
-            loss = _step(model, optimizer, ids, learnt, weights, pool=pool, workers=workers)
+            read = stream.gapped if stage.both_ways and number % 2 else stream.windows
+            drawn = [torch.from_numpy(array).to(device) for array in read(numbers)]
+            loss = _step(model, optimizer, drawn, weights, pool=pool, workers=workers, dtype=dtype)
             if (step + 1) % _LOG_EVERY == 0:
                 seconds_a_step = (time.monotonic() - began) / (step + 1 - first)
                 speed = recipe.windows_a_step * recipe.window / seconds_a_step
@@ -96,45 +107,73 @@ def _rows(recipe: Recipe, stream: Stream) -> torch.Tensor:
 
 
 def learnt_nats(
-    model: LlamaForCausalLM, ids: torch.Tensor, learnt: torch.Tensor
+    model: LlamaForCausalLM,
+    ids: torch.Tensor,
+    learnt: torch.Tensor,
+    seen: torch.Tensor | None = None,
 ) -> Iterator[torch.Tensor]:
     """Yield the losses, in nats, of the tokens that are learnt, window by window.
 
     Args:
+        model: The model.
         ids: (windows, window) token ids.
         learnt: (windows, window) bool.
+        seen: (windows, window) token ids that are read both ways in place of `ids`; None reads
+            `ids`, each token looking back only.
     """
-    hidden = model.model(input_ids=ids, use_cache=False).last_hidden_state
+    hidden = hidden_states(model, ids, seen)
     for row, targets, known in zip(hidden, ids, learnt, strict=True):
         # Logits only where there is a loss: most of a step's memory would be theirs.
         logits = model.lm_head(row[:-1][known[1:]]).float()
         yield torch.nn.functional.cross_entropy(logits, targets[1:][known[1:]], reduction="none")
 
 
+def hidden_states(
+    model: LlamaForCausalLM, ids: torch.Tensor, seen: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return what the last layer makes of windows, (windows, window, width).
+
+    Args:
+        model: The model.
+        ids: (windows, window) token ids, each looking back only.
+        seen: (windows, window) token ids that are read both ways in place of them.
+    """
+    read, mask = ids, None
+    if seen is not None:
+        windows, window = seen.shape
+        # Added to the scores of attention: without it a Llama looks back only.
+        read, mask = seen, torch.zeros((1, 1, 1, 1), device=seen.device)
+        mask = mask.expand(windows, 1, window, window)
+    states: torch.Tensor = model.model(
+        input_ids=read, attention_mask=mask, use_cache=False
+    ).last_hidden_state
+    return states
+
+
 def _step(
     model: LlamaForCausalLM,
     optimizer: torch.optim.Optimizer,
-    ids: torch.Tensor,
-    learnt: torch.Tensor,
+    drawn: Sequence[torch.Tensor],
     weights: torch.Tensor,
     *,
     pool: Executor,
     workers: int = 1,
+    dtype: Dtype = "float32",
 ) -> float:
     """Take one step on some windows, shared by workers; return the loss in nats a token.
 
     Args:
         model: Changed in place.
         optimizer: Of its parameters.
-        ids: (windows, window) token ids.
-        learnt: (windows, window) bool.
+        drawn: Of some windows, what `learnt_nats` asks for.
         weights: How much a token counts, by its id.
         pool: Runs the workers.
         workers: Parts that the windows are cut into.
+        dtype: Of products.
     """
     parameters = [*model.parameters()]
-    share = partial(_share, model, weights)
-    parts = [*pool.map(share, ids.chunk(workers), learnt.chunk(workers))]
+    share = partial(_share, model, weights, dtype=dtype)
+    parts = [*pool.map(share, *(array.chunk(workers) for array in drawn))]
     count = sum(part.count for part in parts)
     for parameter, *gradients in zip(parameters, *(part.gradients for part in parts), strict=True):
         parameter.grad = torch.stack(gradients).sum(0) / count
@@ -153,10 +192,16 @@ class _Share:
 
 
 def _share(
-    model: LlamaForCausalLM, weights: torch.Tensor, ids: torch.Tensor, learnt: torch.Tensor
+    model: LlamaForCausalLM,
+    weights: torch.Tensor,
+    ids: torch.Tensor,
+    learnt: torch.Tensor,
+    seen: torch.Tensor | None = None,
+    *,
+    dtype: Dtype,
 ) -> _Share:
-    with torch.autocast(ids.device.type, dtype=torch.bfloat16, enabled=ids.is_cuda):
-        nats = torch.cat(list(learnt_nats(model, ids, learnt)))
+    with torch.autocast(ids.device.type, dtype=torch.bfloat16, enabled=dtype == "bfloat16"):
+        nats = torch.cat(list(learnt_nats(model, ids, learnt, seen)))
         weight = weights[ids[:, 1:][learnt[:, 1:]]]
         total = (nats * weight).sum()
     # Not `backward`: workers would add to the same gradients at the same time.
@@ -182,7 +227,7 @@ def _optimizer(model: LlamaForCausalLM, recipe: Recipe) -> torch.optim.Optimizer
         },
         {"params": vectors, "weight_decay": 0.0, "share": 1.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=_BETAS, fused=True)
+    return torch.optim.AdamW(groups, betas=_BETAS, fused=True)
 
 
 def _restore(checkpoint: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer) -> int:
