@@ -13,7 +13,15 @@ from transformers import LlamaForCausalLM
 
 from fedmedlora.pretraining.recipe import Recipe, Stage
 from fedmedlora.pretraining.stream import Stream
-from fedmedlora.pretraining.training import _rows, _step, learnt_nats, pretrain, untrained
+from fedmedlora.pretraining.training import (
+    _optimizer,
+    _rows,
+    _save,
+    _step,
+    learnt_nats,
+    pretrain,
+    untrained,
+)
 from fedmedlora.pretraining.vocabulary import alphabet
 from fedmedlora.pretraining.word_classes import WordClasses
 
@@ -150,6 +158,19 @@ def test_training_goes_on_from_its_checkpoint_with_the_same_bytes(
 
     assert torch.load(tmp_path / "cut.pt", weights_only=True)["steps"] == 10
     assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_the_second_stage_needs_the_first_ones_weights_alone(
+    stream: Stream, tmp_path: Path
+) -> None:
+    whole = pretrain(SMALL, stream, checkpoint=tmp_path / "whole.pt")
+    first = replace(SMALL, stages=SMALL.stages[:1])
+    model = pretrain(first, stream, checkpoint=tmp_path / "first.pt")
+    _save(tmp_path / "weights.pt", model, _optimizer(model, SMALL), first.steps)
+
+    second = pretrain(SMALL, stream, checkpoint=tmp_path / "weights.pt")
+
+    assert torch.equal(weights(second), weights(whole))
 
 
 def test_what_was_laid_down_is_changed_by_its_share_of_the_rate(
