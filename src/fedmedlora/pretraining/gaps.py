@@ -19,7 +19,6 @@ PIECE = 128
 """Tokens that are read at once: a few sentences, as in the windows of a note."""
 
 _SHARE = 0.2
-_HIDDEN_ID = 0
 
 
 def hidden_words(
@@ -40,8 +39,3 @@ def hidden_words(
     # Before the first token stands none to tell it at.
     hidden[0] = False
     return hidden & (ids >= num_special)
-
-
-def without(ids: NDArray[np.int64], hidden: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return ids with nothing to be seen where they are hidden."""
-    return np.where(hidden, _HIDDEN_ID, ids)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.pretraining.exercises import Encode, Exercise, copying, marking, word_ranges
-from fedmedlora.pretraining.gaps import PIECE, hidden_words, without
+from fedmedlora.pretraining.gaps import PIECE, hidden_words
 from fedmedlora.pretraining.likeness import marking_alike
 from fedmedlora.pretraining.word_classes import WordClasses
 
@@ -43,6 +43,7 @@ class Alphabet:
     Attributes:
         encode: Cuts a text into ids, with nothing around them.
         texts: Each token's characters, by id.
+        pad_id: Stands in no text.
         begin_id: Stands before every document and exercise.
         end_id: Stands behind them.
         num_special: Ids below it are no text.
@@ -51,6 +52,7 @@ class Alphabet:
 
     encode: Encode
     texts: Sequence[str]
+    pad_id: int
     begin_id: int
     end_id: int
     num_special: int
@@ -90,15 +92,16 @@ class Stream:
             (pieces, tokens of a piece).
         """
         length = min(PIECE, self.window)
-        ids, learnt = [], []
+        pieces, hidden = [], []
         for number in numbers:
             rng = np.random.default_rng([self.seed, number])
             for _ in range(self.window // length):
                 piece = self._piece(length, rng).astype(np.int64)
                 texts = [self.alphabet.texts[id_] for id_ in piece]
-                ids.append(piece)
-                learnt.append(hidden_words(piece, texts, self.alphabet.num_special, rng))
-        return np.array(ids), np.array(learnt), without(np.array(ids), np.array(learnt))
+                pieces.append(piece)
+                hidden.append(hidden_words(piece, texts, self.alphabet.num_special, rng))
+        ids, learnt = np.array(pieces), np.array(hidden)
+        return ids, learnt, np.where(learnt, self.alphabet.pad_id, ids)
 
     def _made(self, number: int) -> tuple[list[int], list[bool]]:
         rng = np.random.default_rng([self.seed, number])

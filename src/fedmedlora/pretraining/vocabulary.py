@@ -76,6 +76,7 @@ def alphabet(tokenizer: Tokenizer) -> Alphabet:
     return Alphabet(
         encode=encode,
         texts=[tokenizer.decode([id_], skip_special_tokens=False) for id_ in range(size)],
+        pad_id=_id(tokenizer, PAD),
         begin_id=_id(tokenizer, BEGIN),
         end_id=_id(tokenizer, END),
         num_special=_NUM_SPECIAL,
