@@ -96,6 +96,18 @@ def test_the_global_adapter_is_the_start_and_the_weighted_deltas(tmp_path: Path)
         assert adapter[B][0, 0] == pytest.approx(0.775)
 
 
+def test_what_a_server_remembers_reaches_its_next_round(tmp_path: Path) -> None:
+    text = toml(("fed_avg_m",), rounds=3)
+
+    with new_store(tmp_path, text) as store:
+        arm = arm_of(experiment(text), "fed_avg_m")
+        run_rounds(arm, experiment(text), FakeEngine(), store, shifts={})
+        seen = [store.adapter(one["adapter"])[A][0, 0] for one in store.rounds("fed_avg_m")]
+
+    # Every site adds 1 to A: v = 1, 0.5 * 1 + 1 = 1.5, 0.5 * 1.5 + 1 = 1.75
+    assert seen == [1.0, 2.5, 4.25]
+
+
 def test_seconds_are_those_of_training_and_what_follows(tmp_path: Path) -> None:
     document, rounds = rounds_of(tmp_path, FakeEngine())
 

@@ -250,6 +250,7 @@ FEW_ARMS = ("single_site", "fed_medlora_plus", "adapted")
     "text",
     [
         toml(FEW_ARMS, FEW_SITES, rounds=2, new_site_rounds=1),
+        pytest.param(toml(("fed_avg_m",), FEW_SITES[:3], rounds=3), id="server memory"),
         pytest.param(toml(), marks=pytest.mark.slow),
     ],
 )

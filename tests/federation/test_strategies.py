@@ -1,23 +1,23 @@
 import math
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fedmedlora.errors import InputError
-from fedmedlora.federation.strategies import STRATEGY_NAMES, Strategy, strategy_by_name
+from fedmedlora.federation import methods as package
+from fedmedlora.federation.strategies import methods, strategy_by_name
+from fedmedlora.federation.strategy import Strategy
 from fedmedlora.federation.updates import SiteReport
+from fedmedlora.federation.weighting import Weighting
 
 REPORTS = [SiteReport("a", 1, 100, 0.3, 0.1), SiteReport("b", 1, 300, 0.5, 0.4)]
 
 
 def made(name: str, *, max_share: float = 1.0) -> Strategy:
-    return strategy_by_name(
-        name,
-        size_exponent=0.5,
-        loss_temperature=math.log(2),
-        shift_temperature=math.log(3),
-        max_share=max_share,
-    )
+    weighting = Weighting(0.5, math.log(2), math.log(3), max_share)
+    return strategy_by_name(name, weighting=weighting)
 
 
 def test_fed_medlora_weighs_by_label_tokens() -> None:
@@ -40,36 +40,42 @@ def test_released_plus_is_exp_of_one_minus_loss_normalised() -> None:
 
 
 def test_strategies_say_what_reports_must_hold() -> None:
-    needs = {name: (made(name).needs_loss, made(name).needs_shift) for name in STRATEGY_NAMES}
-
-    assert needs == {
-        "fed_medlora": (False, False),
-        "fed_medlora_plus": (True, True),
-        "fed_medlora_plus_released": (True, False),
-    }
+    assert made("fed_medlora").needs == set()
+    assert made("fed_medlora_plus").needs == {"validation_loss", "shift"}
+    assert made("fed_medlora_plus_released").needs == {"validation_loss"}
 
 
 def test_a_temperature_of_zero_needs_no_number() -> None:
-    by_size = strategy_by_name(
-        "fed_medlora_plus",
-        size_exponent=1.0,
-        loss_temperature=0.0,
-        shift_temperature=0.0,
-        max_share=1.0,
+    by_size = strategy_by_name("fed_medlora_plus", weighting=Weighting(1.0, 0.0, 0.0))
+
+    assert by_size.needs == set()
+
+
+def test_the_papers_rules_differ_in_their_name_and_weighing_alone() -> None:
+    plain, plus = made("fed_medlora"), made("fed_medlora_plus")
+
+    assert replace(plus, name=plain.name, weigh=plain.weigh, needs=plain.needs) == plain
+
+
+def test_every_file_of_methods_is_a_method_under_its_name() -> None:
+    folder = Path(package.__path__[0])
+
+    assert list(methods()) == sorted(p.stem for p in folder.glob("[!_]*.py"))
+    assert [made(name).name for name in methods()] == list(methods())
+
+
+def test_a_method_takes_its_own_numbers() -> None:
+    start, delta = {"w": np.zeros(1, np.float32)}, {"w": np.ones(1, np.float32)}
+    own = replace(methods()["fed_avg_m"].settings(), rate=0.25)
+
+    adapter, _ = strategy_by_name("fed_avg_m", own, weighting=Weighting(1, 0, 0)).step(
+        {}, start, delta
     )
 
-    assert not by_size.needs_loss
-    assert not by_size.needs_shift
+    assert adapter["w"] == [0.25]
 
 
-def test_strategies_differ_in_their_name_and_weighing_alone() -> None:
-    plain = made("fed_medlora")
-    plus = replace(made("fed_medlora_plus"), name=plain.name, weigh=plain.weigh)
-
-    assert replace(plus, needs_loss=False, needs_shift=False) == plain
-
-
-@pytest.mark.parametrize("name", STRATEGY_NAMES)
+@pytest.mark.parametrize("name", list(methods()))
 def test_the_largest_share_is_limited_for_all(name: str) -> None:
     lopsided = [SiteReport("a", 1, 1, 0.3, 0.1), SiteReport("b", 1, 10**6, 0.5, 0.4)]
 
@@ -78,7 +84,7 @@ def test_the_largest_share_is_limited_for_all(name: str) -> None:
 
 def test_an_unknown_name_is_an_input_error_that_lists_the_known() -> None:
     with pytest.raises(
-        InputError, match=r"found 'fedavg', expected one of fed_medlora, "
+        InputError, match=r"found 'fedavg', expected one of .*fed_medlora, "
     ) as caught:
         made("fedavg")
 

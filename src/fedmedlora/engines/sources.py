@@ -10,13 +10,13 @@ from fedmedlora.engines.models import open_model
 from fedmedlora.engines.opening import open_local
 from fedmedlora.errors import Fault, InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
-from fedmedlora.experiment.arms import PREFERENCE
+from fedmedlora.experiment.arms import federated_arms
 from fedmedlora.experiment.database import has_run
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.toml_reading import read_table
-from fedmedlora.experiment.toml_values import Rule
 from fedmedlora.federation.engine import Engine
+from fedmedlora.ranges import Rule
 from fedmedlora.training.peft_folder import is_peft_folder, read_peft_folder, write_peft_folder
 from fedmedlora.training.settings import Dtype
 
@@ -149,7 +149,7 @@ def _trained(best_round: int | None) -> str:
 def _arm(store: RunStore, name: str | None) -> tuple[str, dict[str, Any]]:
     """Return the name and the document of the arm that was asked for, or of the federated one."""
     finished = store.arms()
-    chosen = name or next((arm for arm in PREFERENCE if arm in finished), None)
+    chosen = name or next(iter(federated_arms(finished)), None)
     document = store.arm(chosen) if chosen else None
     if chosen is None or document is None:
         found = f"no finished arm {name!r}" if name else "no federated arm that is finished"

@@ -13,12 +13,13 @@ over every note equally often.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from fedmedlora.experiment.schema import ARM_NAMES, FEDERATED_ARMS, Experiment
 from fedmedlora.federation.engine import Participant
-from fedmedlora.federation.strategies import Strategy, StrategyName, strategy_by_name
+from fedmedlora.federation.strategies import strategy_by_name
+from fedmedlora.federation.strategy import Strategy
 
 ArmKind = Literal["zero_shot", "single_site", "centralised", "federated", "new_site"]
 
@@ -68,17 +69,23 @@ def planned_arms(
     return arms
 
 
-PREFERENCE: tuple[StrategyName, ...] = (
+PREFERENCE = (
     "fed_medlora_plus",
     "fed_medlora",
     "fed_medlora_plus_released",
 )
-"""Which federated arm stands for a run, the first choice first."""
+"""Which federated arm stands for a run, the first choice first; then the order of their names."""
 
 
 def preferred_arm(experiment: Experiment) -> str | None:
     """Return the federated arm that new sites start from and the report draws, None without one."""
-    return next((arm for arm in PREFERENCE if arm in experiment.arms), None)
+    return next(iter(federated_arms(experiment.arms)), None)
+
+
+def federated_arms(names: Sequence[str]) -> list[str]:
+    """Return the federated arms among some arms, the one that stands for a run first."""
+    ordered = dict.fromkeys((*PREFERENCE, *FEDERATED_ARMS))
+    return [arm for arm in ordered if arm in names]
 
 
 def _alone(site: str) -> Participant:
@@ -108,20 +115,17 @@ def _arm(
     rounds: int | None = None,
     start: str | None = None,
 ) -> Arm:
-    settings = experiment.aggregation
+    weighting = experiment.aggregation.weighting()
     # A joined arm goes on with the rule of the arm it starts from; one participant needs no rule.
     rule = name if name in FEDERATED_ARMS else start if len(participants) > 1 else None
-    strategy = strategy_by_name(
-        rule or "fed_medlora",
-        size_exponent=settings.size_exponent,
-        loss_temperature=settings.loss_temperature,
-        shift_temperature=settings.shift_temperature,
-        max_share=settings.max_share if len(participants) > 1 else 1.0,
-    )
+    if rule is None:
+        # A limit on shares would leave nobody who could have the rest.
+        rule, weighting = "fed_medlora", replace(weighting, max_share=1.0)
+    own = getattr(experiment.methods, rule)
     return Arm(
         name,
         kind,
-        strategy,
+        strategy_by_name(rule, own, weighting=weighting),
         participants,
         chosen_on,
         experiment.rounds if rounds is None else rounds,

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from fedmedlora.errors import Fault
-from fedmedlora.experiment.schema import FEDERATED_ARMS, NEW_SITE_ARMS, PLUS_ARMS
+from fedmedlora.experiment.schema import FEDERATED_ARMS, NEW_SITE_ARMS
+from fedmedlora.federation.strategies import strategy_by_name
+from fedmedlora.federation.weighting import Weighting
 
 _Sites = Sequence[Mapping[str, Any]]
 
@@ -126,7 +128,7 @@ def _share_too_small(max_share: float, quorum: int, sites: _Sites) -> list[Fault
 def _no_validation_notes(
     arms: Sequence[str], validation: str, holdout: float, sites: _Sites
 ) -> list[Fault]:
-    wanting = _among(arms, PLUS_ARMS)
+    wanting = _among(arms, [arm for arm in FEDERATED_ARMS if _needs_loss(arm)])
     if not wanting or validation != "server" or holdout > 0 or _count(sites, "server"):
         return []
     found = f'"server" for {wanting}, but no notes at the server'
@@ -141,6 +143,10 @@ def _validation_notes_twice(holdout: float, sites: _Sites) -> list[Fault]:
     found = f'{holdout} beside a site with role = "server"'
     expected = "one source of the server's notes"
     return [Fault("[aggregation].validation_holdout", found, expected, "leave one of them out")]
+
+
+def _needs_loss(arm: str) -> bool:
+    return "validation_loss" in strategy_by_name(arm, weighting=Weighting(1.0, 1.0, 1.0)).needs
 
 
 def _count(sites: _Sites, role: str) -> int:

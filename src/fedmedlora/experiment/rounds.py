@@ -40,6 +40,7 @@ class OpenRound:
     Attributes:
         shifts: Site to its shift against the other training sites.
         before: sha256 of the adapter it starts from.
+        memory: sha256 of what the server kept beside it, None where it kept nothing.
     """
 
     arm: Arm
@@ -49,6 +50,7 @@ class OpenRound:
     shifts: Mapping[str, float]
     round_index: int
     before: str
+    memory: str | None
 
     def plans(self) -> dict[str, LocalPlan]:
         """Return every participant's plan, by name."""
@@ -79,8 +81,9 @@ def run_rounds(
     documents = store.rounds(arm.name)
     while len(documents) < arm.rounds and not _stopped(arm, documents, experiment.patience):
         before = documents[-1]["adapter"] if documents else start.sha256
+        memory = documents[-1]["memory"] if documents else None
         round_index = len(documents) + 1
-        opened = OpenRound(arm, experiment, engine, store, shifts, round_index, before)
+        opened = OpenRound(arm, experiment, engine, store, shifts, round_index, before, memory)
         documents.append(_run_round(opened))
         # Arms that begin alike share their first round; nobody will ask for a later one again.
         if round_index > 1:
@@ -151,9 +154,9 @@ def _run_round(opened: OpenRound) -> Document:
         # Once mended, a site must be asked again; what it sent before would be refused again.
         store.forget_site_updates([keys[refusal.site] for refusal in refusals])
         raise
-    state, record = aggregate(
-        ServerState(opened.round_index - 1, start), admitted, arm.strategy, absences=absences
-    )
+    memory = store.adapter(opened.memory) if opened.memory else {}
+    before = ServerState(opened.round_index - 1, start, memory)
+    state, record = aggregate(before, admitted, arm.strategy, absences=absences)
     stored = store.put_adapter(state.adapter)
     evaluation = _evaluation(opened, state.adapter)
     document = {
@@ -161,6 +164,7 @@ def _run_round(opened: OpenRound) -> Document:
         **_travelled(opened, spooled, fit, num_bytes=stored.num_bytes),
         "seconds": time.monotonic() - began + sum(one.row["seconds"] for one in spooled),
         "adapter": stored.sha256,
+        "memory": store.put_adapter(state.memory).sha256 if state.memory else None,
         "evaluation": evaluation,
         "score": _mean_f1(evaluation),
     }
@@ -181,7 +185,7 @@ def _measured(
     opened: OpenRound, updates: Sequence[SiteUpdate], start: AdapterWeights
 ) -> tuple[tuple[SiteUpdate, ...], tuple[Absence, ...]]:
     """Return updates with the loss of each site's adapter on the validation notes, and refusals."""
-    if not opened.arm.strategy.needs_loss:
+    if "validation_loss" not in opened.arm.strategy.needs:
         return tuple(updates), ()
     adapters = {update.report.site: add(start, update.delta) for update in updates}
     places = {site: _judges(opened, site, list(adapters)) for site in adapters}
@@ -217,7 +221,8 @@ def _travelled(
         return {"bytes_up": {}, "bytes_down": {}}
     up = {one.row["site"]: one.row["bytes"] for one in spooled}
     down = {participant.name: num_bytes for participant in arm.participants}
-    if arm.strategy.needs_loss and opened.experiment.aggregation.validation == "peers":
+    scored_by_peers = opened.experiment.aggregation.validation == "peers"
+    if scored_by_peers and "validation_loss" in arm.strategy.needs:
         # The server has every adapter already: what goes to be scored travels down alone.
         scored = [update.report.site for update in fit]
         for site in scored:

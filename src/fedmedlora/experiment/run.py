@@ -20,7 +20,7 @@ from fedmedlora.errors import (
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.comparisons import BEST_SINGLE, MEAN_SINGLE, compare
 from fedmedlora.evaluation.intervals import draws, f1_intervals
-from fedmedlora.experiment.arms import PREFERENCE, Arm, planned_arms, preferred_arm
+from fedmedlora.experiment.arms import Arm, federated_arms, planned_arms, preferred_arm
 from fedmedlora.experiment.environment import usage
 from fedmedlora.experiment.results import write_results
 from fedmedlora.experiment.rounds import run_rounds
@@ -182,7 +182,7 @@ def _run_arm(
 
 
 def _shifts(arm: Arm, engine: Engine) -> Mapping[str, float]:
-    if not arm.strategy.needs_shift:
+    if "shift" not in arm.strategy.needs:
         return {}
     return token_shift({p.name: engine.token_counts(p.name) for p in arm.participants})
 
@@ -275,7 +275,7 @@ def _counts(final: Mapping[str, Any]) -> list[NoteCounts]:
 
 def _pairs(arms: Sequence[str]) -> list[tuple[str, str]]:
     """Return who is compared with whom, the preferred arm first."""
-    federated = [arm for arm in PREFERENCE if arm in arms]
+    federated = federated_arms(arms)
     rivals = (BEST_SINGLE, MEAN_SINGLE, "centralised", "zero_shot")
     pairs = [(arm, rival) for arm in federated for rival in rivals]
     pairs += [(federated[0], other) for other in federated[1:]]

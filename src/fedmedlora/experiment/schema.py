@@ -1,27 +1,18 @@
 """What can stand in an experiment: sections, keys, types, rules, and the only place of defaults."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fedmedlora.experiment.toml_values import Rule, above, at_least, at_most, below
-from fedmedlora.federation.strategies import STRATEGY_NAMES, StrategyName
+from fedmedlora.federation.strategies import methods
+from fedmedlora.federation.weighting import Weighting
+from fedmedlora.ranges import Rule, above, at_least, at_most, below
 from fedmedlora.sites import SiteRole, is_site_name
 
-ArmName = Literal[
-    "zero_shot",
-    "single_site",
-    "centralised",
-    StrategyName,
-    "local_only",
-    "adapted",
-    "joined",
-]
-ARM_NAMES: tuple[ArmName, ...] = get_args(ArmName)
-FEDERATED_ARMS: tuple[ArmName, ...] = STRATEGY_NAMES
-PLUS_ARMS: tuple[ArmName, ...] = ("fed_medlora_plus", "fed_medlora_plus_released")
-NEW_SITE_ARMS: tuple[ArmName, ...] = ("local_only", "adapted", "joined")
+FEDERATED_ARMS = tuple(methods())
+NEW_SITE_ARMS = ("local_only", "adapted", "joined")
+ARM_NAMES = ("zero_shot", "single_site", "centralised", *FEDERATED_ARMS, *NEW_SITE_ARMS)
 
 FormulationName = Literal["markup", "tagging"]
 
@@ -36,6 +27,19 @@ _SHA256 = Rule(
     "of 64 characters 0-9 and a-f", lambda text: re.fullmatch("[0-9a-f]{64}", text) is not None
 )
 _LOCAL = Rule('that works today, which is "local"', lambda name: name == "local")
+
+
+# The files of `federation.methods` say which methods there are and what each can be told, so the
+# names and the keys of `[methods]` are known to the reader of the file, not to a type checker.
+if TYPE_CHECKING:
+    ArmName = str
+    Methods = Any
+else:
+    ArmName = Literal[ARM_NAMES]
+    _keys = [
+        (name, one.settings, field(default_factory=one.settings)) for name, one in methods().items()
+    ]
+    Methods = make_dataclass("Methods", _keys, frozen=True, slots=True, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +135,15 @@ class Aggregation:
     shift_temperature: Annotated[float, at_least(0)] = 1.0
     max_share: Annotated[float, above(0), at_most(1)] = 1.0
 
+    def weighting(self) -> Weighting:
+        """Return what of this decides on shares."""
+        return Weighting(
+            size_exponent=self.size_exponent,
+            loss_temperature=self.loss_temperature,
+            shift_temperature=self.shift_temperature,
+            max_share=self.max_share,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
@@ -187,6 +200,7 @@ class Experiment:
         patience: Rounds without a better score before an arm stops.
         quorum: Fewest sites with a usable update for a round to count.
         new_site_rounds: Rounds in which a new site trains alone or joins.
+        methods: What the methods are told, each its own numbers under its name.
     """
 
     name: Annotated[str, _NAME]
@@ -199,6 +213,7 @@ class Experiment:
     model: Model
     training: Training
     aggregation: Aggregation
+    methods: Methods
     evaluation: Evaluation
     engine: EngineChoice
     sites: tuple[SiteEntry, ...]

@@ -8,7 +8,7 @@ from fedmedlora.experiment.disk import store_errors
 
 ADAPTERS = "adapters"
 """The folder of a run that holds them."""
-NAMING_KEYS = ("adapter", "delta", "sha256")
+NAMING_KEYS = ("adapter", "delta", "memory", "sha256")
 """The keys of a document under which the digest of an adapter may stand."""
 
 

@@ -9,12 +9,12 @@ import json
 import math
 import types
 import typing
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union
 
 from fedmedlora.errors import Fault
+from fedmedlora.ranges import Rule
 
 Hint = object
 
@@ -27,39 +27,6 @@ _SCALARS: dict[Hint, str] = {
 }
 _LONGEST_SHOWN = 80
 _INTEGER_LIMIT = 2**63
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What a value must be beyond its type; stands in `Annotated`.
-
-    Attributes:
-        expected: Completes "expected a whole number ...".
-        holds: Whether a value of the right type keeps the rule.
-    """
-
-    expected: str
-    holds: Callable[[Any], bool]
-
-
-def at_least(low: float) -> Rule:
-    """Return the rule value >= low."""
-    return Rule(f"of at least {low}", lambda value: bool(value >= low))
-
-
-def above(low: float) -> Rule:
-    """Return the rule value > low."""
-    return Rule(f"above {low}", lambda value: bool(value > low))
-
-
-def at_most(high: float) -> Rule:
-    """Return the rule value <= high."""
-    return Rule(f"of at most {high}", lambda value: bool(value <= high))
-
-
-def below(high: float) -> Rule:
-    """Return the rule value < high."""
-    return Rule(f"below {high}", lambda value: bool(value < high))
 
 
 def value_faults(hint: Hint, value: object, *, where: str) -> list[Fault]:

@@ -6,12 +6,12 @@ stopped and resumed anywhere.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from fedmedlora.adapters.weights import AdapterWeights, add
+from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import AggregationError, QuorumError
-from fedmedlora.federation.strategies import Strategy
+from fedmedlora.federation.strategy import Memory, Strategy
 from fedmedlora.federation.updates import Absence, SiteReport, SiteUpdate
 
 
@@ -22,10 +22,12 @@ class ServerState:
     Attributes:
         round_index: Rounds that are closed; 0 before the first.
         adapter: The global adapter after them.
+        memory: What the strategy keeps beside it.
     """
 
     round_index: int
     adapter: AdapterWeights
+    memory: Memory = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,8 @@ def aggregate(
         reports=reports,
         absences=tuple(sorted(absences, key=lambda absence: (absence.site, absence.reason))),
     )
-    return ServerState(round_index, add(state.adapter, delta)), record
+    adapter, memory = strategy.step(state.memory, state.adapter, delta)
+    return ServerState(round_index, adapter, memory), record
 
 
 def record_json(record: AggregationRecord) -> dict[str, Any]:

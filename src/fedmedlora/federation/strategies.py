@@ -1,87 +1,36 @@
-"""The aggregation rules by name; a strategy is plain functions put together.
+"""The methods by name: one file of `methods` is one, under the name of the file."""
 
-Fed-MedLoRA and Fed-MedLoRA+ differ in one function, the one from site reports to shares.
-A strategy travels by name and numbers and is made anew where it is needed, never pickled.
-"""
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from functools import cache
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Literal, get_args
-
-from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import Fault, InputError
-from fedmedlora.federation.combining import weighted_sum
-from fedmedlora.federation.updates import SiteReport, SiteUpdate
-from fedmedlora.federation.weighting import Weighed, Weighting, weigh
-
-Weigh = Callable[[Sequence[SiteReport]], Weighed]
-"""From the reports of a round to its shares."""
-
-Combine = Callable[[Sequence[SiteUpdate], Mapping[str, float]], AdapterWeights]
-"""From updates and shares to the change of the global adapter."""
-
-StrategyName = Literal["fed_medlora", "fed_medlora_plus", "fed_medlora_plus_released"]
-STRATEGY_NAMES: tuple[StrategyName, ...] = get_args(StrategyName)
+from fedmedlora.federation import methods as package
+from fedmedlora.federation.strategy import Method, Strategy
+from fedmedlora.federation.weighting import Weighting
 
 
-@dataclass(frozen=True, slots=True)
-class Strategy:
-    """One aggregation rule.
-
-    Attributes:
-        name: What an experiment calls it.
-        needs_loss: Whether reports must hold a validation loss.
-        needs_shift: Whether reports must hold a shift.
-        weigh: From reports to shares.
-        combine: From updates and shares to the change of the global adapter.
-    """
-
-    name: str
-    needs_loss: bool
-    needs_shift: bool
-    weigh: Weigh
-    combine: Combine = weighted_sum
+@cache
+def methods() -> Mapping[str, Method]:
+    """Return every method by name, in the order of the names."""
+    names = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
+    return {name: importlib.import_module(f"{package.__name__}.{name}").METHOD for name in names}
 
 
-def strategy_by_name(
-    name: str,
-    *,
-    size_exponent: float,
-    loss_temperature: float,
-    shift_temperature: float,
-    max_share: float,
-) -> Strategy:
+def strategy_by_name(name: str, own: object = None, *, weighting: Weighting) -> Strategy:
     """Return the strategy of a name.
 
-    Only fed_medlora_plus looks at the exponent and the temperatures; the other two are fixed by
-    what was published. `max_share` holds for all.
+    Args:
+        own: The method's own settings; None takes its defaults.
+        weighting: What the experiment says of shares; a method whose shares were published takes
+            no more of it than `max_share`.
 
     Raises:
         InputError: There is no strategy of this name.
-        ValueError: A number is outside its range.
     """
-    weightings = {
-        "fed_medlora": Weighting(1.0, 0.0, 0.0, max_share),
-        "fed_medlora_plus": Weighting(
-            size_exponent, loss_temperature, shift_temperature, max_share
-        ),
-        "fed_medlora_plus_released": Weighting(0.0, 1.0, 0.0, max_share),
-    }
-    if name not in weightings:
-        fault = Fault(
-            where="strategy",
-            found=repr(name),
-            expected=f"one of {', '.join(STRATEGY_NAMES)}",
-        )
+    if name not in methods():
+        fault = Fault(where="strategy", found=repr(name), expected=f"one of {', '.join(methods())}")
         raise InputError([fault])
-    return _averaging(name, weightings[name])
-
-
-def _averaging(name: str, weighting: Weighting) -> Strategy:
-    return Strategy(
-        name=name,
-        needs_loss=weighting.loss_temperature > 0,
-        needs_shift=weighting.shift_temperature > 0,
-        weigh=partial(weigh, weighting=weighting),
-    )
+    method = methods()[name]
+    return method.strategy(name, method.settings() if own is None else own, weighting)

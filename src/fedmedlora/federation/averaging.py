@@ -1,0 +1,22 @@
+"""Rules that average, for methods to build upon: they differ in what shares follow from."""
+
+from functools import partial
+
+from fedmedlora.federation.strategy import Need, Strategy
+from fedmedlora.federation.weighting import Weighting, weigh
+
+
+def weighted(name: str, weighting: Weighting) -> Strategy:
+    """Return the average with shares by size, loss and shift, as far as each counts."""
+    counts: dict[Need, float] = {
+        "validation_loss": weighting.loss_temperature,
+        "shift": weighting.shift_temperature,
+    }
+    needs = frozenset(need for need, temperature in counts.items() if temperature > 0)
+    return Strategy(name, needs, partial(weigh, weighting=weighting))
+
+
+def by_size(name: str, own: object, weighting: Weighting) -> Strategy:
+    """Return the average in which every label token counts alike, up to the limit on shares."""
+    del own
+    return weighted(name, Weighting(1.0, 0.0, 0.0, weighting.max_share))

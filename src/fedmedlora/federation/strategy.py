@@ -1,0 +1,75 @@
+"""What an aggregation rule is: a frozen record of small functions, the plain ones by default.
+
+Fed-MedLoRA and Fed-MedLoRA+ differ in one function, the one from site reports to shares. A rule
+travels by name and numbers and is made anew where it is needed, never pickled.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from fedmedlora.adapters.weights import AdapterWeights, add
+from fedmedlora.federation.combining import weighted_sum
+from fedmedlora.federation.updates import SiteReport, SiteUpdate
+from fedmedlora.federation.weighting import Weighed, Weighting
+
+Need = Literal["validation_loss", "shift"]
+"""A number that costs something, so that reports hold it for those alone who ask for it."""
+
+Memory = AdapterWeights
+"""What the server keeps from round to round beside the adapter, and never sends; empty at first."""
+
+Weigh = Callable[[Sequence[SiteReport]], Weighed]
+"""From the reports of a round to its shares."""
+
+Combine = Callable[[Sequence[SiteUpdate], Mapping[str, float]], AdapterWeights]
+"""From updates and shares to where the sites point: a change of the global adapter."""
+
+Step = Callable[[Memory, AdapterWeights, AdapterWeights], tuple[AdapterWeights, Memory]]
+"""From memory, global adapter and that change to the next global adapter and memory."""
+
+
+def plain_step(
+    memory: Memory, start: AdapterWeights, delta: AdapterWeights
+) -> tuple[AdapterWeights, Memory]:
+    """Return the adapter changed as the sites point, and the memory as it was."""
+    return add(start, delta), memory
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """One aggregation rule.
+
+    Attributes:
+        name: What an experiment calls it.
+        needs: What reports must hold beside the number of label tokens.
+        weigh: From reports to shares.
+        combine: From updates and shares to where the sites point.
+        step: How the server goes there.
+    """
+
+    name: str
+    needs: frozenset[Need]
+    weigh: Weigh
+    combine: Combine = weighted_sum
+    step: Step = plain_step
+
+
+@dataclass(frozen=True, slots=True)
+class NoSettings:
+    """A method with no number of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A published way to federate: what a file of `methods` is read for.
+
+    Attributes:
+        title: What people call it.
+        strategy: From its name, its own settings and the experiment's weighting to the rule.
+        settings: A dataclass of its own numbers, the keys of `[methods.<name>]`.
+    """
+
+    title: str
+    strategy: Callable[[str, Any, Weighting], Strategy]
+    settings: type[Any] = NoSettings
