@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 from contest.figures import keep, machine, spread, table, told_aside
 from contest.sentences import TYPES
 from contest.turns import seconds_of
-from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.models import open_model
@@ -37,7 +36,7 @@ from fedmedlora.experiment.environment import environment
 from fedmedlora.experiment.run import run
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.experiment.store import RunStore
-from fedmedlora.federation.backbone import LocalPlan, Trained
+from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
 from fedmedlora.federation.engine import Scope
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.markup import MarkupExample
@@ -81,14 +80,19 @@ class Untrained:
         return self._initial
 
     def train(
-        self, start: AdapterWeights, examples: Sequence[MarkupExample], plan: LocalPlan
+        self,
+        start: AdapterWeights,
+        examples: Sequence[MarkupExample],
+        plan: LocalPlan,
+        *,
+        steering: Steering = STRAIGHT,
     ) -> Trained:
         """Return an adapter beside the one it starts from."""
+        del steering
         step = np.float32(1e-3 * (1 + plan.seed % 7))
         adapter = {name: array + step for name, array in start.items()}
         num_tokens = sum(example.num_label_tokens for example in examples)
-        at = adapter_digest(start)
-        return Trained(adapter, num_tokens, 1.0, self.digest, at, plan.round_index)
+        return Trained(adapter, num_tokens, 1.0)
 
     def loss(self, adapter: AdapterWeights, examples: Sequence[MarkupExample]) -> float:
         """Return a loss."""

@@ -10,6 +10,7 @@ from tests.training.hub_folders import LLMS, write_base
 from tests.training.tiny_decoders import LABELS, NOTES, TYPES
 from tokenizers import Tokenizer
 
+from fedmedlora.adapters.weights import add
 from fedmedlora.engines.opening import open_local
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.schema import Lora, Model, Training
@@ -39,8 +40,8 @@ def learns_by_heart(engine: Engine) -> None:
     start = engine.initial()
 
     (outcome,) = engine.train([Participant("a", ("a",))], start, PLANS)
-    assert outcome.trained is not None
-    adapter = outcome.trained.adapter
+    assert outcome.sent is not None
+    adapter = add(start, outcome.sent.delta)
     before, after = engine.losses([(start, "a"), (adapter, "a")])
     ((_, found),) = engine.evaluate(adapter, ["a"], Scope("final", PARTS, 2))
 
@@ -92,9 +93,10 @@ def test_everything_stands_on_the_model_s_device(name: str, tmp_path: Path) -> N
 
     with torch.device("meta"):
         (outcome,) = engine.train([Participant("a", ("a",))], start, PLANS)
-        assert outcome.trained is not None, outcome.reason
-        (loss,) = engine.losses([(outcome.trained.adapter, "a")])
-        ((_, counts),) = engine.evaluate(outcome.trained.adapter, ["a"], Scope("final", PARTS, 1))
+        assert outcome.sent is not None, outcome.reason
+        adapter = add(start, outcome.sent.delta)
+        (loss,) = engine.losses([(adapter, "a")])
+        ((_, counts),) = engine.evaluate(adapter, ["a"], Scope("final", PARTS, 1))
 
     assert loss < engine.losses([(start, "a")])[0]
     assert len(counts) == 1

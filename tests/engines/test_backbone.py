@@ -1,6 +1,5 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +9,11 @@ from numpy.typing import NDArray
 from tests.engines.backbones import tagging_backbone
 from tests.training.tiny_models import LORA, TRAINING, examples
 
-from fedmedlora.adapters.files import open_adapter, write_adapter
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.clinical.labels import MAIN_TYPES
 from fedmedlora.engines.backbone import HuggingFaceBackbone
 from fedmedlora.errors import ModelError, TrainingError
-from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.backbone import LocalPlan, Steering
 from fedmedlora.tasks.reading import Reading
 from fedmedlora.tasks.tagging import Tagging, TaggingExample
 from fedmedlora.training.base_models import MINILM_SHA256, BaseModel, find_base_model
@@ -70,14 +68,39 @@ def test_training_reports_its_label_tokens_and_loss(
     assert 0 < trained.loss < 2 * backbone.loss(backbone.initial(), given)
 
 
-def test_training_says_what_it_was_made_from(backbone: Tagger, tmp_path: Path) -> None:
+def test_what_a_method_freezes_stays_and_the_rest_learns(backbone: Tagger) -> None:
     start = noise(backbone.initial(), 1)
-    stored = write_adapter(tmp_path, start)
+    frozen = frozenset(name for name in start if ".lora_A." in name)
 
-    trained = backbone.train(open_adapter(stored.path), examples(8), replace(PLAN, round_index=3))
+    trained = backbone.train(start, examples(8), PLAN, steering=Steering(frozen=frozen))
 
-    assert (trained.base, trained.start) == (backbone.digest, stored.sha256)
-    assert trained.round_index == 3
+    assert frozen
+    stayed = {name for name in start if np.array_equal(trained.adapter[name], start[name])}
+    assert stayed == frozen
+
+
+def test_a_training_tells_the_mean_of_its_gradients_where_they_are_wanted(
+    backbone: Tagger,
+) -> None:
+    start, given = noise(backbone.initial(), 1), examples(8)
+
+    plain = backbone.train(start, given, PLAN)
+    told = backbone.train(start, given, PLAN, steering=Steering(tells_gradient=True))
+
+    assert plain.gradient == {}
+    assert same(plain.adapter, told.adapter)
+    assert told.gradient.keys() == start.keys()
+    assert all(np.abs(told.gradient[name]).max() > 0 for name in start)
+
+
+def test_a_strong_pull_keeps_an_adapter_near_its_start(backbone: Tagger) -> None:
+    start, given = noise(backbone.initial(), 1), examples(8)
+
+    def distance(proximal: float) -> float:
+        trained = backbone.train(start, given, PLAN, steering=Steering(proximal=proximal))
+        return sum(float(np.abs(trained.adapter[name] - start[name]).sum()) for name in start)
+
+    assert distance(1e4) < distance(0.0)
 
 
 def test_an_adapter_does_as_in_a_fresh_model_whatever_was_there_before(bert: BaseModel) -> None:

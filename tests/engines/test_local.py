@@ -11,7 +11,7 @@ from fedmedlora.engines.backbone import HuggingFaceBackbone
 from fedmedlora.engines.local import LocalEngine
 from fedmedlora.errors import TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
-from fedmedlora.federation.backbone import LocalPlan, Trained
+from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
 from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.scoring import PARTS, Counts
@@ -62,7 +62,9 @@ class Counting:
         self,
         start: AdapterWeights,
         examples: Sequence[TaggingExample],
-        plan: LocalPlan,
+        plan: LocalPlan,  # noqa: ARG002 -- the protocol's
+        *,
+        steering: Steering = STRAIGHT,  # noqa: ARG002
     ) -> Trained:
         if not examples:
             raise TrainingError("training: found no example")
@@ -70,9 +72,6 @@ class Counting:
             adapter={"w": start["w"] + len(examples)},
             num_tokens=5 * len(examples),
             loss=0.5,
-            base=self.digest,
-            start="5" * 64,
-            round_index=plan.round_index,
         )
 
     def loss(self, adapter: AdapterWeights, examples: Sequence[TaggingExample]) -> float:
@@ -104,7 +103,7 @@ def outcomes(engine: LocalEngine[TaggingExample], *participants: Participant) ->
 
 
 def learnt(outcome: Outcome) -> float | None:
-    return None if outcome.trained is None else float(outcome.trained.adapter["w"][0])
+    return None if outcome.sent is None else float(outcome.sent.delta["w"][0])
 
 
 class TestTrain:
@@ -158,11 +157,11 @@ class TestTrain:
         (failed,) = engine.train([alone("a")], spoilt, plans)
         (fine,) = engine.train([alone("b")], start, plans)
 
-        assert failed.trained is None
+        assert failed.sent is None
         assert failed.reason.startswith("training: found a loss of nan, expected a finite number;")
-        assert fine.trained is not None
+        assert fine.sent is not None
         # Two notes of a window of 5 tokens; "causes" has no channel in this model.
-        assert fine.trained.num_tokens == 10
+        assert fine.sent.num_tokens == 10
 
     def test_outcomes_come_one_by_one(self, tokenizer: HuggingFaceTokenizer) -> None:
         engine = engine_over(tokenizer, cohort("a"))

@@ -6,6 +6,7 @@ import pytest
 from tests.training.tiny_decoders import LABELS, NOTES, TYPES, tiny_decoder
 from tests.training.tiny_models import tiny_bert
 
+from fedmedlora.adapters.weights import add
 from fedmedlora.engines.models import open_model
 from fedmedlora.engines.opening import open_local
 from fedmedlora.errors import ModelError
@@ -39,9 +40,10 @@ def test_a_site_trains_and_reads_by_mark_up(decoder: BaseModel) -> None:
     start = engine.initial()
 
     (outcome,) = engine.train([Participant("a", ("a",))], start, PLANS)
-    assert outcome.trained is not None
-    before, after = engine.losses([(start, "a"), (outcome.trained.adapter, "a")])
-    ((_, counts),) = engine.evaluate(outcome.trained.adapter, ["a"], Scope("final", PARTS, 2))
+    assert outcome.sent is not None
+    adapter = add(start, outcome.sent.delta)
+    before, after = engine.losses([(start, "a"), (adapter, "a")])
+    ((_, counts),) = engine.evaluate(adapter, ["a"], Scope("final", PARTS, 2))
 
     assert after < before
     assert len(counts) == 2
@@ -71,8 +73,8 @@ def test_label_tokens_are_those_of_the_answers(decoder: BaseModel) -> None:
     # "<b>" begins like a mark, and so cannot be marked.
     entities = "</span> <b>"
     relations = "</span> [drug<b>]"
-    assert outcome.trained is not None
-    assert outcome.trained.num_tokens == len(entities) + 1 + len(relations) + 1
+    assert outcome.sent is not None
+    assert outcome.sent.num_tokens == len(entities) + 1 + len(relations) + 1
 
 
 def test_a_base_that_says_no_end_cannot_write(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.errors import EngineError
@@ -27,8 +26,9 @@ from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.config import Experiment, parse_experiment
 from fedmedlora.experiment.run import run
 from fedmedlora.experiment.store import RunStore
-from fedmedlora.federation.backbone import LocalPlan, Trained
+from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
 from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
+from fedmedlora.federation.site_round import site_round
 from fedmedlora.federation.turns import Turn
 from fedmedlora.sites import SiteRole
 from fedmedlora.tasks.scoring import Counts, NoteCounts, PartCounts
@@ -148,19 +148,12 @@ class FakeEngine:
                 yield Outcome(participant, None, reason, 0.5)
                 continue
             self.asked.append(asked)
-            trained = _trained(start, participant.name, plans[participant.name])
+            learner = FakeBackbone(self.base, participant.name, self.training_loss)
+            sent = site_round(learner, start, [], plans[participant.name])
             spoil = self.spoilt.get(participant.name) if asked[1] == 1 else None
-            adapter: Any = spoil(trained) if spoil else trained
-            answer = Trained(
-                adapter=adapter,
-                num_tokens=TOKENS[participant.name],
-                loss=self.training_loss,
-                base=self.base,
-                start=adapter_digest(start),
-                round_index=asked[1],
-            )
+            spoilt: Any = spoil(dict(sent.delta)) if spoil else sent.delta
             claim = self.claims.get(participant.name, {}) if asked[1] == 1 else {}
-            yield Outcome(participant, replace(answer, **claim), "", 0.5)
+            yield Outcome(participant, replace(sent, **{"delta": spoilt, **claim}), "", 0.5)
 
     def losses(self, questions: Sequence[tuple[AdapterWeights, str]]) -> list[float]:
         return [self._loss(adapter, place) for adapter, place in questions]
@@ -213,10 +206,44 @@ class FakeEngine:
             raise Crash
 
 
-def _trained(start: AdapterWeights, name: str, plan: LocalPlan) -> Arrays:
-    seeded = np.random.default_rng(plan.seed).standard_normal((3, 2), np.float32) / 100
-    seeded[0, 0] = LEANS[name]
-    return {A: start[A] + np.float32(1), B: start[B] + seeded}
+@dataclass
+class FakeBackbone:
+    """What trains at a participant; its gradients are what it adds, negated."""
+
+    digest: str
+    name: str
+    training_loss: float
+    num_bytes: int = 4800
+    dtype: str = "float32"
+
+    def initial(self) -> AdapterWeights:
+        raise NotImplementedError
+
+    def train(
+        self,
+        start: AdapterWeights,
+        examples: Sequence[object],
+        plan: LocalPlan,
+        *,
+        steering: Steering = STRAIGHT,
+    ) -> Trained:
+        del examples
+        rng = np.random.default_rng(plan.seed)
+        seeded = (rng.standard_normal((3, 2), np.float32) / 100).astype(np.float32)
+        seeded[0, 0] = LEANS[self.name]
+        added: Arrays = {A: np.ones((2, 3), np.float32), B: seeded}
+        moved = {n: np.add(start[n], added[n], dtype=np.float32) for n in added}
+        adapter = {n: start[n] if n in steering.frozen else moved[n] for n in added}
+        gradient = {name: -array for name, array in added.items()}
+        return Trained(adapter, TOKENS[self.name], self.training_loss, gradient)
+
+    def loss(self, adapter: AdapterWeights, examples: Sequence[object]) -> float:
+        raise NotImplementedError
+
+    def answer(
+        self, adapter: AdapterWeights, examples: Sequence[object]
+    ) -> list[NDArray[np.int64]]:
+        raise NotImplementedError
 
 
 def _counts(right: int) -> PartCounts:

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 from tests.experiment.fakes import (
     EVERY_ARM,
+    LEANS,
     SITES,
+    B,
     Crash,
     FakeEngine,
     cohorts,
@@ -169,6 +171,24 @@ def test_what_new_sites_and_external_sites_hold_is_read_only_at_the_end(tmp_path
     assert {site for site, split in engine.read if split == "dev"} == set(TRAINED)
 
 
+def test_sites_that_read_with_tensors_of_their_own_are_scored_with_them_and_others_not(
+    tmp_path: Path,
+) -> None:
+    engine = finished(tmp_path, "fed_sa_lora", "adapted")
+
+    with RunStore.open(tmp_path / "run") as store:
+        rounds, finals = store.rounds("fed_sa_lora"), store.finals("fed_sa_lora")
+        best = store.arm("fed_sa_lora") or {}
+        kept = [store.adapter(best["memories"][site])[f"own/{B}"][0, 0] for site in TRAINED]
+
+    assert set(finals) == set(rounds[0]["evaluation"]) == set(TRAINED)
+    # Each site adds its own lean to B in every round.
+    assert kept == [3 * LEANS[site] for site in TRAINED]
+    assert ("nerves", "final") not in engine.read
+    # A fresh site has no B but the untrained one; it is scored in its own arm alone.
+    assert told(tmp_path)["arms"][-1]["name"] == "adapted:skin"
+
+
 def test_new_sites_start_where_the_federation_was_best(tmp_path: Path) -> None:
     curves = dict.fromkeys(TRAINED, (0, 5, 3, 3))
     finished(
@@ -251,6 +271,7 @@ FEW_ARMS = ("single_site", "fed_medlora_plus", "adapted")
     [
         toml(FEW_ARMS, FEW_SITES, rounds=2, new_site_rounds=1),
         pytest.param(toml(("fed_avg_m",), FEW_SITES[:3], rounds=3), id="server memory"),
+        pytest.param(toml(("scaffold",), FEW_SITES[:3], rounds=3), id="site memory"),
         pytest.param(toml(), marks=pytest.mark.slow),
     ],
 )

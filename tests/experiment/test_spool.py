@@ -25,7 +25,7 @@ HEART = arm_of("fed_medlora")
 
 
 def key(arm: Arm = HEART, *, seed: int = 3, round_index: int = 1, before: str = BEFORE) -> str:
-    (found,) = update_keys(arm, site_plans(arm, seed, round_index), before).values()
+    (found,) = update_keys(arm, site_plans(arm, seed, round_index, {}), before).values()
     return found
 
 
@@ -51,7 +51,7 @@ def test_what_trains_otherwise_has_another_key(other: str) -> None:
 
 
 def test_a_plan_says_where_a_training_stands_in_the_run() -> None:
-    plan = site_plans(HEART, 3, 2)["heart"]
+    plan = site_plans(HEART, 3, 2, {})["heart"]
 
     assert (plan.round_index, plan.num_rounds, plan.seed) == (2, 3, site_seed(3, "heart", 2))
 
@@ -67,7 +67,7 @@ def test_every_site_and_round_has_a_seed_of_its_own() -> None:
 
 def test_a_training_loss_that_is_undefined_is_kept_as_nothing(tmp_path: Path) -> None:
     engine = FakeEngine(training_loss=float("nan"))
-    plans = site_plans(HEART, 3, 1)
+    plans = site_plans(HEART, 3, 1, {})
 
     with new_store(tmp_path, toml()) as store:
         keys = update_keys(HEART, plans, BEFORE)
@@ -78,7 +78,7 @@ def test_a_training_loss_that_is_undefined_is_kept_as_nothing(tmp_path: Path) ->
 
 
 def test_what_was_sent_can_be_read_though_another_arm_forgets_it(tmp_path: Path) -> None:
-    engine, plans = FakeEngine(), site_plans(HEART, 3, 1)
+    engine, plans = FakeEngine(), site_plans(HEART, 3, 1, {})
 
     with new_store(tmp_path, toml()) as store:
         keys = update_keys(HEART, plans, BEFORE)
@@ -90,7 +90,7 @@ def test_what_was_sent_can_be_read_though_another_arm_forgets_it(tmp_path: Path)
 
 
 def test_an_update_that_cannot_be_read_just_now_is_kept(tmp_path: Path) -> None:
-    engine, plans = FakeEngine(), site_plans(HEART, 3, 1)
+    engine, plans = FakeEngine(), site_plans(HEART, 3, 1, {})
 
     with new_store(tmp_path, toml()) as store:
         keys = update_keys(HEART, plans, BEFORE)
@@ -109,7 +109,7 @@ def test_an_update_that_cannot_be_read_just_now_is_kept(tmp_path: Path) -> None:
 def test_nobody_waits_until_an_update_is_on_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine, plans = FakeEngine(), site_plans(HEART, 3, 1)
+    engine, plans = FakeEngine(), site_plans(HEART, 3, 1, {})
 
     with new_store(tmp_path, toml()) as store:
         monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("waited"))
@@ -123,7 +123,7 @@ def test_nobody_waits_until_an_update_is_on_the_disk(
 def test_an_update_that_a_power_cut_took_is_asked_for_again(
     tmp_path: Path, torn: bytes | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    engine, plans = FakeEngine(), site_plans(HEART, 3, 1)
+    engine, plans = FakeEngine(), site_plans(HEART, 3, 1, {})
 
     with new_store(tmp_path, toml()) as store:
         keys = update_keys(HEART, plans, BEFORE)
@@ -141,7 +141,7 @@ def test_an_update_that_a_power_cut_took_is_asked_for_again(
 
 
 def test_what_an_arm_beside_this_one_sent_first_is_not_written_again(tmp_path: Path) -> None:
-    plans = site_plans(HEART, 3, 1)
+    plans = site_plans(HEART, 3, 1, {})
 
     with new_store(tmp_path, toml()) as store:
         keys = update_keys(HEART, plans, BEFORE)

@@ -34,7 +34,7 @@ def with_report(**changes: Any) -> SiteUpdate:  # noqa: ANN401 -- each field its
 
 
 def check(update: SiteUpdate) -> None:
-    admit(update, start=tensors(), start_digest="s0", base="b0", round_index=3, sites=SITES)
+    admit(update, expected=tensors(), start_digest="s0", base="b0", round_index=3, sites=SITES)
 
 
 def test_a_good_update_passes() -> None:
@@ -151,7 +151,7 @@ def test_of_all_updates_the_good_come_out_in_name_order_and_the_rest_with_a_reas
 
     admitted, refusals = admit_all(
         [good("west"), sick, good("north")],
-        start=tensors(),
+        expected=tensors(),
         start_digest="s0",
         base="b0",
         round_index=3,
@@ -173,7 +173,7 @@ def test_the_second_update_of_a_site_is_refused(first_is_good: bool) -> None:
 
     admitted, refusals = admit_all(
         [first, good()],
-        start=tensors(),
+        expected=tensors(),
         start_digest="s0",
         base="b0",
         round_index=3,

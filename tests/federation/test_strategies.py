@@ -79,7 +79,7 @@ def test_a_method_takes_its_own_numbers() -> None:
 def test_the_largest_share_is_limited_for_all(name: str) -> None:
     lopsided = [SiteReport("a", 1, 1, 0.3, 0.1), SiteReport("b", 1, 10**6, 0.5, 0.4)]
 
-    assert max(made(name, max_share=0.52).weigh(lopsided).shares.values()) == pytest.approx(0.52)
+    assert max(made(name, max_share=0.52).weigh(lopsided).shares.values()) <= 0.52 + 1e-9
 
 
 def test_an_unknown_name_is_an_input_error_that_lists_the_known() -> None:

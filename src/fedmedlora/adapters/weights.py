@@ -6,6 +6,7 @@ A mapping may be lazy: everything here reads one tensor at a time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,15 @@ def add(left: AdapterWeights, right: AdapterWeights) -> AdapterWeights:
         ValueError: The adapters differ in names or shapes.
     """
     return _combined(left, right, np.add)
+
+
+def moved(start: AdapterWeights, delta: AdapterWeights) -> AdapterWeights:
+    """Return an adapter of which some tensors are changed; the others stay as they are.
+
+    Raises:
+        ValueError: A tensor that is to be changed is not there, or of another shape.
+    """
+    return {**start, **add({name: start[name] for name in delta if name in start}, delta)}
 
 
 def subtract(left: AdapterWeights, right: AdapterWeights) -> AdapterWeights:
@@ -67,6 +77,13 @@ def shape_fault(name: str, found: Sequence[int], expected: Sequence[int]) -> Fau
     )
 
 
+def lora_factor(name: str) -> Literal["A", "B"] | None:
+    """Return which factor of LoRA a tensor is, or None for any other tensor."""
+    if ".lora_A." in name:
+        return "A"
+    return "B" if ".lora_B." in name else None
+
+
 def lora_rank(name: str, shape: Sequence[int]) -> int | None:
     """Return the rank of a LoRA factor, or None for any other tensor.
 
@@ -88,9 +105,8 @@ def differs_in_rank_only(name: str, found: Sequence[int], expected: Sequence[int
 
 
 def _rank_axis(name: str) -> int | None:
-    if ".lora_A." in name:
-        return 0
-    return 1 if ".lora_B." in name else None
+    factor = lora_factor(name)
+    return None if factor is None else "AB".index(factor)
 
 
 def _listed(word: str, names: Sequence[str]) -> str:

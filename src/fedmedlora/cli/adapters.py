@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.adapters.weights import AdapterWeights, add
 from fedmedlora.cli.answers import answer
 from fedmedlora.engines.sources import Source, export_peft, open_source
 from fedmedlora.errors import Fault, InputError, TrainingError
@@ -83,9 +83,9 @@ def _adapted(engine: Engine, source: Source, site: str, rounds: int) -> AdapterW
     for round_index in range(1, rounds + 1):
         plan = LocalPlan(site_seed(source.seed, site, round_index), round_index, rounds)
         for outcome in engine.train([Participant(site, (site,))], adapter, {site: plan}):
-            if outcome.trained is None:
+            if outcome.sent is None:
                 raise TrainingError(f"{site}: {outcome.reason}")
-            adapter = outcome.trained.adapter
+            adapter = add(adapter, outcome.sent.delta)
     return adapter
 
 

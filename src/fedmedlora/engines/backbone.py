@@ -11,14 +11,14 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from peft import PeftConfig
 
-from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import ModelError, TrainingError
-from fedmedlora.federation.backbone import LocalPlan, Trained
+from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
 from fedmedlora.tasks.task import Answer, ExampleT
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.lora_model import recompute_activations
 from fedmedlora.training.settings import TrainingSettings
+from fedmedlora.training.steering import Wheel
 from fedmedlora.training.trainer import Learner, mean_loss, train
 
 
@@ -60,10 +60,16 @@ class HuggingFaceBackbone(Generic[ExampleT]):
         return self._initial
 
     def train(
-        self, start: AdapterWeights, examples: Sequence[ExampleT], plan: LocalPlan
+        self,
+        start: AdapterWeights,
+        examples: Sequence[ExampleT],
+        plan: LocalPlan,
+        *,
+        steering: Steering = STRAIGHT,
     ) -> Trained:
         """Return what training on the examples makes of an adapter."""
         self.learner.slots.write(start)
+        wheel = Wheel(self.learner.slots.parameters, steering)
         try:
             loss = train(
                 self.learner,
@@ -71,6 +77,7 @@ class HuggingFaceBackbone(Generic[ExampleT]):
                 plan,
                 settings=self._training,
                 accelerator=self._accelerator,
+                wheel=wheel,
             )
         except torch.OutOfMemoryError as error:
             # Another site may do with less.
@@ -88,9 +95,7 @@ class HuggingFaceBackbone(Generic[ExampleT]):
             adapter=self.learner.slots.read(),
             num_tokens=num_tokens,
             loss=loss,
-            base=self.digest,
-            start=adapter_digest(start),
-            round_index=plan.round_index,
+            gradient=wheel.mean_gradient(),
         )
 
     def loss(self, adapter: AdapterWeights, examples: Sequence[ExampleT]) -> float:

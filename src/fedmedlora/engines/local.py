@@ -17,6 +17,7 @@ from fedmedlora.experiment.environment import peak_memory_bytes
 from fedmedlora.federation.backbone import Backbone, LocalPlan
 from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
 from fedmedlora.federation.shift import count_tokens
+from fedmedlora.federation.site_round import site_round
 from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.findings import Findings, gold_findings
@@ -73,11 +74,11 @@ class LocalEngine(Generic[ExampleT]):
                 example for site in participant.sites for example in self._training_examples(site)
             ]
             try:
-                trained = self._backbone.train(start, examples, plans[participant.name])
+                sent = site_round(self._backbone, start, examples, plans[participant.name])
             except TrainingError as error:
                 yield Outcome(participant, None, str(error), time.monotonic() - began)
             else:
-                yield Outcome(participant, trained, "", time.monotonic() - began)
+                yield Outcome(participant, sent, "", time.monotonic() - began)
 
     def losses(self, questions: Sequence[tuple[AdapterWeights, str]]) -> list[float]:
         """Return each adapter's loss on a place's dev notes, in nats per label token."""

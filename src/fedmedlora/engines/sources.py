@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.weights import AdapterWeights, names_fault, shape_fault
 from fedmedlora.engines.models import open_model
 from fedmedlora.engines.opening import open_local
@@ -89,7 +90,7 @@ def open_source(path: Path, *, arm: str | None) -> Source:
     with RunStore.open(path) as store:
         experiment, (name, chosen) = store.experiment(), _arm(store, arm)
         return Source(
-            adapter=store.adapter(chosen["adapter"]),
+            adapter=plain(store.adapter(chosen["adapter"])),
             origin=f"{name} of {experiment.name}, {_trained(chosen['best_round'])}",
             base_digest=store.meta("base"),
             model=experiment.model,

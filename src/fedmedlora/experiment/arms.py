@@ -13,11 +13,13 @@ over every note equally often.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from fedmedlora.experiment.schema import ARM_NAMES, FEDERATED_ARMS, Experiment
+from fedmedlora.federation.backbone import ChosenMethod
 from fedmedlora.federation.engine import Participant
+from fedmedlora.federation.local_rule import UNCHANGED
 from fedmedlora.federation.strategies import strategy_by_name
 from fedmedlora.federation.strategy import Strategy
 
@@ -33,6 +35,8 @@ class Arm:
         chosen_on: Sites whose dev notes choose the best round; none means the last round stands.
         rounds: Rounds at most.
         start: The arm whose best adapter this one starts from; None is the common start.
+        local_method: What the sites are told of the strategy; arms whose sites train alike are told
+            alike.
     """
 
     name: str
@@ -42,6 +46,7 @@ class Arm:
     chosen_on: tuple[str, ...]
     rounds: int
     start: str | None = None
+    local_method: ChosenMethod = field(default_factory=ChosenMethod)
 
 
 def planned_arms(
@@ -122,12 +127,15 @@ def _arm(
         # A limit on shares would leave nobody who could have the rest.
         rule, weighting = "fed_medlora", replace(weighting, max_share=1.0)
     own = getattr(experiment.methods, rule)
+    strategy = strategy_by_name(rule, own, weighting=weighting)
+    alike = strategy.local == UNCHANGED
     return Arm(
         name,
         kind,
-        strategy_by_name(rule, own, weighting=weighting),
+        strategy,
         participants,
         chosen_on,
         experiment.rounds if rounds is None else rounds,
         start,
+        ChosenMethod() if alike else ChosenMethod(rule, own),
     )

@@ -4,18 +4,21 @@ import logging
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from fedmedlora.adapters.weights import AdapterWeights, add
+from fedmedlora.adapters.kinds import plain
+from fedmedlora.adapters.weights import AdapterWeights, moved
 from fedmedlora.errors import QuorumError
 from fedmedlora.evaluation.fairness import summary
 from fedmedlora.experiment.arms import Arm
+from fedmedlora.experiment.open_round import OpenRound
 from fedmedlora.experiment.schema import Experiment
-from fedmedlora.experiment.spool import Spooled, collect, site_plans, update_keys
+from fedmedlora.experiment.site_adapters import reading_adapters
+from fedmedlora.experiment.spool import Spooled, collect
 from fedmedlora.experiment.store import RunStore
+from fedmedlora.experiment.traffic import traffic
 from fedmedlora.federation.admission import admit_all, admit_measured
-from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import SERVER, Engine, Scope
 from fedmedlora.federation.rounds import (
     ServerState,
@@ -31,34 +34,6 @@ from fedmedlora.tasks.scoring import site_scores
 logger = logging.getLogger(__name__)
 
 Document = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRound:
-    """A round that is under way.
-
-    Attributes:
-        shifts: Site to its shift against the other training sites.
-        before: sha256 of the adapter it starts from.
-        memory: sha256 of what the server kept beside it, None where it kept nothing.
-    """
-
-    arm: Arm
-    experiment: Experiment
-    engine: Engine
-    store: RunStore
-    shifts: Mapping[str, float]
-    round_index: int
-    before: str
-    memory: str | None
-
-    def plans(self) -> dict[str, LocalPlan]:
-        """Return every participant's plan, by name."""
-        return site_plans(self.arm, self.experiment.seed, self.round_index)
-
-    def keys(self) -> dict[str, str]:
-        """Return under what each participant's update is kept, by name."""
-        return update_keys(self.arm, self.plans(), self.before)
 
 
 def run_rounds(
@@ -80,19 +55,28 @@ def run_rounds(
     start = store.put_adapter(_start(arm, engine, store))
     documents = store.rounds(arm.name)
     while len(documents) < arm.rounds and not _stopped(arm, documents, experiment.patience):
-        before = documents[-1]["adapter"] if documents else start.sha256
-        memory = documents[-1]["memory"] if documents else None
-        round_index = len(documents) + 1
-        opened = OpenRound(arm, experiment, engine, store, shifts, round_index, before, memory)
+        last: Document = documents[-1] if documents else {"adapter": start.sha256}
+        opened = OpenRound(
+            arm=arm,
+            experiment=experiment,
+            engine=engine,
+            store=store,
+            shifts=shifts,
+            round_index=len(documents) + 1,
+            before=last["adapter"],
+            memory=last.get("memory"),
+            memories=last.get("memories", {}),
+        )
         documents.append(_run_round(opened))
         # Arms that begin alike share their first round; nobody will ask for a later one again.
-        if round_index > 1:
+        if opened.round_index > 1:
             store.forget_site_updates(opened.keys().values())
     return {
         "kind": arm.kind,
         "start": arm.start,
         "best_round": best_of(arm, documents),
         "adapter": _adapter_of(arm, documents, start.sha256),
+        "memories": _memories_of(arm, documents),
         "seconds": sum(document["seconds"] for document in documents),
     }
 
@@ -109,6 +93,12 @@ def best_of(arm: Arm, documents: Sequence[Document]) -> int | None:
 def _adapter_of(arm: Arm, documents: Sequence[Document], start: str) -> str:
     best = best_of(arm, documents)
     return documents[best - 1]["adapter"] if best else start
+
+
+def _memories_of(arm: Arm, documents: Sequence[Document]) -> dict[str, str]:
+    best = best_of(arm, documents)
+    memories: dict[str, str] = documents[best - 1]["memories"] if best else {}
+    return memories
 
 
 def _start(arm: Arm, engine: Engine, store: RunStore) -> AdapterWeights:
@@ -137,7 +127,7 @@ def _run_round(opened: OpenRound) -> Document:
     began = time.monotonic()
     fit, refusals = admit_all(
         [_update(opened, one) for one in spooled],
-        start=start,
+        expected=arm.strategy.local.expected(plain(start), opened.round_index),
         start_digest=opened.before,
         base=opened.engine.base,
         round_index=opened.round_index,
@@ -158,13 +148,15 @@ def _run_round(opened: OpenRound) -> Document:
     before = ServerState(opened.round_index - 1, start, memory)
     state, record = aggregate(before, admitted, arm.strategy, absences=absences)
     stored = store.put_adapter(state.adapter)
-    evaluation = _evaluation(opened, state.adapter)
+    memories = opened.memories | _kept(spooled, admitted)
+    evaluation = _evaluation(opened, state.adapter, memories)
     document = {
         **record_json(record),
-        **_travelled(opened, spooled, fit, num_bytes=stored.num_bytes),
+        **traffic(opened, state.adapter, spooled, fit),
         "seconds": time.monotonic() - began + sum(one.row["seconds"] for one in spooled),
         "adapter": stored.sha256,
         "memory": store.put_adapter(state.memory).sha256 if state.memory else None,
+        "memories": memories,
         "evaluation": evaluation,
         "score": _mean_f1(evaluation),
     }
@@ -181,13 +173,20 @@ def _update(opened: OpenRound, spooled: Spooled) -> SiteUpdate:
     return SiteUpdate(report, spooled.delta, row["base"], row["start"])
 
 
+def _kept(spooled: Sequence[Spooled], admitted: Sequence[SiteUpdate]) -> dict[str, str]:
+    """Return what each site goes on from; one whose update was refused as if it had not trained."""
+    sites = {update.report.site for update in admitted}
+    rows = [one.row for one in spooled if one.row["site"] in sites]
+    return {row["site"]: row["memory"] for row in rows if row["memory"]}
+
+
 def _measured(
     opened: OpenRound, updates: Sequence[SiteUpdate], start: AdapterWeights
 ) -> tuple[tuple[SiteUpdate, ...], tuple[Absence, ...]]:
     """Return updates with the loss of each site's adapter on the validation notes, and refusals."""
     if "validation_loss" not in opened.arm.strategy.needs:
         return tuple(updates), ()
-    adapters = {update.report.site: add(start, update.delta) for update in updates}
+    adapters = {update.report.site: moved(plain(start), plain(update.delta)) for update in updates}
     places = {site: _judges(opened, site, list(adapters)) for site in adapters}
     asked = [(adapters[site], place) for site in adapters for place in places[site]]
     told = iter(opened.engine.losses(asked))
@@ -207,29 +206,6 @@ def _judges(opened: OpenRound, site: str, sites: Sequence[str]) -> list[str]:
     return [other for other in sites if other != site] or [site]
 
 
-def _travelled(
-    opened: OpenRound, spooled: Sequence[Spooled], fit: Sequence[SiteUpdate], *, num_bytes: int
-) -> dict[str, dict[str, int]]:
-    """Return the bytes of a round up and down by site; none where a participant trains alone.
-
-    Args:
-        fit: The updates whose adapters were scored.
-        num_bytes: Of the adapter the round ends with.
-    """
-    arm = opened.arm
-    if arm.kind != "federated" and len(arm.participants) == 1:
-        return {"bytes_up": {}, "bytes_down": {}}
-    up = {one.row["site"]: one.row["bytes"] for one in spooled}
-    down = {participant.name: num_bytes for participant in arm.participants}
-    scored_by_peers = opened.experiment.aggregation.validation == "peers"
-    if scored_by_peers and "validation_loss" in arm.strategy.needs:
-        # The server has every adapter already: what goes to be scored travels down alone.
-        scored = [update.report.site for update in fit]
-        for site in scored:
-            down[site] += sum(up[other] for other in scored if other != site)
-    return {"bytes_up": up, "bytes_down": down}
-
-
 def _mean_f1(evaluation: Mapping[str, Document]) -> float | None:
     f1 = {site: scores["ner"]["strict"]["f1"] for site, scores in evaluation.items()}
     return summary(f1)["mean"]
@@ -247,8 +223,17 @@ def _log(arm: Arm, document: Document) -> None:
     )
 
 
-def _evaluation(opened: OpenRound, adapter: AdapterWeights) -> Document:
-    sites = opened.arm.chosen_on
+def _evaluation(opened: OpenRound, bundle: AdapterWeights, memories: Mapping[str, str]) -> Document:
+    arm, sites = opened.arm, opened.arm.chosen_on
     scope = Scope("dev", ("ner",), opened.experiment.evaluation.round_notes)
-    counts = dict(opened.engine.evaluate(adapter, sites, scope))
-    return {site: site_scores(counts[site], split=scope.split, parts=scope.parts) for site in sites}
+    asked = reading_adapters(arm.strategy.local, bundle, memories, opened.store, sites)
+    counts = {
+        site: found
+        for adapter, readers in asked
+        for site, found in opened.engine.evaluate(adapter, readers, scope)
+    }
+    return {
+        site: site_scores(counts[site], split=scope.split, parts=scope.parts)
+        for site in sites
+        if site in counts
+    }

@@ -26,6 +26,7 @@ from fedmedlora.experiment.results import write_results
 from fedmedlora.experiment.rounds import run_rounds
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.side_by_side import side_by_side
+from fedmedlora.experiment.site_adapters import reading_adapters
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.engine import Engine, Scope
 from fedmedlora.federation.shift import token_shift
@@ -169,10 +170,16 @@ def _run_arm(
     document = run_rounds(arm, experiment, engine, store, shifts=_shifts(arm, engine))
     began = time.monotonic()
     unread = [c for c in _scored_on(arm, cohorts) if store.final(arm.name, c.name) is None]
-    weights, sites = store.adapter(document["adapter"]), [cohort.name for cohort in unread]
     scope = Scope("final", PARTS, experiment.evaluation.final_notes)
-    for site, counts in engine.evaluate(weights, sites, scope):
-        store.put_final(arm.name, site, _final(cohorts[site], counts, experiment))
+    for adapter, sites in reading_adapters(
+        arm.strategy.local,
+        store.adapter(document["adapter"]),
+        document["memories"],
+        store,
+        [cohort.name for cohort in unread],
+    ):
+        for site, counts in engine.evaluate(adapter, sites, scope):
+            store.put_final(arm.name, site, _final(cohorts[site], counts, experiment))
     if arm.name == preferred_arm(experiment):
         store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, cohorts))
     document["evaluation_seconds"] = time.monotonic() - began

@@ -1,8 +1,9 @@
 """What each participant sent in a round, kept until nobody can ask for it again.
 
-A site's update is a pure function of the adapter it starts from, whose notes it reads, the seed
-and the schedule. It is kept under the digest of those, so a round that was cut short asks only the
-sites that had not answered, and arms that begin alike share their first round.
+A site's update is a pure function of what it is sent, whose notes it reads, the seed, the schedule,
+what a method changes there and what the site kept from before. It is kept under the digest of
+those, so a round that was cut short asks only the sites that had not answered, and arms that begin
+alike share their first round.
 """
 
 import hashlib
@@ -10,11 +11,11 @@ import json
 import logging
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from fedmedlora.adapters.files import open_adapter
-from fedmedlora.adapters.weights import AdapterWeights, subtract
+from fedmedlora.adapters.files import adapter_digest, open_adapter
+from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import ModelError
 from fedmedlora.experiment.arms import Arm
 from fedmedlora.experiment.store import RunStore
@@ -46,11 +47,21 @@ def site_seed(seed: int, site: str, round_index: int) -> int:
     return int.from_bytes(digest[:4])
 
 
-def site_plans(arm: Arm, seed: int, round_index: int) -> dict[str, LocalPlan]:
-    """Return every participant's plan for a round, by name."""
+def site_plans(
+    arm: Arm, seed: int, round_index: int, memories: Mapping[str, AdapterWeights]
+) -> dict[str, LocalPlan]:
+    """Return every participant's plan for a round, by name.
+
+    Args:
+        memories: Site to what it kept from the round before, of those that kept something.
+    """
     return {
         participant.name: LocalPlan(
-            site_seed(seed, participant.name, round_index), round_index, arm.rounds
+            site_seed(seed, participant.name, round_index),
+            round_index,
+            arm.rounds,
+            method=arm.local_method,
+            memory=memories.get(participant.name, {}),
         )
         for participant in arm.participants
     }
@@ -60,7 +71,7 @@ def update_keys(arm: Arm, plans: Mapping[str, LocalPlan], before: str) -> dict[s
     """Return under what each participant's update of a round is kept, by name.
 
     Args:
-        before: sha256 of the adapter the round starts from.
+        before: sha256 of what the sites are sent.
     """
     return {
         participant.name: _key(before, participant, plans[participant.name])
@@ -87,7 +98,7 @@ def collect(
     reasons = {p.name: "found no answer, expected a trained adapter" for p in missing}
     for outcome in engine.train(missing, start, plans) if missing else ():
         name = outcome.participant.name
-        update = _spooled(store, outcome, start)
+        update = _spooled(store, outcome)
         if isinstance(update, str):
             reasons[name] = update
             continue
@@ -119,25 +130,27 @@ def _kept(store: RunStore, key: str) -> Spooled | None:
         return None
 
 
-def _spooled(store: RunStore, outcome: Outcome, start: AdapterWeights) -> Spooled | str:
+def _spooled(store: RunStore, outcome: Outcome) -> Spooled | str:
     """Return an update whose delta is in a file, or why there is none."""
-    trained, site = outcome.trained, outcome.participant.name
-    if trained is None:
+    sent, site = outcome.sent, outcome.participant.name
+    if sent is None:
         return outcome.reason
     try:
         # Flushing would be waited for in every round; after a power cut a site trains again.
-        delta = store.put_adapter(subtract(trained.adapter, start), flushed=False)
+        delta = store.put_adapter(sent.delta, flushed=False)
+        memory = store.put_adapter(sent.memory).sha256 if sent.memory else None
     except ValueError as error:
         return f"update of {site}: {error}"
     row = {
         "site": site,
         "delta": delta.sha256,
         "bytes": delta.num_bytes,
-        "num_tokens": trained.num_tokens,
-        "loss": trained.loss if math.isfinite(trained.loss) else None,
-        "base": trained.base,
-        "start": trained.start,
-        "round": trained.round_index,
+        "memory": memory,
+        "num_tokens": sent.num_tokens,
+        "loss": sent.loss if math.isfinite(sent.loss) else None,
+        "base": sent.base,
+        "start": sent.start,
+        "round": sent.round_index,
         "seconds": outcome.seconds,
     }
     # Read from the disk again, so that memory holds no more than one site's.
@@ -152,5 +165,8 @@ def _key(before: str, participant: Participant, plan: LocalPlan) -> str:
         plan.seed,
         plan.round_index,
         plan.num_rounds,
+        plan.method.name,
+        None if plan.method.own is None else asdict(plan.method.own),
+        adapter_digest(plan.memory) if plan.memory else None,
     ]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()

@@ -17,11 +17,15 @@ _NAMED = " UNION ".join(
     for table in ("site_updates", "rounds", "arms")
     for key in NAMING_KEYS
 )
+_KEPT = " UNION ".join(
+    f"SELECT kept.value FROM {table}, json_each({table}.document, '$.memories') AS kept"  # noqa: S608
+    for table in ("rounds", "arms")
+)
 
 
 def sweep(folder: Path, database: Database, *, only: Collection[str] | None = None) -> None:
     """Take away the adapters that no row names, or those of them that are asked for."""
-    named = {sha256 for (sha256,) in database.rows(_NAMED)}
+    named = {sha256 for (sha256,) in database.rows(f"{_NAMED} UNION {_KEPT}")}
     with store_errors(folder):
         for path in (folder / ADAPTERS).glob("*.safetensors"):
             if path.stem not in named and (only is None or path.stem in only):

@@ -23,7 +23,7 @@ from fedmedlora.federation.updates import Absence, SiteReport, SiteUpdate
 def admit(
     update: SiteUpdate,
     *,
-    start: AdapterWeights,
+    expected: AdapterWeights,
     start_digest: str,
     base: str,
     round_index: int,
@@ -33,8 +33,8 @@ def admit(
 
     Args:
         update: What a site sent.
-        start: The global adapter that this round starts from.
-        start_digest: Its sha256.
+        expected: Tensors with the names and shapes of what each site has to send.
+        start_digest: sha256 of what the sites received.
         base: sha256 of the base model.
         round_index: The round that is open.
         sites: The sites of the federation.
@@ -60,15 +60,15 @@ def admit(
         advice = "train again from the current global adapter"
         raise _refusal(report, "starting adapter", update.start, start_digest, advice)
     _require_numbers(report)
-    _require_names(update, start)
-    for name in sorted(start):
-        _require_tensor(update, name, start)
+    _require_names(update, expected)
+    for name in sorted(expected):
+        _require_tensor(update, name, expected)
 
 
 def admit_all(
     updates: Sequence[SiteUpdate],
     *,
-    start: AdapterWeights,
+    expected: AdapterWeights,
     start_digest: str,
     base: str,
     round_index: int,
@@ -80,7 +80,7 @@ def admit_all(
     """
     check = partial(
         admit,
-        start=start,
+        expected=expected,
         start_digest=start_digest,
         base=base,
         round_index=round_index,
@@ -138,28 +138,28 @@ def _require_numbers(report: SiteReport) -> None:
         raise _refusal(report, "shift", shift, "a number from 0 to 1", advice)
 
 
-def _rank_note(delta: AdapterWeights, start: AdapterWeights) -> str:
+def _rank_note(delta: AdapterWeights, expected: AdapterWeights) -> str:
     """Return a remark for a delta whose every wrong shape is wrong in its LoRA rank alone."""
-    shapes = {name: (delta[name].shape, start[name].shape) for name in sorted(start)}
+    shapes = {name: (delta[name].shape, expected[name].shape) for name in sorted(expected)}
     wrong = {name: pair for name, pair in shapes.items() if pair[0] != pair[1]}
     if not all(differs_in_rank_only(name, *pair) for name, pair in wrong.items()):
         return ""
     found = sorted({str(lora_rank(name, pair[0])) for name, pair in wrong.items()})
-    expected = sorted({str(lora_rank(name, pair[1])) for name, pair in wrong.items()})
-    return f" (only the LoRA rank differs: found {'/'.join(found)}, expected {'/'.join(expected)})"
+    wanted = sorted({str(lora_rank(name, pair[1])) for name, pair in wrong.items()})
+    return f" (only the LoRA rank differs: found {'/'.join(found)}, expected {'/'.join(wanted)})"
 
 
-def _require_names(update: SiteUpdate, start: AdapterWeights) -> None:
-    if fault := names_fault(update.delta, start):
+def _require_names(update: SiteUpdate, expected: AdapterWeights) -> None:
+    if fault := names_fault(update.delta, expected):
         raise AdmissionError(f"update of {update.report.site}: {fault}")
 
 
-def _require_tensor(update: SiteUpdate, name: str, start: AdapterWeights) -> None:
+def _require_tensor(update: SiteUpdate, name: str, expected: AdapterWeights) -> None:
     tensor = update.delta[name]
     where = f"adapter parameter {name!r}"
-    if fault := shape_fault(name, tensor.shape, start[name].shape):
+    if fault := shape_fault(name, tensor.shape, expected[name].shape):
         raise AdmissionError(
-            f"update of {update.report.site}: {fault}{_rank_note(update.delta, start)}"
+            f"update of {update.report.site}: {fault}{_rank_note(update.delta, expected)}"
         )
     if tensor.dtype != np.float32:
         raise _refusal(update.report, where, tensor.dtype, "float32", "send the delta in float32")

@@ -16,6 +16,12 @@ def weighted(name: str, weighting: Weighting) -> Strategy:
     return Strategy(name, needs, partial(weigh, weighting=weighting))
 
 
+def alike(name: str, own: object, weighting: Weighting) -> Strategy:
+    """Return the average in which every site counts alike."""
+    del own, weighting
+    return weighted(name, Weighting(0.0, 0.0, 0.0))
+
+
 def by_size(name: str, own: object, weighting: Weighting) -> Strategy:
     """Return the average in which every label token counts alike, up to the limit on shares."""
     del own

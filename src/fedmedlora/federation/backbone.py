@@ -1,8 +1,8 @@
 """What a federation asks of a model: four verbs on plain values; a test fake is ten lines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,20 @@ from fedmedlora.tasks.task import ExampleT_contra
 
 
 @dataclass(frozen=True, slots=True)
+class ChosenMethod:
+    """A method as it travels: by its name and its numbers.
+
+    Attributes:
+        own: The method's own settings; None for its defaults.
+    """
+
+    name: str = "fed_medlora"
+    own: Any = None
+
+
+@dataclass(frozen=True, slots=True)
 class LocalPlan:
-    """Where one site's training stands in the whole run.
+    """What a site is asked for in a round.
 
     The learning rate follows one curve over all rounds, so that a site that trains alone for
     `num_rounds` rounds and a federation of as many rounds follow the same schedule.
@@ -22,32 +34,54 @@ class LocalPlan:
         seed: Seed of this very training (order of the examples, dropout).
         round_index: This round, from 1.
         num_rounds: Rounds of the whole run.
+        method: Whose rule holds at the site.
+        memory: What the site kept from its round before.
     """
 
     seed: int
     round_index: int
     num_rounds: int
+    method: ChosenMethod = field(default_factory=ChosenMethod)
+    memory: AdapterWeights = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """How a method leads the steps of a training, see `local_rule`.
+
+    Attributes:
+        frozen: Tensors that are not trained.
+        proximal: mu: how strongly each value is drawn to where it started.
+        offset: What is added to each gradient, by tensor; nothing where a tensor is missing.
+        tells_gradient: Whether the mean of the gradients is wanted.
+    """
+
+    frozen: frozenset[str] = frozenset()
+    proximal: float = 0.0
+    offset: AdapterWeights = field(default_factory=dict)
+    tells_gradient: bool = False
+
+
+STRAIGHT = Steering()
+"""Training as it is without a method's say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What came out of training at one site, and what it was made from, as the site saw it.
+    """What came out of training.
 
     Attributes:
-        adapter: The site's adapter after training.
-        num_tokens: Label tokens in one pass over its examples.
+        adapter: The adapter after training.
+        num_tokens: Label tokens in one pass over the examples.
         loss: What training made small, mean of the last epoch, in nats per label token.
-        base: sha256 of the base model that was trained.
-        start: sha256 of the adapter that training started from.
-        round_index: The round it was trained for, from 1.
+        gradient: Mean over the steps of the gradients before anything steered or clipped them, by
+            trained tensor; empty where nobody asked for it.
     """
 
     adapter: AdapterWeights
     num_tokens: int
     loss: float
-    base: str
-    start: str
-    round_index: int
+    gradient: AdapterWeights = field(default_factory=dict)
 
 
 class Backbone(Protocol[ExampleT_contra]):
@@ -62,7 +96,12 @@ class Backbone(Protocol[ExampleT_contra]):
         ...
 
     def train(
-        self, start: AdapterWeights, examples: Sequence[ExampleT_contra], plan: LocalPlan
+        self,
+        start: AdapterWeights,
+        examples: Sequence[ExampleT_contra],
+        plan: LocalPlan,
+        *,
+        steering: Steering = STRAIGHT,
     ) -> Trained:
         """Return what training on the examples makes of an adapter.
 

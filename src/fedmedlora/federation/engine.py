@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.federation.backbone import LocalPlan, Trained
+from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.site_round import Sent
 from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.scoring import NoteCounts, Part
 
@@ -33,13 +34,13 @@ class Outcome:
     """What came of one participant's training in a round.
 
     Attributes:
-        trained: None where training failed.
+        sent: None where training failed.
         reason: Why it failed, "" where it did not.
         seconds: Wall time of the training.
     """
 
     participant: Participant
-    trained: Trained | None
+    sent: Sent | None
     reason: str
     seconds: float
 

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import AggregationError, QuorumError
-from fedmedlora.federation.strategy import Memory, Strategy
+from fedmedlora.federation.strategy import Memory, Round, Strategy
 from fedmedlora.federation.updates import Absence, SiteReport, SiteUpdate
 
 
@@ -21,7 +22,7 @@ class ServerState:
 
     Attributes:
         round_index: Rounds that are closed; 0 before the first.
-        adapter: The global adapter after them.
+        adapter: The global adapter after them, and what accompanies it.
         memory: What the strategy keeps beside it.
     """
 
@@ -76,7 +77,8 @@ def aggregate(
                 f"expected {round_index}; admit updates before they are aggregated"
             )
     weighed = strategy.weigh(reports)
-    delta = strategy.combine(updates, weighed.shares)
+    names = {report.site for report in reports} | {absence.site for absence in absences}
+    combined = strategy.combine(Round(state.adapter, updates, weighed.shares, len(names)))
     record = AggregationRecord(
         round_index=round_index,
         shares=weighed.shares,
@@ -84,7 +86,9 @@ def aggregate(
         reports=reports,
         absences=tuple(sorted(absences, key=lambda absence: (absence.site, absence.reason))),
     )
-    adapter, memory = strategy.step(state.memory, state.adapter, delta)
+    start = strategy.local.shared(plain(state.adapter), round_index)
+    stepped, memory = strategy.step(state.memory, start, combined.delta)
+    adapter = {**plain(state.adapter), **stepped, **combined.companions}
     return ServerState(round_index, adapter, memory), record
 
 

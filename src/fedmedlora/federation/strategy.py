@@ -5,11 +5,12 @@ travels by name and numbers and is made anew where it is needed, never pickled.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from fedmedlora.adapters.weights import AdapterWeights, add
 from fedmedlora.federation.combining import weighted_sum
+from fedmedlora.federation.local_rule import UNCHANGED, LocalRule
 from fedmedlora.federation.updates import SiteReport, SiteUpdate
 from fedmedlora.federation.weighting import Weighed, Weighting
 
@@ -22,17 +23,54 @@ Memory = AdapterWeights
 Weigh = Callable[[Sequence[SiteReport]], Weighed]
 """From the reports of a round to its shares."""
 
-Combine = Callable[[Sequence[SiteUpdate], Mapping[str, float]], AdapterWeights]
-"""From updates and shares to where the sites point: a change of the global adapter."""
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What a round is combined from.
+
+    Attributes:
+        received: What the sites got: the global adapter and what accompanies it.
+        updates: What those that were admitted sent.
+        shares: Site to its share; sum 1.
+        num_sites: Sites of the federation, absent ones too.
+    """
+
+    received: AdapterWeights
+    updates: Sequence[SiteUpdate]
+    shares: Mapping[str, float]
+    num_sites: int
+
+
+@dataclass(frozen=True, slots=True)
+class Combined:
+    """What the updates of a round come to.
+
+    Attributes:
+        delta: Where the sites point, by the tensors that travelled.
+        companions: What accompanies the next global adapter, whole.
+    """
+
+    delta: AdapterWeights
+    companions: AdapterWeights = field(default_factory=dict)
+
+
+Combine = Callable[[Round], Combined]
+"""From a round to where its sites point."""
 
 Step = Callable[[Memory, AdapterWeights, AdapterWeights], tuple[AdapterWeights, Memory]]
-"""From memory, global adapter and that change to the next global adapter and memory."""
+"""From memory, the tensors that travelled and where the sites point to those tensors, changed, and
+the next memory."""
+
+
+def averaged(round_: Round) -> Combined:
+    """Return the average of the sites' changes by their shares."""
+    return Combined(weighted_sum(round_.updates, round_.shares))
 
 
 def plain_step(
     memory: Memory, start: AdapterWeights, delta: AdapterWeights
 ) -> tuple[AdapterWeights, Memory]:
-    """Return the adapter changed as the sites point, and the memory as it was."""
+    """Return the tensors changed as the sites point, and the memory as it was."""
     return add(start, delta), memory
 
 
@@ -46,13 +84,15 @@ class Strategy:
         weigh: From reports to shares.
         combine: From updates and shares to where the sites point.
         step: How the server goes there.
+        local: What changes in the training at a site.
     """
 
     name: str
     needs: frozenset[Need]
     weigh: Weigh
-    combine: Combine = weighted_sum
+    combine: Combine = averaged
     step: Step = plain_step
+    local: LocalRule = UNCHANGED
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from fedmedlora.tasks.batches import shuffled_batches, sorted_batches
 from fedmedlora.tasks.task import Example, ExampleT, ExampleT_contra
 from fedmedlora.training.adapter_slots import AdapterSlots
 from fedmedlora.training.settings import Dtype, TrainingSettings
+from fedmedlora.training.steering import Wheel
 
 _LOSS_BATCH_TOKENS = 2048
 
@@ -76,11 +77,13 @@ def train(
     *,
     settings: TrainingSettings,
     accelerator: Accelerator,
+    wheel: Wheel | None = None,
 ) -> float:
     """Train the adapter in the model, in place; return the last epoch's objective.
 
     Args:
         examples: All of the site's; the round takes its part of them.
+        wheel: Leads the gradients; None leaves them as they are.
 
     Returns:
         Mean objective in nats per label token over the last epoch.
@@ -109,7 +112,7 @@ def train(
             factor = rate_factor(progress, warmup=settings.warmup)
             for group, peak in zip(optimizer.param_groups, peaks, strict=True):
                 group["lr"] = peak * factor
-            epoch_nats += _step(learner, drawn, optimizer, settings, accelerator)
+            epoch_nats += _step(learner, drawn, optimizer, settings, accelerator, wheel)
             epoch_tokens += _num_label_tokens(drawn)
             step += 1
         loss = epoch_nats / epoch_tokens
@@ -140,6 +143,7 @@ def _step(
     optimizer: torch.optim.Optimizer,
     settings: TrainingSettings,
     accelerator: Accelerator,
+    wheel: Wheel | None,
 ) -> float:
     """Take one step; return the batch's objective, summed."""
     objective = learner.objective(drawn)
@@ -150,6 +154,8 @@ def _step(
             "lower training.learning_rate or training.max_gradient_norm"
         )
     accelerator.backward(objective / max(_num_label_tokens(drawn), 1))
+    if wheel is not None:
+        wheel.turn()
     accelerator.clip_grad_norm_(learner.slots.parameters.values(), settings.max_gradient_norm)
     optimizer.step()
     optimizer.zero_grad()
