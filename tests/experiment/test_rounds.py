@@ -108,6 +108,44 @@ def test_what_a_server_remembers_reaches_its_next_round(tmp_path: Path) -> None:
     assert seen == [1.0, 2.5, 4.25]
 
 
+def test_who_was_away_goes_on_from_what_it_kept(tmp_path: Path) -> None:
+    engine = FakeEngine(silent=[("heart", 2)])
+
+    _, (first, second, third) = rounds_of(tmp_path, engine, "scaffold")
+
+    assert set(first["memories"]) == set(TRAINED)
+    assert second["memories"]["heart"] == first["memories"]["heart"]
+    assert second["memories"]["bones"] != first["memories"]["bones"]
+    assert third["memories"]["heart"] != first["memories"]["heart"]
+
+
+def test_a_site_whose_update_is_refused_goes_on_as_if_it_had_not_trained(tmp_path: Path) -> None:
+    _, (first, second, _) = rounds_of(
+        tmp_path, FakeEngine(spoilt={"lungs": with_nan}), "fed_sa_lora"
+    )
+
+    assert set(first["memories"]) == {"bones", "heart"}
+    assert set(second["memories"]) == set(TRAINED)
+
+
+@pytest.mark.parametrize(
+    ("name", "travels"),
+    [
+        ("fed_medlora", (A, B)),
+        ("ffa_lora", (B,)),
+        ("fed_sa_lora", (A,)),
+        ("scaffold", (A, B, f"control/{A}", f"control/{B}")),
+    ],
+)
+def test_bytes_are_those_of_what_travels(
+    tmp_path: Path, name: str, travels: tuple[str, ...]
+) -> None:
+    _, (first, *_) = rounds_of(tmp_path, FakeEngine(), name)
+
+    size = len(encode({tensor: np.zeros((2, 3), np.float32) for tensor in travels}))
+    assert first["bytes_up"] == first["bytes_down"] == dict.fromkeys(TRAINED, size)
+
+
 def test_seconds_are_those_of_training_and_what_follows(tmp_path: Path) -> None:
     document, rounds = rounds_of(tmp_path, FakeEngine())
 

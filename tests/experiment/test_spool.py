@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.experiment.fakes import A, FakeEngine, experiment, new_store, toml
 
@@ -11,6 +12,7 @@ from fedmedlora.errors import ModelError
 from fedmedlora.experiment.arms import Arm, planned_arms
 from fedmedlora.experiment.spool import collect, site_plans, site_seed, update_keys
 from fedmedlora.federation.engine import Outcome, Participant
+from fedmedlora.federation.methods.fed_prox import FedProx
 
 BEFORE, LATER = "0" * 64, "1" * 64
 
@@ -48,6 +50,19 @@ def test_what_trains_alike_is_kept_under_one_key_whatever_the_arm() -> None:
 )
 def test_what_trains_otherwise_has_another_key(other: str) -> None:
     assert other != key()
+
+
+def test_what_a_method_changes_at_a_site_is_part_of_the_key() -> None:
+    prox, scaffold = arm_of("fed_prox"), arm_of("scaffold")
+    stronger = replace(prox, local_method=replace(prox.local_method, own=FedProx(proximal=1.0)))
+    kept = site_plans(scaffold, 3, 1, {"heart": {"control/w": np.ones(1, np.float32)}})
+
+    keys = {key(), key(prox), key(stronger), key(scaffold)}
+
+    assert len(keys) == 4
+    assert update_keys(scaffold, kept, BEFORE)["heart"] not in keys
+    # What the server does with updates is no affair of a site.
+    assert key(arm_of("fed_yogi")) == key()
 
 
 def test_a_plan_says_where_a_training_stands_in_the_run() -> None:

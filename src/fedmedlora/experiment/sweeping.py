@@ -17,10 +17,7 @@ _NAMED = " UNION ".join(
     for table in ("site_updates", "rounds", "arms")
     for key in NAMING_KEYS
 )
-_KEPT = " UNION ".join(
-    f"SELECT kept.value FROM {table}, json_each({table}.document, '$.memories') AS kept"  # noqa: S608
-    for table in ("rounds", "arms")
-)
+_KEPT = "SELECT kept.value FROM rounds, json_each(rounds.document, '$.memories') AS kept"
 
 
 def sweep(folder: Path, database: Database, *, only: Collection[str] | None = None) -> None:
