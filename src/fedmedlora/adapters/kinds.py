@@ -20,6 +20,16 @@ def plain(bundle: AdapterWeights) -> AdapterWeights:
     return {name: bundle[name] for name in bundle if _MARK not in name}
 
 
+def kinds_of(bundle: AdapterWeights) -> set[str]:
+    """Return the kinds of companions in a bundle."""
+    return {name.partition(_MARK)[0] for name in bundle if _MARK in name}
+
+
+def tensor_of(name: str) -> str:
+    """Return the name of the tensor that a companion belongs to, or that of the tensor itself."""
+    return name.rpartition(_MARK)[2]
+
+
 def of_kind(bundle: AdapterWeights, kind: str) -> AdapterWeights:
     """Return the companions of a kind by the names of the tensors they belong to."""
     begins = f"{kind}{_MARK}"

@@ -29,7 +29,7 @@ def add(left: AdapterWeights, right: AdapterWeights) -> AdapterWeights:
 
 
 def moved(start: AdapterWeights, delta: AdapterWeights) -> AdapterWeights:
-    """Return an adapter of which some tensors are changed; the others stay as they are.
+    """Return what holds an adapter with some of its tensors changed, the others as they are.
 
     Raises:
         ValueError: A tensor that is to be changed is not there, or of another shape.

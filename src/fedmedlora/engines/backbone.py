@@ -11,12 +11,14 @@ from accelerate import Accelerator
 from numpy.typing import NDArray
 from peft import PeftConfig
 
+from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import ModelError, TrainingError
 from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
 from fedmedlora.tasks.task import Answer, ExampleT
 from fedmedlora.training.base_models import BaseModel
-from fedmedlora.training.lora_model import recompute_activations
+from fedmedlora.training.folded_patches import FoldedPatches
+from fedmedlora.training.lora_model import recompute_activations, rescaled
 from fedmedlora.training.settings import TrainingSettings
 from fedmedlora.training.steering import Wheel
 from fedmedlora.training.trainer import Learner, mean_loss, train
@@ -46,6 +48,7 @@ class HuggingFaceBackbone(Generic[ExampleT]):
         self._training = training
         self._accelerator = accelerator
         self._initial = learner.slots.read()
+        self._folded = FoldedPatches(learner.model)
         self._name = base.name
 
     def peft_config(self) -> PeftConfig:
@@ -68,17 +71,18 @@ class HuggingFaceBackbone(Generic[ExampleT]):
         steering: Steering = STRAIGHT,
     ) -> Trained:
         """Return what training on the examples makes of an adapter."""
-        self.learner.slots.write(start)
+        self._write(start)
         wheel = Wheel(self.learner.slots.parameters, steering)
         try:
-            loss = train(
-                self.learner,
-                examples,
-                plan,
-                settings=self._training,
-                accelerator=self._accelerator,
-                wheel=wheel,
-            )
+            with rescaled(self.learner.model, steering.scaling):
+                loss = train(
+                    self.learner,
+                    examples,
+                    plan,
+                    settings=self._training,
+                    accelerator=self._accelerator,
+                    wheel=wheel,
+                )
         except torch.OutOfMemoryError as error:
             # Another site may do with less.
             raise TrainingError(
@@ -100,7 +104,7 @@ class HuggingFaceBackbone(Generic[ExampleT]):
 
     def loss(self, adapter: AdapterWeights, examples: Sequence[ExampleT]) -> float:
         """Return the mean loss of an adapter, in nats per label token."""
-        self.learner.slots.write(adapter)
+        self._write(adapter)
         with _memory_told("validation"):
             return mean_loss(self.learner, examples)
 
@@ -108,10 +112,14 @@ class HuggingFaceBackbone(Generic[ExampleT]):
         self, adapter: AdapterWeights, examples: Sequence[ExampleT]
     ) -> Sequence[NDArray[np.int64]]:
         """Return each example's likeliest output, in the form of its `ideal`."""
-        self.learner.slots.write(adapter)
+        self._write(adapter)
         self.learner.model.eval()
         with _memory_told("reading"):
             return self._ask(examples)
+
+    def _write(self, bundle: AdapterWeights) -> None:
+        self._folded.write(bundle)
+        self.learner.slots.write(plain(bundle))
 
 
 @contextmanager

@@ -3,12 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fedmedlora.adapters.kinds import plain
+from fedmedlora.adapters.low_rank import narrow, widen
+from fedmedlora.adapters.weights import AdapterWeights, moved
 from fedmedlora.experiment.arms import Arm
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.spool import site_plans, update_keys
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import Engine
+from fedmedlora.federation.patches import patches
+from fedmedlora.federation.updates import SiteUpdate
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,22 @@ class OpenRound:
         # Held whole, so that it can go to another process.
         kept = {site: dict(self.store.adapter(sha256)) for site, sha256 in self.memories.items()}
         return site_plans(self.arm, self.experiment.seed, self.round_index, kept)
+
+    def expected(self, start: AdapterWeights) -> dict[str, AdapterWeights]:
+        """Return tensors with the names and shapes of what each participant has to send."""
+        whole = self.arm.strategy.local.expected(start, self.round_index)
+        return {one.name: narrow(whole, one.rank) for one in self.arm.participants}
+
+    def local_model(self, bundle: AdapterWeights, update: SiteUpdate) -> AdapterWeights:
+        """Return the model a site had after training, as the server can know it.
+
+        Args:
+            bundle: What the sites received.
+        """
+        (rank,) = (p.rank for p in self.arm.participants if p.name == update.report.site)
+        adapter = plain(bundle)
+        local = moved(narrow(adapter, rank), plain(update.delta))
+        return {**patches(bundle), **widen(local, adapter)}
 
     def keys(self) -> dict[str, str]:
         """Return under what each participant's update is kept, by name."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from fedmedlora.adapters.kinds import plain
-from fedmedlora.adapters.weights import AdapterWeights, moved
+from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import QuorumError
 from fedmedlora.evaluation.fairness import summary
 from fedmedlora.experiment.arms import Arm
@@ -127,11 +127,10 @@ def _run_round(opened: OpenRound) -> Document:
     began = time.monotonic()
     fit, refusals = admit_all(
         [_update(opened, one) for one in spooled],
-        expected=arm.strategy.local.expected(plain(start), opened.round_index),
+        expected=opened.expected(plain(start)),
         start_digest=opened.before,
         base=opened.engine.base,
         round_index=opened.round_index,
-        sites=[participant.name for participant in arm.participants],
     )
     admitted, unmeasured = _measured(opened, fit, start)
     refusals = (*refusals, *unmeasured)
@@ -186,7 +185,7 @@ def _measured(
     """Return updates with the loss of each site's adapter on the validation notes, and refusals."""
     if "validation_loss" not in opened.arm.strategy.needs:
         return tuple(updates), ()
-    adapters = {update.report.site: moved(plain(start), plain(update.delta)) for update in updates}
+    adapters = {update.report.site: opened.local_model(start, update) for update in updates}
     places = {site: _judges(opened, site, list(adapters)) for site in adapters}
     asked = [(adapters[site], place) for site in adapters for place in places[site]]
     told = iter(opened.engine.losses(asked))

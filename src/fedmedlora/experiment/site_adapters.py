@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from fedmedlora.adapters.kinds import of_kind, plain
+from fedmedlora.adapters.kinds import of_kind
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.local_rule import LocalRule
+from fedmedlora.federation.patches import model
 from fedmedlora.federation.site_round import OWN
 
 
@@ -22,7 +23,7 @@ def reading_adapters(
         bundle: The global adapter and what accompanies it.
         memories: Site to the sha256 of what it kept, of those that kept something.
     """
-    adapter = plain(bundle)
+    adapter = model(bundle)
     if not rule.owns(adapter):
         yield adapter, list(sites)
         return

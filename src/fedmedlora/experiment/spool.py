@@ -62,6 +62,8 @@ def site_plans(
             arm.rounds,
             method=arm.local_method,
             memory=memories.get(participant.name, {}),
+            rank=participant.rank,
+            scaling=participant.scaling,
         )
         for participant in arm.participants
     }
@@ -168,5 +170,7 @@ def _key(before: str, participant: Participant, plan: LocalPlan) -> str:
         plan.method.name,
         None if plan.method.own is None else asdict(plan.method.own),
         adapter_digest(plan.memory) if plan.memory else None,
+        plan.rank,
+        plan.scaling,
     ]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()

@@ -4,7 +4,7 @@ A reason names the site, what was found and what was expected, and holds no valu
 """
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -23,32 +23,31 @@ from fedmedlora.federation.updates import Absence, SiteReport, SiteUpdate
 def admit(
     update: SiteUpdate,
     *,
-    expected: AdapterWeights,
+    expected: Mapping[str, AdapterWeights],
     start_digest: str,
     base: str,
     round_index: int,
-    sites: Collection[str],
 ) -> None:
     """Let an update pass, or raise with the reason.
 
     Args:
         update: What a site sent.
-        expected: Tensors with the names and shapes of what each site has to send.
+        expected: By site of the federation, tensors with the names and shapes of what it has to
+            send.
         start_digest: sha256 of what the sites received.
         base: sha256 of the base model.
         round_index: The round that is open.
-        sites: The sites of the federation.
 
     Raises:
         AdmissionError: The update cannot be used; the message is the reason.
     """
     report = update.report
-    if report.site not in sites:
+    if report.site not in expected:
         raise _refusal(
             report,
             "site",
             repr(report.site),
-            f"one of {', '.join(sorted(sites))}",
+            f"one of {', '.join(sorted(expected))}",
             "enrol it first",
         )
     if report.round_index != round_index:
@@ -60,19 +59,19 @@ def admit(
         advice = "train again from the current global adapter"
         raise _refusal(report, "starting adapter", update.start, start_digest, advice)
     _require_numbers(report)
-    _require_names(update, expected)
-    for name in sorted(expected):
-        _require_tensor(update, name, expected)
+    own = expected[report.site]
+    _require_names(update, own)
+    for name in sorted(own):
+        _require_tensor(update, name, own)
 
 
 def admit_all(
     updates: Sequence[SiteUpdate],
     *,
-    expected: AdapterWeights,
+    expected: Mapping[str, AdapterWeights],
     start_digest: str,
     base: str,
     round_index: int,
-    sites: Collection[str],
 ) -> tuple[tuple[SiteUpdate, ...], tuple[Absence, ...]]:
     """Return the updates that may enter the sum, in site-name order, and every refusal.
 
@@ -84,7 +83,6 @@ def admit_all(
         start_digest=start_digest,
         base=base,
         round_index=round_index,
-        sites=sites,
     )
     return _sorted_out(updates, check)
 

@@ -36,6 +36,8 @@ class LocalPlan:
         num_rounds: Rounds of the whole run.
         method: Whose rule holds at the site.
         memory: What the site kept from its round before.
+        rank: The site's LoRA rank; None is the federation's.
+        scaling: The site's alpha / rank over the federation's.
     """
 
     seed: int
@@ -43,6 +45,8 @@ class LocalPlan:
     num_rounds: int
     method: ChosenMethod = field(default_factory=ChosenMethod)
     memory: AdapterWeights = field(default_factory=dict)
+    rank: int | None = None
+    scaling: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +58,14 @@ class Steering:
         proximal: mu: how strongly each value is drawn to where it started.
         offset: What is added to each gradient, by tensor; nothing where a tensor is missing.
         tells_gradient: Whether the mean of the gradients is wanted.
+        scaling: By what the model's own alpha / rank is multiplied.
     """
 
     frozen: frozenset[str] = frozenset()
     proximal: float = 0.0
     offset: AdapterWeights = field(default_factory=dict)
     tells_gradient: bool = False
+    scaling: float = 1.0
 
 
 STRAIGHT = Steering()

@@ -15,16 +15,32 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmedlora.adapters.weights import AdapterWeights, names_fault, shape_fault
+from fedmedlora.adapters.kinds import tensor_of
+from fedmedlora.adapters.low_rank import widened
+from fedmedlora.adapters.weights import (
+    AdapterWeights,
+    differs_in_rank_only,
+    names_fault,
+    shape_fault,
+)
 from fedmedlora.errors import AggregationError
 from fedmedlora.federation.updates import SiteUpdate
 
 
-def weighted_sum(updates: Sequence[SiteUpdate], shares: Mapping[str, float]) -> AdapterWeights:
+def weighted_sum(
+    updates: Sequence[SiteUpdate],
+    shares: Mapping[str, float],
+    *,
+    like: AdapterWeights | None = None,
+) -> AdapterWeights:
     """Return the sum of the sites' deltas, each times its share.
 
     The order of the updates does not change a bit of the result. One tensor of one site is read at
     a time, so memory does not grow with the number of sites.
+
+    Args:
+        like: An adapter as wide as the sum; a delta of a smaller LoRA rank counts as zero beyond
+            its own. None takes deltas of one rank alone.
 
     Raises:
         AggregationError: The shares are not for just these sites, or deltas differ in shape.
@@ -40,13 +56,18 @@ def weighted_sum(updates: Sequence[SiteUpdate], shares: Mapping[str, float]) -> 
     for update in ordered:
         if fault := names_fault(update.delta, first):
             raise AggregationError(str(fault))
-    return {name: _summed(name, deltas) for name in sorted(first)}
+    shapes = {name: like[tensor_of(name)].shape if like else None for name in sorted(first)}
+    return {name: _summed(name, deltas, shape) for name, shape in shapes.items()}
 
 
-def _summed(name: str, deltas: Sequence[tuple[float, AdapterWeights]]) -> NDArray[np.float32]:
+def _summed(
+    name: str, deltas: Sequence[tuple[float, AdapterWeights]], shape: tuple[int, ...] | None
+) -> NDArray[np.float32]:
     total: NDArray[np.float64] | None = None
     for share, delta in deltas:
         part = share * delta[name].astype(np.float64)
+        if shape is not None and differs_in_rank_only(name, part.shape, shape):
+            part = widened(name, part, shape)
         if total is None:
             total = part
             continue

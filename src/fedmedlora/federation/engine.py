@@ -23,10 +23,14 @@ class Participant:
 
     Attributes:
         sites: Whose notes it trains on; the centralised arm's only participant has them all.
+        rank: Its LoRA rank; None is the federation's.
+        scaling: Its alpha / rank over the federation's.
     """
 
     name: str
     sites: tuple[str, ...]
+    rank: int | None = None
+    scaling: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

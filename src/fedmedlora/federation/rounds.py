@@ -78,10 +78,12 @@ def aggregate(
             )
     weighed = strategy.weigh(reports)
     names = {report.site for report in reports} | {absence.site for absence in absences}
-    combined = strategy.combine(Round(state.adapter, updates, weighed.shares, len(names)))
+    combined = strategy.combine(
+        Round(round_index, state.adapter, updates, weighed.shares, len(names))
+    )
     record = AggregationRecord(
         round_index=round_index,
-        shares=weighed.shares,
+        shares=combined.shares or weighed.shares,
         factors=weighed.factors,
         reports=reports,
         absences=tuple(sorted(absences, key=lambda absence: (absence.site, absence.reason))),

@@ -6,11 +6,15 @@ Nothing here knows where the site is or who stores its memory; that is the engin
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.kinds import as_kinds, of_kind, plain
-from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.adapters.low_rank import narrow, widen
+from fedmedlora.adapters.weights import AdapterWeights, lora_factor
 from fedmedlora.federation.backbone import Backbone, LocalPlan, Steering
 from fedmedlora.federation.local_rule import Finished, Kept, LocalRule
+from fedmedlora.federation.patches import patches
 from fedmedlora.federation.strategies import strategy_by_name
 from fedmedlora.federation.weighting import Weighting
 from fedmedlora.tasks.task import ExampleT
@@ -57,24 +61,33 @@ def site_round(
 ) -> Sent:
     """Return what training at a site came to.
 
+    A site of a smaller rank trains the first rows of A and columns of B. What it sends is meant
+    under the federation's alpha / rank, whichever its own.
+
     Raises:
         TrainingError: A loss or a weight is not finite, or there is nothing to train on.
     """
-    rule, start = local_rule(plan), dict(plain(received))
-    part = {name: rule.part(plan.round_index, name) for name in start}
-    start |= of_kind(plan.memory, OWN)
+    rule = local_rule(plan)
+    given = narrow({n: received[n] for n in received if n not in patches(received)}, plan.rank)
+    begun = plain(given)
+    start = {**_rescaled(begun, 1 / plan.scaling), **of_kind(plan.memory, OWN)}
+    part = {name: rule.part(plan.round_index, name) for name in sorted(start)}
     steering = Steering(
-        frozen=frozenset(name for name in start if part[name] == "frozen"),
+        frozen=frozenset(name for name in part if part[name] == "frozen"),
         proximal=rule.proximal,
-        offset=rule.offset(received, plan.memory) if rule.offset else {},
+        offset=rule.offset(given, plan.memory) if rule.offset else {},
         tells_gradient=rule.conclude is not None,
+        scaling=plan.scaling,
     )
-    trained = backbone.train(start, examples, plan, steering=steering)
-    finished = Finished(received, plan.memory, trained.gradient)
+    # Zeros after the factors stay zeros: each factor's gradient is a product with the other's.
+    wide = widen(start, plain(received))
+    trained = backbone.train({**wide, **patches(received)}, examples, plan, steering=steering)
+    ended = narrow(trained.adapter, plan.rank)
+    finished = Finished(given, plan.memory, trained.gradient)
     kept = rule.conclude(finished) if rule.conclude else Kept()
-    end = trained.adapter
-    delta = {name: end[name] - start[name] for name in sorted(start) if part[name] == "shared"}
-    own = {name: end[name] for name in sorted(start) if part[name] == "own"}
+    sent = _rescaled(ended, plan.scaling)
+    delta = {name: sent[name] - begun[name] for name in part if part[name] == "shared"}
+    own = {name: ended[name] for name in part if part[name] == "own"}
     return Sent(
         delta={**delta, **kept.sent},
         memory={**as_kinds(**{OWN: own}), **kept.memory},
@@ -84,3 +97,11 @@ def site_round(
         start=adapter_digest(received),
         round_index=plan.round_index,
     )
+
+
+def _rescaled(adapter: AdapterWeights, factor: float) -> AdapterWeights:
+    """Return an adapter of the same change under an alpha / rank that is that much smaller."""
+    if factor == 1:
+        return adapter
+    number = np.float32(factor)
+    return {n: adapter[n] * number if lora_factor(n) == "B" else adapter[n] for n in adapter}

@@ -29,12 +29,14 @@ class Round:
     """What a round is combined from.
 
     Attributes:
+        index: Which round it is, from 1.
         received: What the sites got: the global adapter and what accompanies it.
         updates: What those that were admitted sent.
         shares: Site to its share; sum 1.
         num_sites: Sites of the federation, absent ones too.
     """
 
+    index: int
     received: AdapterWeights
     updates: Sequence[SiteUpdate]
     shares: Mapping[str, float]
@@ -48,10 +50,12 @@ class Combined:
     Attributes:
         delta: Where the sites point, by the tensors that travelled.
         companions: What accompanies the next global adapter, whole.
+        shares: How the factors were weighed, where it was not by the shares of the reports.
     """
 
     delta: AdapterWeights
     companions: AdapterWeights = field(default_factory=dict)
+    shares: Mapping[str, float] | None = None
 
 
 Combine = Callable[[Round], Combined]
@@ -63,8 +67,11 @@ the next memory."""
 
 
 def averaged(round_: Round) -> Combined:
-    """Return the average of the sites' changes by their shares."""
-    return Combined(weighted_sum(round_.updates, round_.shares))
+    """Return the average of the sites' changes by their shares.
+
+    A site of a smaller rank changes nothing beyond it.
+    """
+    return Combined(weighted_sum(round_.updates, round_.shares, like=round_.received))
 
 
 def plain_step(

@@ -1,14 +1,28 @@
 """Where an adapter's tensors sit inside a loaded model, so that adapters can be swapped."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from peft import PeftModel, get_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
 
-from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.adapters.weights import AdapterWeights, lora_factor
 from fedmedlora.errors import ModelError
+
+
+def layer_names(model: PeftModel) -> Mapping[str, LoraLayer]:
+    """Return the layers with LoRA by the names of their factors A, as in PEFT's files."""
+    names = {
+        tensor.data_ptr(): name
+        for name, tensor in get_peft_model_state_dict(model).items()
+        if lora_factor(name) == "A"
+    }
+    layers = [one for one in model.modules() if isinstance(one, LoraLayer)]
+    factors: list[Any] = [one.lora_A["default"] for one in layers]
+    return {names[a.weight.data_ptr()]: one for a, one in zip(factors, layers, strict=True)}
 
 
 class AdapterSlots:

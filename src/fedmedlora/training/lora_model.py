@@ -8,6 +8,7 @@ from typing import Any, cast
 import torch
 from peft import LoraConfig, PeftModel, TaskType, get_peft_model
 from peft.helpers import disable_input_dtype_casting
+from peft.tuners.lora import LoraLayer
 from safetensors import SafetensorError
 from transformers import PreTrainedModel
 
@@ -141,6 +142,20 @@ def recompute_activations(model: PeftModel, dtype: Dtype) -> None:
         ) from error
     # Each layer has weights of its own to train, so what goes in needs no gradient.
     plain.disable_input_require_grads()
+
+
+@contextmanager
+def rescaled(model: PeftModel, factor: float) -> Iterator[None]:
+    """Multiply the alpha / rank of every layer for a while."""
+    layers = [one for one in model.modules() if isinstance(one, LoraLayer)]
+    before = [dict(layer.scaling) for layer in layers]
+    for layer in layers:
+        layer.scaling = {name: scaling * factor for name, scaling in layer.scaling.items()}
+    try:
+        yield
+    finally:
+        for layer, scaling in zip(layers, before, strict=True):
+            layer.scaling = scaling
 
 
 @contextmanager

@@ -12,15 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.adapters.files import adapter_digest
+from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.federation.backbone import (
     STRAIGHT,
+    Backbone,
     ChosenMethod,
     LocalPlan,
     Steering,
     Trained,
 )
-from fedmedlora.federation.rounds import ServerState, aggregate
+from fedmedlora.federation.rounds import AggregationRecord, ServerState, aggregate
 from fedmedlora.federation.site_round import Sent, site_round
 from fedmedlora.federation.strategies import methods, strategy_by_name
 from fedmedlora.federation.updates import Absence, SiteReport, SiteUpdate
@@ -82,16 +84,21 @@ class Federation:
 
     Attributes:
         targets: Site to its target.
+        tokens: Site to its label tokens, 10 where it is not named.
+        forms: Site to its rank and its alpha / rank over the federation's, where they are its own.
         sent: What each site sent in the last round.
     """
 
     method: str
     targets: Mapping[str, float]
-    backbone: Descent
+    backbone: Backbone[Any]
     numbers: Mapping[str, float] = field(default_factory=dict)
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    forms: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     state: ServerState = field(default_factory=lambda: ServerState(0, START))
     memories: dict[str, AdapterWeights] = field(default_factory=dict)
     sent: dict[str, Sent] = field(default_factory=dict)
+    record: AggregationRecord | None = None
 
     def close_round(self, *, absent: Sequence[str] = ()) -> AdapterWeights:
         """Train and average once; return what the server sends next."""
@@ -109,21 +116,25 @@ class Federation:
                     9,
                     method=ChosenMethod(self.method, own),
                     memory=self.memories.get(site, {}),
+                    rank=self.forms.get(site, (None, 1.0))[0],
+                    scaling=self.forms.get(site, (None, 1.0))[1],
                 ),
             )
             for site in self.targets
             if site not in absent
         }
         self.memories |= {site: one.memory for site, one in self.sent.items()}
+        reports = {
+            site: SiteReport(site, round_index, self.tokens.get(site, 10), None, None)
+            for site in self.sent
+        }
         updates = [
-            SiteUpdate(
-                SiteReport(site, round_index, 10, None, None), one.delta, one.base, one.start
-            )
+            SiteUpdate(reports[site], one.delta, one.base, one.start)
             for site, one in self.sent.items()
         ]
-        expected = strategy.local.expected(START, round_index)
+        expected = strategy.local.expected(plain(self.state.adapter), round_index)
         assert all(set(one.delta) == set(expected) for one in updates)
         assert all(one.start == adapter_digest(self.state.adapter) for one in updates)
         absences = [Absence(site, "away") for site in absent]
-        self.state, _ = aggregate(self.state, updates, strategy, absences=absences)
+        self.state, self.record = aggregate(self.state, updates, strategy, absences=absences)
         return self.state.adapter

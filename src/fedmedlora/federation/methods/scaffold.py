@@ -44,7 +44,7 @@ def _conclude(finished: Finished) -> Kept:
 
 
 def _combine(round_: Round) -> Combined:
-    mean = weighted_sum(round_.updates, round_.shares)
+    mean = weighted_sum(round_.updates, round_.shares, like=round_.received)
     delta, change = plain(mean), of_kind(mean, _KIND)
     answered = len(round_.updates) / round_.num_sites
     before = _variate(round_.received, delta)

@@ -1,0 +1,42 @@
+"""FedEx-LoRA: the factors are averaged apart, and what that loses is folded into the base.
+
+    A = sum_k p_k A_k,   B = sum_k p_k B_k,   base  <-  base + s (sum_k p_k B_k A_k  -  B A)
+
+so that base and adapter together are the exact mean of the sites' models.
+
+Source: Singhal et al. 2025, FedEx-LoRA: Exact Aggregation for Federated and Efficient Fine-Tuning
+of Foundation Models (arXiv 2410.09432), section 4; there with p_k = 1/K, here by label tokens.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from fedmedlora.adapters.kinds import plain
+from fedmedlora.adapters.low_rank import Factors, layers, total
+from fedmedlora.federation.averaging import by_size
+from fedmedlora.federation.local_factors import mean_change
+from fedmedlora.federation.patches import patch_of, patches
+from fedmedlora.federation.strategy import Combined, Method, Round, Strategy, averaged
+from fedmedlora.federation.weighting import Weighting
+
+
+def _combine(round_: Round) -> Combined:
+    delta = averaged(round_).delta
+    residuals = {}
+    for a, b in layers(plain(round_.received)):
+        # As the server will have them, rounding too.
+        mean = Factors(
+            b=(round_.received[b] + delta[b]).astype(np.float64),
+            a=(round_.received[a] + delta[a]).astype(np.float64),
+        )
+        residuals[a, b] = total([*mean_change(round_, (a, b)), mean.times(-1.0)])
+    companions = {**patches(round_.received), **patch_of(round_.index, residuals)}
+    return Combined(delta, companions)
+
+
+def _strategy(name: str, own: object, weighting: Weighting) -> Strategy:
+    return replace(by_size(name, own, weighting), combine=_combine)
+
+
+METHOD = Method("FedEx-LoRA", _strategy)

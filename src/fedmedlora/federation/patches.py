@@ -1,0 +1,46 @@
+"""What exact rules fold into the base: a change of its weights beside the adapter's, as factors.
+
+Every round that folds something adds a patch of its own, `patch3/q_proj.lora_A.weight` for the
+third round; the change of a layer is the sum of all its patches' B A, in the adapter's scaling s.
+They accompany the adapter wherever it goes: without them it is another model.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from fedmedlora.adapters.kinds import as_kinds, kinds_of, of_kind, plain
+from fedmedlora.adapters.low_rank import Factors, factors, layers, total
+from fedmedlora.adapters.weights import AdapterWeights
+
+_KIND = re.compile(r"patch\d+")
+
+
+def patch_of(round_index: int, changes: Mapping[tuple[str, str], Factors]) -> AdapterWeights:
+    """Return the patch of a round, by layer, rounded to float32."""
+    tensors = {}
+    for (a, b), change in changes.items():
+        tensors[a], tensors[b] = change.a.astype(np.float32), change.b.astype(np.float32)
+    return as_kinds(**{f"patch{round_index}": tensors})
+
+
+def patches(bundle: AdapterWeights) -> AdapterWeights:
+    """Return all patches in a bundle, as they stand in it."""
+    return {name: bundle[name] for name in bundle if _KIND.fullmatch(name.partition("/")[0])}
+
+
+def model(bundle: AdapterWeights) -> AdapterWeights:
+    """Return what of a bundle a base needs to be the model: the adapter and all patches."""
+    return {**plain(bundle), **patches(bundle)}
+
+
+def patched(bundle: AdapterWeights) -> Iterator[tuple[tuple[str, str], Factors]]:
+    """Yield each layer that any patch changes, by its names of A and B, and the whole change."""
+    found: dict[tuple[str, str], list[Factors]] = {}
+    for kind in sorted(filter(_KIND.fullmatch, kinds_of(bundle))):
+        tensors = of_kind(bundle, kind)
+        for layer in layers(tensors):
+            found.setdefault(layer, []).append(factors(tensors, layer))
+    for layer, changes in found.items():
+        yield layer, total(changes)
