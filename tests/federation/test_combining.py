@@ -117,6 +117,17 @@ def test_files_give_the_same_bits_as_arrays(tmp_path: Path) -> None:
     assert all(from_files[n].tobytes() == from_arrays[n].tobytes() for n in (A, B, HEAD))
 
 
+def test_a_smaller_rank_counts_as_zeros_beyond_its_own() -> None:
+    like = {A: np.zeros((2, 1)), B: np.zeros((1, 2))}
+    whole = update("a", {A: np.array([[4], [8]], np.float32), B: np.array([[4, 8]], np.float32)})
+    first = update("b", {A: np.array([[8]], np.float32), B: np.array([[8]], np.float32)})
+
+    found = weighted_sum([whole, first], {"a": 0.25, "b": 0.75}, like=like)
+
+    # 0.25 * 4 + 0.75 * 8 = 7;  0.25 * 8 + 0.75 * 0 = 2
+    assert (found[A].tolist(), found[B].tolist()) == ([[7], [2]], [[7, 2]])
+
+
 @pytest.mark.parametrize("shares", [{"a": 1.0}, {"a": 0.5, "b": 0.25, "c": 0.25}, {}])
 def test_shares_for_other_sites_are_an_error(shares: dict[str, float]) -> None:
     with pytest.raises(AggregationError, match=r"expected for \['a', 'b'\], each site once"):

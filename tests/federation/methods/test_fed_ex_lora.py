@@ -54,8 +54,8 @@ def test_a_residual_by_hand() -> None:
     combined = strategy.combine(Round(1, received, updates, {"a": 0.5, "b": 0.5}, 2))
 
     # Means 2 and 3;  mean of the products (1 + 15) / 2 = 8;  product of the means 6
-    assert (combined.delta[B], combined.delta[A]) == (2, 3)
-    assert patches_alone(combined.companions)[A] == 2
+    assert (combined.delta[B].item(), combined.delta[A].item()) == (2, 3)
+    assert patches_alone(combined.companions)[A].item() == 2
 
 
 def update(site: str, *, b: float, a: float) -> SiteUpdate:

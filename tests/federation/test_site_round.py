@@ -1,0 +1,123 @@
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.adapters.files import adapter_digest
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.federation.backbone import (
+    STRAIGHT,
+    ChosenMethod,
+    LocalPlan,
+    Steering,
+    Trained,
+)
+from fedmedlora.federation.site_round import site_round
+
+A, B, HEAD = "q.lora_A.weight", "q.lora_B.weight", "classifier.weight"
+
+
+@dataclass
+class AddsOne:
+    """A backbone that adds 1 to every value of the first row of A and column of B."""
+
+    digest: str = "b0"
+    num_bytes: int = 1
+    dtype: str = "float32"
+    given: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    steering: Steering = STRAIGHT
+
+    def initial(self) -> AdapterWeights:
+        raise NotImplementedError
+
+    def train(
+        self,
+        start: AdapterWeights,
+        examples: Sequence[Any],
+        plan: LocalPlan,
+        *,
+        steering: Steering = STRAIGHT,
+    ) -> Trained:
+        del examples, plan
+        self.given, self.steering = dict(start), steering
+        ended = {name: start[name].copy() for name in (A, B, HEAD)}
+        ended[A][0] += 1
+        ended[B][:, 0] += 1
+        ended[HEAD] += 1
+        return Trained(ended, 10, 0.5)
+
+    def loss(self, adapter: AdapterWeights, examples: Sequence[Any]) -> float:
+        raise NotImplementedError
+
+    def answer(self, adapter: AdapterWeights, examples: Sequence[Any]) -> list[NDArray[np.int64]]:
+        raise NotImplementedError
+
+
+def received() -> dict[str, NDArray[np.float32]]:
+    return {
+        A: np.full((2, 3), 6.0, np.float32),
+        B: np.full((4, 2), 8.0, np.float32),
+        HEAD: np.zeros(2, np.float32),
+    }
+
+
+def test_what_is_sent_says_what_it_was_made_from() -> None:
+    sent = site_round(AddsOne(), received(), [], LocalPlan(0, 3, 9))
+
+    assert (sent.base, sent.start, sent.round_index) == ("b0", adapter_digest(received()), 3)
+    assert (sent.num_tokens, sent.loss, sent.memory) == (10, 0.5, {})
+    np.testing.assert_array_equal(sent.delta[A], [[1, 1, 1], [0, 0, 0]])
+
+
+def test_a_smaller_rank_trains_the_first_rows_with_zeros_after_them_and_sends_those() -> None:
+    backbone = AddsOne()
+
+    sent = site_round(backbone, received(), [], LocalPlan(0, 1, 9, rank=1))
+
+    np.testing.assert_array_equal(backbone.given[A], [[6, 6, 6], [0, 0, 0]])
+    np.testing.assert_array_equal(backbone.given[B], [[8, 0]] * 4)
+    np.testing.assert_array_equal(sent.delta[A], [[1, 1, 1]])
+    np.testing.assert_array_equal(sent.delta[B], [[1]] * 4)
+    np.testing.assert_array_equal(sent.delta[HEAD], [1, 1])
+
+
+def test_an_alpha_of_its_own_stays_at_the_site() -> None:
+    backbone = AddsOne()
+
+    sent = site_round(backbone, received(), [], LocalPlan(0, 1, 9, scaling=4.0))
+
+    # Under four times the alpha / rank, B = 8 is 2 there; 3 and 2 come back as 12 and 8.
+    assert backbone.steering.scaling == 4.0
+    np.testing.assert_array_equal(backbone.given[A], received()[A])
+    np.testing.assert_array_equal(backbone.given[B], [[2, 2]] * 4)
+    np.testing.assert_array_equal(sent.delta[B], [[4, 0]] * 4)
+    np.testing.assert_array_equal(sent.delta[A], [[1, 1, 1], [0, 0, 0]])
+
+
+def test_patches_reach_the_model_whole_and_are_not_sent_back() -> None:
+    patch = {
+        f"patch1/{A}": np.ones((7, 3), np.float32),
+        f"patch1/{B}": np.ones((4, 7), np.float32),
+    }
+    backbone = AddsOne()
+
+    sent = site_round(backbone, {**received(), **patch}, [], LocalPlan(0, 2, 9, rank=1))
+
+    assert all(np.array_equal(backbone.given[name], patch[name]) for name in patch)
+    assert sent.delta.keys() == received().keys()
+
+
+def test_a_control_variate_reaches_no_model() -> None:
+    control = {f"control/{name}": np.ones_like(tensor) for name, tensor in received().items()}
+    backbone = AddsOne()
+
+    site_round(
+        backbone,
+        {**received(), **control},
+        [],
+        LocalPlan(0, 2, 9, method=ChosenMethod("fed_prox")),
+    )
+
+    assert backbone.given.keys() == received().keys()
