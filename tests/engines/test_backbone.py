@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from tests.engines.backbones import tagging_backbone
 from tests.training.tiny_models import LORA, TRAINING, examples
 
+from fedmedlora.adapters.kinds import as_kinds
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.clinical.labels import MAIN_TYPES
 from fedmedlora.engines.backbone import HuggingFaceBackbone
@@ -101,6 +102,58 @@ def test_a_strong_pull_keeps_an_adapter_near_its_start(backbone: Tagger) -> None
         return sum(float(np.abs(trained.adapter[name] - start[name]).sum()) for name in start)
 
     assert distance(1e4) < distance(0.0)
+
+
+def as_patch(adapter: AdapterWeights, kind: str = "patch1") -> AdapterWeights:
+    return as_kinds(**{kind: {name: adapter[name] for name in adapter if ".lora_" in name}})
+
+
+def test_what_is_folded_into_the_base_does_what_it_did_beside_it(backbone: Tagger) -> None:
+    given, untrained = examples(10), backbone.initial()
+    adapter = {**noise(untrained, 1), **{n: t for n, t in untrained.items() if ".lora_" not in n}}
+    beside = backbone.loss(adapter, given)
+
+    folded = backbone.loss({**untrained, **as_patch(adapter)}, given)
+    half = {n: t * np.float32(0.5) if ".lora_B." in n else t for n, t in adapter.items()}
+    in_halves = backbone.loss({**untrained, **as_patch(half), **as_patch(half, "patch2")}, given)
+
+    assert beside != backbone.loss(untrained, given)
+    assert folded == pytest.approx(beside, rel=1e-5)
+    assert in_halves == pytest.approx(beside, rel=1e-5)
+
+
+def test_a_base_is_as_it_was_once_nothing_is_folded_into_it(backbone: Tagger) -> None:
+    given, adapter = examples(10), noise(backbone.initial(), 1)
+    before = backbone.loss(adapter, given)
+
+    backbone.train({**adapter, **as_patch(noise(adapter, 2))}, given, PLAN)
+    backbone.answer({**adapter, **as_patch(noise(adapter, 3))}, given)
+
+    assert backbone.loss(adapter, given) == before
+
+
+def test_a_patch_of_another_base_is_refused(backbone: Tagger) -> None:
+    patch = {f"patch1/other.lora_{f}.weight": np.ones((1, 1), np.float32) for f in "AB"}
+
+    with pytest.raises(ModelError, match=r"found a patch of 'other.lora_A.weight', expected one"):
+        backbone.loss({**backbone.initial(), **patch}, examples(1))
+    # What was half done is not taken for done.
+    with pytest.raises(ModelError, match="found a patch of"):
+        backbone.loss({**backbone.initial(), **patch}, examples(1))
+
+
+def test_a_site_s_own_alpha_counts_in_training_alone(backbone: Tagger) -> None:
+    given, adapter = examples(8), noise(backbone.initial(), 1)
+    half = {n: t * np.float32(0.5) if ".lora_B." in n else t for n, t in adapter.items()}
+    before = backbone.loss(adapter, given)
+    frozen = Steering(frozen=frozenset(adapter), scaling=2.0)
+
+    # Nothing is trained, so that the loss of training is that of the start.
+    trained = backbone.train(half, given, PLAN, steering=frozen)
+    plain = backbone.train(adapter, given, PLAN, steering=replace(frozen, scaling=1.0))
+
+    assert trained.loss == pytest.approx(plain.loss, rel=1e-5)
+    assert backbone.loss(adapter, given) == before
 
 
 def test_an_adapter_does_as_in_a_fresh_model_whatever_was_there_before(bert: BaseModel) -> None:

@@ -1,6 +1,7 @@
 import pytest
 from tests.experiment.fakes import EVERY_ARM, experiment, toml
 
+from fedmedlora.evaluation.cohorts import OwnLora
 from fedmedlora.experiment.arms import Arm, planned_arms, preferred_arm
 from fedmedlora.federation.engine import Participant
 from fedmedlora.federation.updates import SiteReport
@@ -79,8 +80,8 @@ def test_a_limit_on_shares_does_not_bind_who_trains_alone() -> None:
         for site, tokens in zip(TRAINED, (9, 1), strict=True)
     ]
 
-    assert alone.strategy.weigh(reports[:1]).shares == {"heart": 1.0}
-    assert together.strategy.weigh(reports).shares == {"heart": 0.5, "bones": 0.5}
+    assert alone.strategy.weigh({}, reports[:1]).shares == {"heart": 1.0}
+    assert together.strategy.weigh({}, reports).shares == {"heart": 0.5, "bones": 0.5}
 
 
 def test_a_new_site_starts_alone_adapted_or_joined_and_chooses_nothing() -> None:
@@ -99,6 +100,26 @@ def test_who_joins_goes_on_under_the_rule_of_the_federation_it_joins() -> None:
     assert only("fed_medlora", "joined", arm="joined:skin").strategy.name == "fed_medlora"
     joined = only("fed_medlora", "fed_medlora_plus", "joined", arm="joined:skin")
     assert (joined.start, joined.strategy.name) == ("fed_medlora_plus", "fed_medlora_plus")
+
+
+def test_a_site_s_own_rank_and_alpha_hold_in_all_its_arms() -> None:
+    settings = experiment(toml(("single_site", "centralised", "fed_medlora", "local_only")))
+    own = {"heart": OwnLora(rank=4), "skin": OwnLora(rank=16, alpha=16)}
+
+    arms = planned_arms(settings, training_sites=TRAINED, new_sites=("skin",), own_lora=own)
+
+    found = {
+        (arm.name, one.name): (one.rank, one.scaling) for arm in arms for one in arm.participants
+    }
+    # The model's: rank 16, alpha 64, so 4.  heart: 64 / 4 = 16;  skin: 16 / 16 = 1
+    assert found == {
+        ("single_site:heart", "heart"): (4, 4.0),
+        ("single_site:bones", "bones"): (None, 1.0),
+        ("centralised", "centralised"): (None, 1.0),
+        ("fed_medlora", "heart"): (4, 4.0),
+        ("fed_medlora", "bones"): (None, 1.0),
+        ("local_only:skin", "skin"): (None, 0.25),
+    }
 
 
 def test_each_new_site_has_its_own_arms() -> None:

@@ -179,6 +179,8 @@ def test_changed_keys_are_named_with_dots(write: Write, tmp_path: Path) -> None:
         "sites[2].max_notes",
         "sites[2].max_sentences",
         "sites[2].max_heads",
+        "sites[2].lora_rank",
+        "sites[2].lora_alpha",
     ]
 
 

@@ -19,6 +19,9 @@ QUORUM_OF_2 = SMALLEST.replace("rounds = 3", "rounds = 3\nquorum = 2")
 PLUS = SMALLEST.replace('"fed_medlora"]', '"fed_medlora_plus"]')
 SERVER = '[[sites]]\npath = "server"\nrole = "server"\n'
 NEW_SITE = '[[sites]]\npath = "new"\nrole = "new_site"\n'
+SCAFFOLD = SMALLEST.replace('"fed_medlora"]', '"scaffold"]')
+FLORA = SMALLEST.replace('"fed_medlora"]', '"flora"]')
+FOUR_BITS = ('base = "minilm"', 'base = "minilm"\nquantization = "4bit"')
 HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
 
 
@@ -46,6 +49,11 @@ HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
         (SMALLEST.replace('"zero_shot"', '"joined"'), "[experiment].arms"),
         (SMALLEST.replace('"fed_medlora"', '"joined"') + NEW_SITE, "[experiment].arms"),
         (SMALLEST.replace('"fed_medlora"', '"adapted"') + NEW_SITE, "[experiment].arms"),
+        (SMALLEST + "lora_rank = 17\n", "[[sites]][1].lora_rank"),
+        (SCAFFOLD + "lora_rank = 8\n", "[[sites]][1].lora_rank"),
+        (SCAFFOLD + "lora_alpha = 8\n", "[[sites]][1].lora_rank"),
+        (FLORA.replace(*FOUR_BITS), "[model].quantization"),
+        (FLORA.replace("flora", "fed_ex_lora").replace(*FOUR_BITS), "[model].quantization"),
     ],
 )
 def test_settings_that_cannot_stand_together_are_refused(write: Write, text: str, key: str) -> None:
@@ -62,6 +70,10 @@ def test_settings_that_cannot_stand_together_are_refused(write: Write, text: str
         PLUS + HOLDOUT,
         PLUS + '[aggregation]\nvalidation = "peers"\n',
         SMALLEST + "[training]\nrounds_per_epoch = 3\n",
+        SMALLEST + "lora_rank = 16\nlora_alpha = 128\n",
+        FLORA + "lora_rank = 8\n",
+        SMALLEST.replace(*FOUR_BITS),
+        SCAFFOLD,
         QUORUM_OF_2,
         QUORUM_OF_2 + "[aggregation]\nmax_share = 0.5\n",
         SMALLEST.replace('"fed_medlora"', '"local_only"') + NEW_SITE,

@@ -67,6 +67,7 @@ def test_a_round_records_shares_reports_bytes_and_the_adapter(tmp_path: Path) ->
         "num_tokens": 600,
         "validation_loss": None,
         "shift": 0.125,
+        "start_loss": None,
     }
     sizes = {path.stem: path.stat().st_size for path in tmp_path.rglob("*.safetensors")}
     # What travels up is an adapter of the same tensors as what travels down.
@@ -152,6 +153,17 @@ def test_seconds_are_those_of_training_and_what_follows(tmp_path: Path) -> None:
     # Three sites of 0.5 s each; what follows takes no time worth mentioning, but some.
     assert all(1.5 < one["seconds"] < 30 for one in rounds)
     assert document["seconds"] == pytest.approx(sum(one["seconds"] for one in rounds))
+
+
+def test_the_loss_of_what_was_sent_is_measured_on_each_site_s_dev_notes(tmp_path: Path) -> None:
+    _, (first, second, _) = rounds_of(tmp_path, FakeEngine(), "agnostic")
+
+    found = {site: report["start_loss"] for site, report in first["reports"].items()}
+    # B[0, 0] is 0 at first, and beside it stands a place's own offset: 1, 2 and 4.
+    assert found == {site: OFFSETS[site] for site in TRAINED}
+    assert second["reports"]["heart"]["start_loss"] > OFFSETS["heart"]
+    assert first["reports"]["heart"]["validation_loss"] is None
+    assert first["shares"] != pytest.approx(second["shares"])
 
 
 def test_a_loss_is_measured_by_the_server_on_each_adapter(tmp_path: Path) -> None:

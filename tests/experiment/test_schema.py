@@ -175,7 +175,7 @@ def test_a_misspelt_arm_is_told_which_was_meant(write: Write) -> None:
 def test_a_number_that_a_method_does_not_know_is_told(write: Write, line: str, fault: str) -> None:
     (found,) = faults(write(f"{SMALLEST}{line}\n"))
 
-    assert found.startswith(f"demo.toml: [methods].{fault}")
+    assert found.startswith(f"demo.toml: {fault}")
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_files_give_the_same_bits_as_arrays(tmp_path: Path) -> None:
 
 
 def test_a_smaller_rank_counts_as_zeros_beyond_its_own() -> None:
-    like = {A: np.zeros((2, 1)), B: np.zeros((1, 2))}
+    like = {A: np.zeros((2, 1), np.float32), B: np.zeros((1, 2), np.float32)}
     whole = update("a", {A: np.array([[4], [8]], np.float32), B: np.array([[4, 8]], np.float32)})
     first = update("b", {A: np.array([[8]], np.float32), B: np.array([[8]], np.float32)})
 

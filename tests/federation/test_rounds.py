@@ -139,8 +139,8 @@ def test_the_record_says_who_counted_how_much_and_why() -> None:
             "b": pytest.approx({"size": 1.5, "loss": 1.0, "shift": 1.0}),
         },
         "reports": {
-            "a": {"num_tokens": 100, "validation_loss": 0.1, "shift": 0.25},
-            "b": {"num_tokens": 300, "validation_loss": 0.1, "shift": 0.25},
+            "a": {"num_tokens": 100, "validation_loss": 0.1, "shift": 0.25, "start_loss": None},
+            "b": {"num_tokens": 300, "validation_loss": 0.1, "shift": 0.25, "start_loss": None},
         },
         "absences": [{"site": "c", "reason": "timed out"}],
     }

@@ -22,19 +22,19 @@ def made(name: str, *, max_share: float = 1.0) -> Strategy:
 
 def test_fed_medlora_weighs_by_label_tokens() -> None:
     # 100 : 300
-    assert made("fed_medlora").weigh(REPORTS).shares == pytest.approx({"a": 0.25, "b": 0.75})
+    assert made("fed_medlora").weigh({}, REPORTS).shares == pytest.approx({"a": 0.25, "b": 0.75})
 
 
 def test_fed_medlora_plus_weighs_by_size_loss_and_shift_as_the_experiment_says() -> None:
     # a: 100^0.5 * 2^-0.3 * 3^-0.1 = 7.2775;  b: 300^0.5 * 2^-0.5 * 3^-0.4 = 7.8923
-    found = made("fed_medlora_plus").weigh(REPORTS).shares
+    found = made("fed_medlora_plus").weigh({}, REPORTS).shares
 
     assert found == pytest.approx({"a": 7.2775 / 15.1698, "b": 7.8923 / 15.1698}, abs=1e-5)
 
 
 def test_released_plus_is_exp_of_one_minus_loss_normalised() -> None:
     # exp(0.7) = 2.013753, exp(0.5) = 1.648721, sum 3.662474
-    found = made("fed_medlora_plus_released").weigh(REPORTS).shares
+    found = made("fed_medlora_plus_released").weigh({}, REPORTS).shares
 
     assert found == pytest.approx({"a": 2.013753 / 3.662474, "b": 1.648721 / 3.662474}, abs=1e-6)
 
@@ -75,11 +75,12 @@ def test_a_method_takes_its_own_numbers() -> None:
     assert adapter["w"] == [0.25]
 
 
-@pytest.mark.parametrize("name", list(methods()))
+# Rules for fairness have shares of their own.
+@pytest.mark.parametrize("name", sorted(set(methods()) - {"agnostic", "q_fed_avg"}))
 def test_the_largest_share_is_limited_for_all(name: str) -> None:
     lopsided = [SiteReport("a", 1, 1, 0.3, 0.1), SiteReport("b", 1, 10**6, 0.5, 0.4)]
 
-    assert max(made(name, max_share=0.52).weigh(lopsided).shares.values()) <= 0.52 + 1e-9
+    assert max(made(name, max_share=0.52).weigh({}, lopsided).shares.values()) <= 0.52 + 1e-9
 
 
 def test_an_unknown_name_is_an_input_error_that_lists_the_known() -> None:

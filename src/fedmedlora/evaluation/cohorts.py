@@ -14,6 +14,14 @@ from fedmedlora.sites import SiteRole
 
 
 @dataclass(frozen=True, slots=True)
+class OwnLora:
+    """A site's own LoRA rank and alpha; None is the federation's."""
+
+    rank: int | None = None
+    alpha: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Cohort:
     """One site's part in an experiment.
 
@@ -37,6 +45,7 @@ class Cohort:
     sha256: str
     max_heads: int | None = None
     validation_heads: int | None = None
+    own_lora: OwnLora = OwnLora()
 
     def notes(self, split: str) -> tuple[Note, ...]:
         """Return the notes of "train", "dev" or "final"."""

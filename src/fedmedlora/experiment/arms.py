@@ -12,11 +12,13 @@ So all arms share one loop, one learning-rate schedule and one way to stop and r
 over every note equally often.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
-from fedmedlora.experiment.schema import ARM_NAMES, FEDERATED_ARMS, Experiment
+from fedmedlora.evaluation.cohorts import OwnLora
+from fedmedlora.experiment.schema import ARM_NAMES, FEDERATED_ARMS, Experiment, Lora
 from fedmedlora.federation.backbone import ChosenMethod
 from fedmedlora.federation.engine import Participant
 from fedmedlora.federation.local_rule import UNCHANGED
@@ -50,27 +52,39 @@ class Arm:
 
 
 def planned_arms(
-    experiment: Experiment, *, training_sites: Sequence[str], new_sites: Sequence[str]
+    experiment: Experiment,
+    *,
+    training_sites: Sequence[str],
+    new_sites: Sequence[str],
+    own_lora: Mapping[str, OwnLora] | None = None,
 ) -> list[Arm]:
-    """Return an experiment's arms in the order in which they run."""
+    """Return an experiment's arms in the order in which they run.
+
+    Args:
+        own_lora: Site to its own LoRA rank and alpha, where it has such.
+    """
     trained = tuple(training_sites)
+    alone = partial(_alone, lora=experiment.model.lora, own_lora=own_lora or {})
     arms: list[Arm] = []
     for name in sorted(experiment.arms, key=ARM_NAMES.index):
         if name == "zero_shot":
             arms.append(_arm(experiment, name, "zero_shot", (), (), rounds=0))
         elif name == "single_site":
             arms += [
-                _arm(experiment, f"{name}:{site}", "single_site", (_alone(site),), (site,))
+                _arm(experiment, f"{name}:{site}", "single_site", (alone(site),), (site,))
                 for site in trained
             ]
         elif name == "centralised":
             pooled = (Participant(name, trained),)
             arms.append(_arm(experiment, name, "centralised", pooled, trained))
         elif name in FEDERATED_ARMS:
-            everyone = tuple(_alone(site) for site in trained)
+            everyone = tuple(alone(site) for site in trained)
             arms.append(_arm(experiment, name, "federated", everyone, trained))
         else:
-            arms += [_new_site_arm(experiment, name, site, trained) for site in new_sites]
+            others = [alone(site) for site in trained] if name == "joined" else []
+            arms += [
+                _new_site_arm(experiment, name, site, (*others, alone(site))) for site in new_sites
+            ]
     return arms
 
 
@@ -93,17 +107,21 @@ def federated_arms(names: Sequence[str]) -> list[str]:
     return [arm for arm in ordered if arm in names]
 
 
-def _alone(site: str) -> Participant:
-    return Participant(site, (site,))
+def _alone(site: str, *, lora: Lora, own_lora: Mapping[str, OwnLora]) -> Participant:
+    own = own_lora.get(site, OwnLora())
+    rank, alpha = own.rank or lora.rank, own.alpha or lora.alpha
+    scaling = (alpha / rank) / (lora.alpha / lora.rank)
+    return Participant(site, (site,), None if rank == lora.rank else rank, scaling)
 
 
-def _new_site_arm(experiment: Experiment, name: str, site: str, trained: Sequence[str]) -> Arm:
-    others = tuple(_alone(other) for other in trained) if name == "joined" else ()
+def _new_site_arm(
+    experiment: Experiment, name: str, site: str, participants: tuple[Participant, ...]
+) -> Arm:
     return _arm(
         experiment,
         f"{name}:{site}",
         "new_site",
-        (*others, _alone(site)),
+        participants,
         (),
         rounds=experiment.new_site_rounds,
         start=None if name == "local_only" else preferred_arm(experiment),

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import SiteNotes
 from fedmedlora.errors import Fault, InputError
-from fedmedlora.evaluation.cohorts import Cohort, in_hash_order, limited, set_aside
+from fedmedlora.evaluation.cohorts import Cohort, OwnLora, in_hash_order, limited, set_aside
 from fedmedlora.experiment.schema import Aggregation, Experiment, SiteEntry
 from fedmedlora.federation.engine import SERVER
 from fedmedlora.formats.site_files import site_digest
@@ -54,6 +54,7 @@ def cohort(entry: SiteEntry, site: SiteNotes, aggregation: Aggregation = NO_HOLD
         sha256=site_digest(site),
         max_heads=entry.max_heads,
         validation_heads=aggregation.validation_heads,
+        own_lora=OwnLora(entry.lora_rank, entry.lora_alpha),
     )
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from fedmedlora.errors import Fault
-from fedmedlora.experiment.schema import FEDERATED_ARMS, NEW_SITE_ARMS
+from fedmedlora.experiment.schema import FEDERATED_ARMS, NEW_SITE_ARMS, Lora
 from fedmedlora.federation.strategies import strategy_by_name
+from fedmedlora.federation.strategy import Strategy
 from fedmedlora.federation.weighting import Weighting
 
 _Sites = Sequence[Mapping[str, Any]]
@@ -40,6 +41,9 @@ def contradictions(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]
             "sites",
         ),
         _validation_notes_twice: ("aggregation.validation_holdout", "sites"),
+        _rank_too_large: ("model.lora", "sites"),
+        _own_lora_misfit: ("experiment.arms", "sites"),
+        _patched_in_four_bits: ("experiment.arms", "model.quantization"),
     }
     return tuple(
         Fault(f"{name}: {fault.where}", fault.found, fault.expected, fault.advice)
@@ -128,7 +132,7 @@ def _share_too_small(max_share: float, quorum: int, sites: _Sites) -> list[Fault
 def _no_validation_notes(
     arms: Sequence[str], validation: str, holdout: float, sites: _Sites
 ) -> list[Fault]:
-    wanting = _among(arms, [arm for arm in FEDERATED_ARMS if _needs_loss(arm)])
+    wanting = _among(arms, [arm for arm in FEDERATED_ARMS if "validation_loss" in _rule(arm).needs])
     if not wanting or validation != "server" or holdout > 0 or _count(sites, "server"):
         return []
     found = f'"server" for {wanting}, but no notes at the server'
@@ -145,8 +149,37 @@ def _validation_notes_twice(holdout: float, sites: _Sites) -> list[Fault]:
     return [Fault("[aggregation].validation_holdout", found, expected, "leave one of them out")]
 
 
-def _needs_loss(arm: str) -> bool:
-    return "validation_loss" in strategy_by_name(arm, weighting=Weighting(1.0, 1.0, 1.0)).needs
+def _rank_too_large(lora: Lora, sites: _Sites) -> list[Fault]:
+    expected = f"at most that of the model, {lora.rank}"
+    return [
+        Fault(f"[[sites]][{index}].lora_rank", str(site["lora_rank"]), expected)
+        for index, site in enumerate(sites)
+        if (site["lora_rank"] or 0) > lora.rank
+    ]
+
+
+def _own_lora_misfit(arms: Sequence[str], sites: _Sites) -> list[Fault]:
+    misfits = [arm for arm in FEDERATED_ARMS if _rule(arm).local.companions]
+    wanting = _among(arms, misfits)
+    own = [i for i, site in enumerate(sites) if site["lora_rank"] or site["lora_alpha"]]
+    if not wanting or not own:
+        return []
+    expected = f"one rank and alpha at all sites of {wanting}"
+    advice = "what its sites send beside the adapter has no meaning under another; leave one out"
+    return [Fault(f"[[sites]][{i}].lora_rank", "a form of its own", expected, advice) for i in own]
+
+
+def _patched_in_four_bits(arms: Sequence[str], quantization: str) -> list[Fault]:
+    wanting = _among(arms, [arm for arm in FEDERATED_ARMS if _rule(arm).patches_base])
+    if not wanting or quantization == "none":
+        return []
+    expected = f'"none" for {wanting}'
+    advice = "they change the base's own weights, which four bits cannot hold"
+    return [Fault("[model].quantization", quantization, expected, advice)]
+
+
+def _rule(arm: str) -> Strategy:
+    return strategy_by_name(arm, weighting=Weighting(1.0, 1.0, 1.0))
 
 
 def _count(sites: _Sites, role: str) -> int:

@@ -20,6 +20,7 @@ from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.traffic import traffic
 from fedmedlora.federation.admission import admit_all, admit_measured
 from fedmedlora.federation.engine import SERVER, Engine, Scope
+from fedmedlora.federation.patches import model
 from fedmedlora.federation.rounds import (
     ServerState,
     aggregate,
@@ -107,7 +108,7 @@ def _start(arm: Arm, engine: Engine, store: RunStore) -> AdapterWeights:
     begun = store.arm(arm.start)
     if begun is None:
         raise QuorumError(f"found no finished arm {arm.start}, expected its adapter to start from")
-    return store.adapter(begun["adapter"])
+    return model(store.adapter(begun["adapter"]))
 
 
 def _stopped(arm: Arm, documents: Sequence[Document], patience: int) -> bool:
@@ -182,19 +183,37 @@ def _kept(spooled: Sequence[Spooled], admitted: Sequence[SiteUpdate]) -> dict[st
 def _measured(
     opened: OpenRound, updates: Sequence[SiteUpdate], start: AdapterWeights
 ) -> tuple[tuple[SiteUpdate, ...], tuple[Absence, ...]]:
-    """Return updates with the loss of each site's adapter on the validation notes, and refusals."""
-    if "validation_loss" not in opened.arm.strategy.needs:
-        return tuple(updates), ()
-    adapters = {update.report.site: opened.local_model(start, update) for update in updates}
+    """Return updates with the losses that the strategy needs in their reports, and refusals."""
+    needs, sites = opened.arm.strategy.needs, [update.report.site for update in updates]
+    validation: dict[str, float] = {}
+    before: dict[str, float] = {}
+    if "validation_loss" in needs:
+        adapters = {one.report.site: opened.local_model(start, one) for one in updates}
+        validation = _validation_losses(opened, adapters)
+    if "start_loss" in needs:
+        losses = opened.engine.losses([(model(start), site) for site in sites])
+        before = dict(zip(sites, losses, strict=True))
+    reports = [
+        replace(
+            one.report,
+            validation_loss=validation.get(one.report.site),
+            start_loss=before.get(one.report.site),
+        )
+        for one in updates
+    ]
+    return admit_measured(
+        [replace(one, report=report) for one, report in zip(updates, reports, strict=True)]
+    )
+
+
+def _validation_losses(
+    opened: OpenRound, adapters: Mapping[str, AdapterWeights]
+) -> dict[str, float]:
+    """Return the loss of each site's adapter on the validation notes."""
     places = {site: _judges(opened, site, list(adapters)) for site in adapters}
     asked = [(adapters[site], place) for site in adapters for place in places[site]]
     told = iter(opened.engine.losses(asked))
-    losses = {site: statistics.fmean(next(told) for _ in places[site]) for site in adapters}
-    measured = [
-        replace(update, report=replace(update.report, validation_loss=losses[update.report.site]))
-        for update in updates
-    ]
-    return admit_measured(measured)
+    return {site: statistics.fmean(next(told) for _ in places[site]) for site in adapters}
 
 
 def _judges(opened: OpenRound, site: str, sites: Sequence[str]) -> list[str]:

@@ -157,7 +157,12 @@ def _planned(experiment: Experiment, cohorts: Mapping[str, Cohort]) -> list[Arm]
     by_role = {
         role: [c.name for c in cohorts.values() if c.role == role] for role in ("train", "new_site")
     }
-    return planned_arms(experiment, training_sites=by_role["train"], new_sites=by_role["new_site"])
+    return planned_arms(
+        experiment,
+        training_sites=by_role["train"],
+        new_sites=by_role["new_site"],
+        own_lora={cohort.name: cohort.own_lora for cohort in cohorts.values()},
+    )
 
 
 def _run_arm(

@@ -182,6 +182,8 @@ class SiteEntry:
     Attributes:
         sha256: What the digest of its notes must be, as `fedmedlora check` tells it for the
             server's; None takes the notes as they are.
+        lora_rank: Of this site's adapter, at most the model's; None is the model's.
+        lora_alpha: Of this site's adapter; None is the model's.
     """
 
     path: Path
@@ -190,6 +192,8 @@ class SiteEntry:
     max_notes: _Count | None = None
     max_sentences: _Count | None = None
     max_heads: _Count | None = None
+    lora_rank: _Count | None = None
+    lora_alpha: _Count | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,10 +128,12 @@ def _require_numbers(report: SiteReport) -> None:
     if type(report.num_tokens) is not int or report.num_tokens <= 0:
         expected = "a whole number above 0"
         raise _refusal(report, "num_tokens", report.num_tokens, expected, advice)
-    loss, shift = report.validation_loss, report.shift
+    loss, start_loss, shift = report.validation_loss, report.start_loss, report.shift
     # A cross entropy is never negative; one that is would buy the site any share it likes.
     if loss is not None and not 0 <= loss < math.inf:
         raise _refusal(report, "validation_loss", loss, "a finite number, 0 or more", advice)
+    if start_loss is not None and not 0 <= start_loss < math.inf:
+        raise _refusal(report, "start_loss", start_loss, "a finite number, 0 or more", advice)
     if shift is not None and not 0 <= shift <= 1:
         raise _refusal(report, "shift", shift, "a number from 0 to 1", advice)
 

@@ -1,9 +1,12 @@
 """Rules that average, for methods to build upon: they differ in what shares follow from."""
 
+from collections.abc import Sequence
 from functools import partial
 
+from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.federation.strategy import Need, Strategy
-from fedmedlora.federation.weighting import Weighting, weigh
+from fedmedlora.federation.updates import SiteReport
+from fedmedlora.federation.weighting import Weighed, Weighting, weigh
 
 
 def weighted(name: str, weighting: Weighting) -> Strategy:
@@ -13,7 +16,14 @@ def weighted(name: str, weighting: Weighting) -> Strategy:
         "shift": weighting.shift_temperature,
     }
     needs = frozenset(need for need, temperature in counts.items() if temperature > 0)
-    return Strategy(name, needs, partial(weigh, weighting=weighting))
+    return Strategy(name, needs, partial(_weigh, weighting=weighting))
+
+
+def _weigh(
+    memory: AdapterWeights, reports: Sequence[SiteReport], *, weighting: Weighting
+) -> Weighed:
+    del memory
+    return weigh(reports, weighting)
 
 
 def alike(name: str, own: object, weighting: Weighting) -> Strategy:

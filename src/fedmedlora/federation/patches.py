@@ -1,7 +1,7 @@
 """What exact rules fold into the base: a change of its weights beside the adapter's, as factors.
 
-Every round that folds something adds a patch of its own, `patch3/q_proj.lora_A.weight` for the
-third round; the change of a layer is the sum of all its patches' B A, in the adapter's scaling s.
+Every round that folds something adds a patch of its own, `patch3/q_proj.lora_A.weight` in the third
+such round; the change of a layer is the sum of all its patches' B A, in the adapter's scaling s.
 They accompany the adapter wherever it goes: without them it is another model.
 """
 
@@ -17,12 +17,20 @@ from fedmedlora.adapters.weights import AdapterWeights
 _KIND = re.compile(r"patch\d+")
 
 
-def patch_of(round_index: int, changes: Mapping[tuple[str, str], Factors]) -> AdapterWeights:
-    """Return the patch of a round, by layer, rounded to float32."""
+def next_patch(
+    received: AdapterWeights, changes: Mapping[tuple[str, str], Factors]
+) -> AdapterWeights:
+    """Return one more patch, rounded to float32.
+
+    Args:
+        received: What the round began with, its patches too.
+        changes: By layer, its names of A and of B.
+    """
+    earlier = list(filter(_KIND.fullmatch, kinds_of(received)))
     tensors = {}
     for (a, b), change in changes.items():
         tensors[a], tensors[b] = change.a.astype(np.float32), change.b.astype(np.float32)
-    return as_kinds(**{f"patch{round_index}": tensors})
+    return as_kinds(**{f"patch{len(earlier) + 1}": tensors})
 
 
 def patches(bundle: AdapterWeights) -> AdapterWeights:

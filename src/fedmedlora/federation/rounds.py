@@ -12,6 +12,7 @@ from typing import Any
 from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import AggregationError, QuorumError
+from fedmedlora.federation.patches import model
 from fedmedlora.federation.strategy import Memory, Round, Strategy
 from fedmedlora.federation.updates import Absence, SiteReport, SiteUpdate
 
@@ -76,11 +77,9 @@ def aggregate(
                 f"update of {report.site}: found round {report.round_index}, "
                 f"expected {round_index}; admit updates before they are aggregated"
             )
-    weighed = strategy.weigh(reports)
+    weighed = strategy.weigh(state.memory, reports)
     names = {report.site for report in reports} | {absence.site for absence in absences}
-    combined = strategy.combine(
-        Round(round_index, state.adapter, updates, weighed.shares, len(names))
-    )
+    combined = strategy.combine(Round(state.adapter, updates, weighed.shares, len(names)))
     record = AggregationRecord(
         round_index=round_index,
         shares=combined.shares or weighed.shares,
@@ -90,8 +89,8 @@ def aggregate(
     )
     start = strategy.local.shared(plain(state.adapter), round_index)
     stepped, memory = strategy.step(state.memory, start, combined.delta)
-    adapter = {**plain(state.adapter), **stepped, **combined.companions}
-    return ServerState(round_index, adapter, memory), record
+    adapter = {**model(state.adapter), **stepped, **combined.companions}
+    return ServerState(round_index, adapter, {**memory, **weighed.remembered}), record
 
 
 def record_json(record: AggregationRecord) -> dict[str, Any]:
@@ -105,6 +104,7 @@ def record_json(record: AggregationRecord) -> dict[str, Any]:
                 "num_tokens": report.num_tokens,
                 "validation_loss": report.validation_loss,
                 "shift": report.shift,
+                "start_loss": report.start_loss,
             }
             for report in record.reports
         },

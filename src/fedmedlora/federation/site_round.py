@@ -68,7 +68,7 @@ def site_round(
         TrainingError: A loss or a weight is not finite, or there is nothing to train on.
     """
     rule = local_rule(plan)
-    given = narrow({n: received[n] for n in received if n not in patches(received)}, plan.rank)
+    given = narrow(received, plan.rank)
     begun = plain(given)
     start = {**_rescaled(begun, 1 / plan.scaling), **of_kind(plan.memory, OWN)}
     part = {name: rule.part(plan.round_index, name) for name in sorted(start)}

@@ -14,14 +14,14 @@ from fedmedlora.federation.local_rule import UNCHANGED, LocalRule
 from fedmedlora.federation.updates import SiteReport, SiteUpdate
 from fedmedlora.federation.weighting import Weighed, Weighting
 
-Need = Literal["validation_loss", "shift"]
+Need = Literal["validation_loss", "shift", "start_loss"]
 """A number that costs something, so that reports hold it for those alone who ask for it."""
 
 Memory = AdapterWeights
 """What the server keeps from round to round beside the adapter, and never sends; empty at first."""
 
-Weigh = Callable[[Sequence[SiteReport]], Weighed]
-"""From the reports of a round to its shares."""
+Weigh = Callable[[Memory, Sequence[SiteReport]], Weighed]
+"""From memory and the reports of a round to its shares, and what is remembered of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,12 @@ class Round:
     """What a round is combined from.
 
     Attributes:
-        index: Which round it is, from 1.
         received: What the sites got: the global adapter and what accompanies it.
         updates: What those that were admitted sent.
         shares: Site to its share; sum 1.
         num_sites: Sites of the federation, absent ones too.
     """
 
-    index: int
     received: AdapterWeights
     updates: Sequence[SiteUpdate]
     shares: Mapping[str, float]
@@ -49,7 +47,7 @@ class Combined:
 
     Attributes:
         delta: Where the sites point, by the tensors that travelled.
-        companions: What accompanies the next global adapter, whole.
+        companions: What accompanies the next global adapter, beside the patches it has.
         shares: How the factors were weighed, where it was not by the shares of the reports.
     """
 
@@ -92,6 +90,7 @@ class Strategy:
         combine: From updates and shares to where the sites point.
         step: How the server goes there.
         local: What changes in the training at a site.
+        patches_base: Whether rounds change the base's weights beside the adapter.
     """
 
     name: str
@@ -100,6 +99,7 @@ class Strategy:
     combine: Combine = averaged
     step: Step = plain_step
     local: LocalRule = UNCHANGED
+    patches_base: bool = False
 
 
 @dataclass(frozen=True, slots=True)

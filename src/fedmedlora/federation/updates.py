@@ -15,6 +15,7 @@ class SiteReport:
         num_tokens: Label tokens it trained on in one pass.
         validation_loss: Loss of its adapter on the validation notes, in nats per label token.
         shift: How far its text is from that of the other sites, 0 to 1.
+        start_loss: Loss of the adapter it was sent on its own dev notes, in nats per label token.
     """
 
     site: str
@@ -22,6 +23,7 @@ class SiteReport:
     num_tokens: int
     validation_loss: float | None
     shift: float | None
+    start_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,10 @@ with its exponents is ours.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 
+from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import AggregationError
 from fedmedlora.federation.updates import SiteReport
 
@@ -61,10 +62,12 @@ class Weighed:
         shares: Site to its share; above 0, sum 1.
         factors: Site to `size`, `loss` and `shift`, each with mean 1 over the sites: 2 says that
             this alone would give the site twice the mean share.
+        remembered: What the server keeps of it for the next round.
     """
 
     shares: Mapping[str, float]
     factors: Mapping[str, Mapping[str, float]]
+    remembered: AdapterWeights = field(default_factory=dict)
 
 
 def weigh(reports: Sequence[SiteReport], weighting: Weighting) -> Weighed:
@@ -114,6 +117,14 @@ def share_factors(
         for site, weight in raw.items():
             factors[site][part] = weight / mean
     return factors
+
+
+def loss_factors(weights: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Return the reasons for shares that follow from losses alone, each with mean 1 over sites."""
+    mean = math.fsum(weights.values()) / len(weights)
+    return {
+        site: {"size": 1.0, "loss": weight / mean, "shift": 1.0} for site, weight in weights.items()
+    }
 
 
 def _log_factors(

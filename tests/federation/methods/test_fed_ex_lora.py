@@ -51,7 +51,7 @@ def test_a_residual_by_hand() -> None:
     updates = [update("a", b=1, a=1), update("b", b=3, a=5)]
     strategy = strategy_by_name("fed_ex_lora", weighting=Weighting(1.0, 0.0, 0.0))
 
-    combined = strategy.combine(Round(1, received, updates, {"a": 0.5, "b": 0.5}, 2))
+    combined = strategy.combine(Round(received, updates, {"a": 0.5, "b": 0.5}, 2))
 
     # Means 2 and 3;  mean of the products (1 + 15) / 2 = 8;  product of the means 6
     assert (combined.delta[B].item(), combined.delta[A].item()) == (2, 3)

@@ -16,7 +16,7 @@ from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.low_rank import Factors, layers, total
 from fedmedlora.federation.averaging import by_size
 from fedmedlora.federation.local_factors import mean_change
-from fedmedlora.federation.patches import patch_of, patches
+from fedmedlora.federation.patches import next_patch
 from fedmedlora.federation.strategy import Combined, Method, Round, Strategy, averaged
 from fedmedlora.federation.weighting import Weighting
 
@@ -31,12 +31,11 @@ def _combine(round_: Round) -> Combined:
             a=(round_.received[a] + delta[a]).astype(np.float64),
         )
         residuals[a, b] = total([*mean_change(round_, (a, b)), mean.times(-1.0)])
-    companions = {**patches(round_.received), **patch_of(round_.index, residuals)}
-    return Combined(delta, companions)
+    return Combined(delta, next_patch(round_.received, residuals))
 
 
 def _strategy(name: str, own: object, weighting: Weighting) -> Strategy:
-    return replace(by_size(name, own, weighting), combine=_combine)
+    return replace(by_size(name, own, weighting), combine=_combine, patches_base=True)
 
 
 METHOD = Method("FedEx-LoRA", _strategy)

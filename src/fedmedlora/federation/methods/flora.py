@@ -17,7 +17,7 @@ from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.low_rank import layers, total
 from fedmedlora.federation.averaging import by_size
 from fedmedlora.federation.local_factors import averaged_rest, mean_change
-from fedmedlora.federation.patches import patch_of, patches
+from fedmedlora.federation.patches import next_patch
 from fedmedlora.federation.strategy import Combined, Method, Round, Strategy
 from fedmedlora.federation.weighting import Weighting
 
@@ -29,12 +29,12 @@ def _combine(round_: Round) -> Combined:
     fresh = {name: np.zeros_like(adapter[name]) for layer in changes for name in layer}
     return Combined(
         delta={**fresh, **averaged_rest(round_)},
-        companions={**patches(round_.received), **patch_of(round_.index, changes)},
+        companions=next_patch(round_.received, changes),
     )
 
 
 def _strategy(name: str, own: object, weighting: Weighting) -> Strategy:
-    return replace(by_size(name, own, weighting), combine=_combine)
+    return replace(by_size(name, own, weighting), combine=_combine, patches_base=True)
 
 
 METHOD = Method("FLoRA", _strategy)
