@@ -47,6 +47,7 @@ HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
         (SMALLEST.replace('"zero_shot"', '"local_only"'), "[experiment].arms"),
         (SMALLEST.replace('"zero_shot"', '"adapted"'), "[experiment].arms"),
         (SMALLEST.replace('"zero_shot"', '"joined"'), "[experiment].arms"),
+        (SMALLEST.replace('"fed_medlora"', '"personalised"'), "[experiment].arms"),
         (SMALLEST.replace('"fed_medlora"', '"joined"') + NEW_SITE, "[experiment].arms"),
         (SMALLEST.replace('"fed_medlora"', '"adapted"') + NEW_SITE, "[experiment].arms"),
         (SMALLEST + "lora_rank = 17\n", "[[sites]][1].lora_rank"),

@@ -25,6 +25,7 @@ from tests.experiment.fakes import (
     toml,
 )
 
+from fedmedlora.adapters.files import encode
 from fedmedlora.errors import InputError, ModelError, QuorumError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.config import Experiment
@@ -187,6 +188,29 @@ def test_sites_that_read_with_tensors_of_their_own_are_scored_with_them_and_othe
     assert ("nerves", "final") not in engine.read
     # A fresh site has no B but the untrained one; it is scored in its own arm alone.
     assert told(tmp_path)["arms"][-1]["name"] == "adapted:skin"
+
+
+def test_each_site_goes_on_alone_from_the_federation_s_best_adapter(tmp_path: Path) -> None:
+    engine = finished(tmp_path, "fed_medlora", "personalised", rounds=2)
+
+    with RunStore.open(tmp_path / "run") as store:
+        federated, personal = store.arm("fed_medlora") or {}, store.arm("personalised") or {}
+        finals, rounds = store.finals("personalised"), store.rounds("personalised")
+        before = store.adapter(federated["adapter"])
+        kept = {site: store.adapter(personal["memories"][site]) for site in TRAINED}
+        moved = {site: kept[site][f"own/{B}"][0, 0] - before[B][0, 0] for site in TRAINED}
+
+    assert personal["adapter"] == federated["adapter"]
+    assert personal["start"] == "fed_medlora"
+    assert len(rounds) == 1
+    assert moved == pytest.approx({site: LEANS[site] for site in TRAINED})
+    # Nothing travels, and who has not trained has no adapter.
+    empty = len(encode({}))
+    assert rounds[0]["bytes_up"] == rounds[0]["bytes_down"] == dict.fromkeys(TRAINED, empty)
+    assert set(finals) == set(TRAINED)
+    pairs = {(one["arm"], one["against"]) for one in told(tmp_path)["comparisons"]}
+    assert ("personalised", "fed_medlora") in pairs
+    assert engine.steps > 0
 
 
 def test_new_sites_start_where_the_federation_was_best(tmp_path: Path) -> None:

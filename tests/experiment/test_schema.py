@@ -12,7 +12,7 @@ from fedmedlora.experiment.config import read_experiment
             "rounds = 3",
             (
                 "[experiment].sead: found an unknown key, expected one of name, rounds, arms, "
-                "seed, patience, quorum, new_site_rounds; did you mean seed?"
+                "seed, patience, quorum, new_site_rounds, personal_rounds; did you mean seed?"
             ),
         ),
         (

@@ -3,6 +3,7 @@
     single_site:<site>     one participant, the site alone
     centralised            one participant that holds every training site's notes
     fed_medlora ...        every training site a participant
+    personalised           every training site goes on alone, from the federation's best adapter
     local_only:<site>      the new site alone, from the common start
     adapted:<site>         the new site alone, from the federation's best adapter
     joined:<site>          the new site and all others, from the federation's best adapter
@@ -18,14 +19,22 @@ from functools import partial
 from typing import Literal
 
 from fedmedlora.evaluation.cohorts import OwnLora
-from fedmedlora.experiment.schema import ARM_NAMES, FEDERATED_ARMS, Experiment, Lora
+from fedmedlora.experiment.schema import (
+    ARM_NAMES,
+    FEDERATED_ARMS,
+    PERSONAL_ARMS,
+    Experiment,
+    Lora,
+)
 from fedmedlora.federation.backbone import ChosenMethod
 from fedmedlora.federation.engine import Participant
 from fedmedlora.federation.local_rule import UNCHANGED
-from fedmedlora.federation.strategies import strategy_by_name
+from fedmedlora.federation.strategies import methods, strategy_by_name
 from fedmedlora.federation.strategy import Strategy
 
-ArmKind = Literal["zero_shot", "single_site", "centralised", "federated", "new_site"]
+ArmKind = Literal[
+    "zero_shot", "single_site", "centralised", "federated", "personalised", "new_site"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +89,12 @@ def planned_arms(
         elif name in FEDERATED_ARMS:
             everyone = tuple(alone(site) for site in trained)
             arms.append(_arm(experiment, name, "federated", everyone, trained))
+        elif name in PERSONAL_ARMS:
+            everyone = tuple(alone(site) for site in trained)
+            rounds, start = experiment.personal_rounds, preferred_arm(experiment)
+            arms.append(
+                _arm(experiment, name, "personalised", everyone, (), rounds=rounds, start=start)
+            )
         else:
             others = [alone(site) for site in trained] if name == "joined" else []
             arms += [
@@ -140,7 +155,7 @@ def _arm(
 ) -> Arm:
     weighting = experiment.aggregation.weighting()
     # A joined arm goes on with the rule of the arm it starts from; one participant needs no rule.
-    rule = name if name in FEDERATED_ARMS else start if len(participants) > 1 else None
+    rule = name if name in methods() else start if len(participants) > 1 else None
     if rule is None:
         # A limit on shares would leave nobody who could have the rest.
         rule, weighting = "fed_medlora", replace(weighting, max_share=1.0)

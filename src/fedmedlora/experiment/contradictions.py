@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fedmedlora.errors import Fault
-from fedmedlora.experiment.schema import FEDERATED_ARMS, NEW_SITE_ARMS, Lora
+from fedmedlora.experiment.schema import FEDERATED_ARMS, NEW_SITE_ARMS, PERSONAL_ARMS, Lora
 from fedmedlora.federation.strategies import strategy_by_name
 from fedmedlora.federation.strategy import Strategy
 from fedmedlora.federation.weighting import Weighting
@@ -31,6 +31,7 @@ def contradictions(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]
             "experiment.arms",
             "experiment.rounds",
             "experiment.new_site_rounds",
+            "experiment.personal_rounds",
             "training.rounds_per_epoch",
         ),
         _share_too_small: ("aggregation.max_share", "experiment.quorum", "sites"),
@@ -97,18 +98,24 @@ def _no_new_site(arms: Sequence[str], sites: _Sites) -> list[Fault]:
 
 
 def _nothing_to_join(arms: Sequence[str]) -> list[Fault]:
-    wanting = _among(arms, ("adapted", "joined"))
+    wanting = _among(arms, ("adapted", "joined", *PERSONAL_ARMS))
     if not wanting or _among(arms, FEDERATED_ARMS):
         return []
     expected = f"one of {', '.join(FEDERATED_ARMS)} beside it"
     found = f"{wanting} without a federated arm"
-    return [Fault("[experiment].arms", found, expected, "a new site starts from its adapter")]
+    return [Fault("[experiment].arms", found, expected, "they start from its adapter")]
 
 
 def _pass_left_half(
-    arms: Sequence[str], rounds: int, new_site_rounds: int, rounds_per_epoch: int
+    arms: Sequence[str],
+    rounds: int,
+    new_site_rounds: int,
+    personal_rounds: int,
+    rounds_per_epoch: int,
 ) -> list[Fault]:
     counts = {"rounds": rounds}
+    if _among(arms, PERSONAL_ARMS):
+        counts["personal_rounds"] = personal_rounds
     if _among(arms, NEW_SITE_ARMS):
         counts["new_site_rounds"] = new_site_rounds
     expected = f"a multiple of training.rounds_per_epoch, {rounds_per_epoch}"

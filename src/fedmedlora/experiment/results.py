@@ -11,6 +11,7 @@ from fedmedlora.evaluation.metrics import METRICS, Metric
 from fedmedlora.experiment.arms import preferred_arm
 from fedmedlora.experiment.config import settings
 from fedmedlora.experiment.disk import store_errors
+from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
 
 _SCHEMA = 1
@@ -27,7 +28,7 @@ def results(store: RunStore) -> dict[str, Any]:
     told = {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in settings(experiment).items()
-        if not key.startswith("sites")
+        if not key.startswith("sites") and _is_about(key, experiment)
     }
     return {
         "schema": _SCHEMA,
@@ -46,6 +47,12 @@ def results(store: RunStore) -> dict[str, Any]:
         },
         **({"beside": beside} if beside else {}),
     }
+
+
+def _is_about(key: str, experiment: Experiment) -> bool:
+    """Return whether a setting says anything of a run: a method's, only where it is an arm."""
+    section, _, rest = key.partition(".")
+    return section != "methods" or rest.partition(".")[0] in experiment.arms
 
 
 def write_results(store: RunStore) -> Path:

@@ -24,7 +24,7 @@ from fedmedlora.experiment.arms import Arm, federated_arms, planned_arms, prefer
 from fedmedlora.experiment.environment import usage
 from fedmedlora.experiment.results import write_results
 from fedmedlora.experiment.rounds import run_rounds
-from fedmedlora.experiment.schema import Experiment
+from fedmedlora.experiment.schema import PERSONAL_ARMS, Experiment
 from fedmedlora.experiment.side_by_side import side_by_side
 from fedmedlora.experiment.site_adapters import reading_adapters
 from fedmedlora.experiment.store import RunStore
@@ -291,6 +291,7 @@ def _pairs(arms: Sequence[str]) -> list[tuple[str, str]]:
     rivals = (BEST_SINGLE, MEAN_SINGLE, "centralised", "zero_shot")
     pairs = [(arm, rival) for arm in federated for rival in rivals]
     pairs += [(federated[0], other) for other in federated[1:]]
+    pairs += [(arm, federated[0]) for arm in PERSONAL_ARMS if federated and arm in arms]
     locals_ = {arm.partition(":")[2]: arm for arm in arms if arm.startswith("local_only:")}
     new = [arm for arm in arms if arm.startswith(("adapted:", "joined:"))]
     return pairs + [

@@ -10,9 +10,17 @@ from fedmedlora.federation.weighting import Weighting
 from fedmedlora.ranges import Rule, above, at_least, at_most, below
 from fedmedlora.sites import SiteRole, is_site_name
 
-FEDERATED_ARMS = tuple(methods())
+FEDERATED_ARMS = tuple(name for name, method in methods().items() if not method.goes_on)
+PERSONAL_ARMS = tuple(name for name, method in methods().items() if method.goes_on)
 NEW_SITE_ARMS = ("local_only", "adapted", "joined")
-ARM_NAMES = ("zero_shot", "single_site", "centralised", *FEDERATED_ARMS, *NEW_SITE_ARMS)
+ARM_NAMES = (
+    "zero_shot",
+    "single_site",
+    "centralised",
+    *FEDERATED_ARMS,
+    *PERSONAL_ARMS,
+    *NEW_SITE_ARMS,
+)
 
 FormulationName = Literal["markup", "tagging"]
 
@@ -204,6 +212,7 @@ class Experiment:
         patience: Rounds without a better score before an arm stops.
         quorum: Fewest sites with a usable update for a round to count.
         new_site_rounds: Rounds in which a new site trains alone or joins.
+        personal_rounds: Rounds in which each site goes on alone from the federation's best adapter.
         methods: What the methods are told, each its own numbers under its name.
     """
 
@@ -214,6 +223,7 @@ class Experiment:
     patience: _Count = 2
     quorum: _Count = 1
     new_site_rounds: _Count = 2
+    personal_rounds: _Count = 1
     model: Model
     training: Training
     aggregation: Aggregation

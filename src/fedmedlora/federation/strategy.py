@@ -115,8 +115,11 @@ class Method:
         title: What people call it.
         strategy: From its name, its own settings and the experiment's weighting to the rule.
         settings: A dataclass of its own numbers, the keys of `[methods.<name>]`.
+        goes_on: Whether it begins with the federation's best adapter, to make something of it at
+            each site, instead of beginning where all others do.
     """
 
     title: str
     strategy: Callable[[str, Any, Weighting], Strategy]
     settings: type[Any] = NoSettings
+    goes_on: bool = False

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fedmedlora.evaluation.metrics import METRICS
+from fedmedlora.federation.strategies import methods
 from fedmedlora.reporting.quantities import defined
 
 Json = Mapping[str, Any]
@@ -21,9 +22,6 @@ STATISTICS = {
 _TITLES = {
     "zero_shot": "Zero-shot",
     "centralised": "Centralised",
-    "fed_medlora": "Fed-MedLoRA",
-    "fed_medlora_plus": "Fed-MedLoRA+",
-    "fed_medlora_plus_released": "Fed-MedLoRA+ as released",
     "mean single site": "Average site alone",
     "best single site": "Best site alone",
 }
@@ -45,7 +43,7 @@ def arms_of(results: Json, *kinds: str) -> list[Json]:
 
 def compared(results: Json) -> list[Json]:
     """Return the arms that stand side by side on the training sites, from none to all notes."""
-    kinds = ("zero_shot", "single_site", "centralised", "federated")
+    kinds = ("zero_shot", "single_site", "centralised", "federated", "personalised")
     return [arm for kind in kinds for arm in arms_of(results, kind)]
 
 
@@ -59,7 +57,7 @@ def title(name: str) -> str:
     form, _, site = name.partition(":")
     if site and form in _SITE_TITLES:
         return _SITE_TITLES[form].format(site)
-    return _TITLES.get(name, name)
+    return methods()[name].title if name in methods() else _TITLES.get(name, name)
 
 
 def metric_title(metric: str) -> str:

@@ -34,6 +34,7 @@ _GROUPS = {
     "single_site": "Each site for itself",
     "centralised": "All notes in one place",
     "federated": "Together, notes stay",
+    "personalised": "Together, then each site alone",
 }
 _SHORT = {
     "ner_lenient_f1": "lenient",
