@@ -20,25 +20,6 @@ def made(name: str, *, max_share: float = 1.0) -> Strategy:
     return strategy_by_name(name, weighting=weighting)
 
 
-def test_fed_medlora_weighs_by_label_tokens() -> None:
-    # 100 : 300
-    assert made("fed_medlora").weigh({}, REPORTS).shares == pytest.approx({"a": 0.25, "b": 0.75})
-
-
-def test_fed_medlora_plus_weighs_by_size_loss_and_shift_as_the_experiment_says() -> None:
-    # a: 100^0.5 * 2^-0.3 * 3^-0.1 = 7.2775;  b: 300^0.5 * 2^-0.5 * 3^-0.4 = 7.8923
-    found = made("fed_medlora_plus").weigh({}, REPORTS).shares
-
-    assert found == pytest.approx({"a": 7.2775 / 15.1698, "b": 7.8923 / 15.1698}, abs=1e-5)
-
-
-def test_released_plus_is_exp_of_one_minus_loss_normalised() -> None:
-    # exp(0.7) = 2.013753, exp(0.5) = 1.648721, sum 3.662474
-    found = made("fed_medlora_plus_released").weigh({}, REPORTS).shares
-
-    assert found == pytest.approx({"a": 2.013753 / 3.662474, "b": 1.648721 / 3.662474}, abs=1e-6)
-
-
 def test_strategies_say_what_reports_must_hold() -> None:
     assert made("fed_medlora").needs == set()
     assert made("fed_medlora_plus").needs == {"validation_loss", "shift"}
@@ -55,6 +36,12 @@ def test_the_papers_rules_differ_in_their_name_and_weighing_alone() -> None:
     plain, plus = made("fed_medlora"), made("fed_medlora_plus")
 
     assert replace(plus, name=plain.name, weigh=plain.weigh, needs=plain.needs) == plain
+
+
+def test_every_method_has_one_file_and_one_test() -> None:
+    tests = Path(__file__).parent / "methods"
+
+    assert {path.stem for path in tests.glob("test_*.py")} == {f"test_{m}" for m in methods()}
 
 
 def test_every_file_of_methods_is_a_method_under_its_name() -> None:
