@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
+from tests.experiment.fakes import FakeEngine, cohorts, experiment, new_store, toml
 from tests.training.tiny_models import TYPES, tiny_bert
 
 from fedmedlora.clinical.notes import Labels, Note
@@ -13,6 +14,7 @@ from fedmedlora.engines.opening import open_local
 from fedmedlora.engines.sources import Source, export_peft, open_source
 from fedmedlora.errors import InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.experiment.run import run
 from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.federation.engine import Scope
 from fedmedlora.training.base_models import BaseModel, find_base_model
@@ -134,3 +136,29 @@ def test_facts_that_say_too_little_are_refused(
 def test_a_folder_that_is_neither_a_run_nor_an_adapter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found neither a run nor an adapter, expected a folder"):
         open_source(tmp_path, arm=None)
+
+
+@pytest.mark.parametrize("arm", ["fed_sa_lora", "personalised"])
+def test_an_arm_whose_sites_read_with_tensors_of_their_own_is_no_source(
+    tmp_path: Path, arm: str
+) -> None:
+    text = toml(("fed_sa_lora", "personalised"), rounds=1)
+    with new_store(tmp_path, text) as store:
+        run(experiment(text), FakeEngine(), store, cohorts())
+
+    with pytest.raises(InputError, match=f"--arm: found {arm}, whose sites each read with"):
+        open_source(tmp_path / "run", arm=arm)
+
+
+def test_what_a_run_folded_into_its_base_comes_as_a_wider_adapter(tmp_path: Path) -> None:
+    text = toml(("flora",), rounds=2)
+    with new_store(tmp_path, text) as store:
+        run(experiment(text), FakeEngine(), store, cohorts())
+        store.put_meta("types", TYPES)
+
+    found = open_source(tmp_path / "run", arm="flora")
+
+    # Rank 2 of the fakes, and 3 sites' in each of the rounds up to the best.
+    times = 1 + 3 * int(found.origin[-1])
+    assert found.adapter["q.lora_A.weight"].shape == (2 * times, 3)
+    assert (found.model.lora.rank, found.model.lora.alpha) == (16 * times, 64 * times)

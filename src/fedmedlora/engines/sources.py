@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.weights import AdapterWeights, names_fault, shape_fault
 from fedmedlora.engines.models import open_model
 from fedmedlora.engines.opening import open_local
@@ -17,11 +16,15 @@ from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.toml_reading import read_table
 from fedmedlora.federation.engine import Engine
+from fedmedlora.federation.patches import as_adapter
+from fedmedlora.federation.strategies import methods
+from fedmedlora.federation.weighting import Weighting
 from fedmedlora.ranges import Rule
 from fedmedlora.training.peft_folder import is_peft_folder, read_peft_folder, write_peft_folder
 from fedmedlora.training.settings import Dtype
 
 _SCHEMA = 2
+_ANY = Weighting(1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +92,15 @@ def open_source(path: Path, *, arm: str | None) -> Source:
         raise InputError([Fault(str(path), "neither a run nor an adapter", expected)])
     with RunStore.open(path) as store:
         experiment, (name, chosen) = store.experiment(), _arm(store, arm)
+        adapter, times = as_adapter(store.adapter(chosen["adapter"]))
+        _require_one_model(name, adapter, place=f"{path}: --arm")
+        lora = experiment.model.lora
+        wide = replace(lora, rank=lora.rank * times, alpha=lora.alpha * times)
         return Source(
-            adapter=plain(store.adapter(chosen["adapter"])),
+            adapter=adapter,
             origin=f"{name} of {experiment.name}, {_trained(chosen['best_round'])}",
             base_digest=store.meta("base"),
-            model=experiment.model,
+            model=replace(experiment.model, lora=wide),
             training=experiment.training,
             types=tuple(store.meta("types")),
             seed=experiment.seed,
@@ -157,6 +164,15 @@ def _arm(store: RunStore, name: str | None) -> tuple[str, dict[str, Any]]:
         expected = f"one of {', '.join(finished)}" if finished else "a run with a finished arm"
         raise InputError([Fault(f"{store.folder}: --arm", found, expected)])
     return chosen, document
+
+
+def _require_one_model(arm: str, adapter: AdapterWeights, *, place: str) -> None:
+    method = methods().get(arm)
+    if method is None or not method.strategy(arm, method.settings(), _ANY).local.owns(adapter):
+        return
+    found = f"{arm}, whose sites each read with tensors of their own"
+    advice = "its scores at each site stand in the report"
+    raise InputError([Fault(place, found, "an arm with one adapter for all", advice)])
 
 
 def _require_fit(source: Source, expected: AdapterWeights) -> None:

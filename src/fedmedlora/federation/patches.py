@@ -43,6 +43,33 @@ def model(bundle: AdapterWeights) -> AdapterWeights:
     return {**plain(bundle), **patches(bundle)}
 
 
+def as_adapter(bundle: AdapterWeights) -> tuple[AdapterWeights, int]:
+    """Return one adapter that changes a base as a bundle does, and how many times as wide it is.
+
+    The patches' factors stand after the adapter's own, zeros after them up to a whole multiple of
+    the rank, so that alpha times that multiple keeps the adapter's scaling. Exact.
+    """
+    adapter = plain(bundle)
+    wider = {
+        layer: total([factors(adapter, layer), change])
+        for layer, change in patched(bundle)
+        if layer[0] in adapter
+    }
+    if not wider:
+        return adapter, 1
+    rank = min(adapter[a].shape[0] for a, _ in wider)
+    times = -(-max(change.a.shape[0] for change in wider.values()) // rank)
+    for a, b in layers(adapter):
+        change = wider.get((a, b), factors(adapter, (a, b)))
+        zeros = rank * times - change.a.shape[0]
+        adapter = {
+            **adapter,
+            a: np.pad(change.a, ((0, zeros), (0, 0))).astype(np.float32),
+            b: np.pad(change.b, ((0, 0), (0, zeros))).astype(np.float32),
+        }
+    return adapter, times
+
+
 def patched(bundle: AdapterWeights) -> Iterator[tuple[tuple[str, str], Factors]]:
     """Yield each layer that any patch changes, by its names of A and B, and the whole change."""
     found: dict[tuple[str, str], list[Factors]] = {}
