@@ -1,7 +1,5 @@
 """The methods by name: one file of `methods` is one, under the name of the file."""
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from functools import cache
 
@@ -9,13 +7,13 @@ from fedmedlora.errors import Fault, InputError
 from fedmedlora.federation import methods as package
 from fedmedlora.federation.strategy import Method, Strategy
 from fedmedlora.federation.weighting import Weighting
+from fedmedlora.registry import members
 
 
 @cache
 def methods() -> Mapping[str, Method]:
     """Return every method by name, in the order of the names."""
-    names = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
-    return {name: importlib.import_module(f"{package.__name__}.{name}").METHOD for name in names}
+    return members(package, "METHOD")
 
 
 def strategy_by_name(name: str, own: object = None, *, weighting: Weighting) -> Strategy:

@@ -1,0 +1,130 @@
+"""An update as bytes for the wire: a safetensors file whatever the codec, nothing to unpickle.
+
+Each tensor stands in its parts, as `q_proj.lora_A.weight|codes`; codec and shapes stand in the
+file's own header. What arrives is decoded one tensor at a time, when it is asked for.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+from numpy.typing import NDArray
+
+from fedmedlora.adapters import codecs as package
+from fedmedlora.adapters.codec import Codec
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.errors import ModelError
+from fedmedlora.registry import members
+
+_PART = "|"
+_HEADER = "update"
+_UNREADABLE = (
+    OSError,
+    safetensors.SafetensorError,
+    AttributeError,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+
+
+@cache
+def codecs() -> Mapping[str, Codec]:
+    """Return every codec by name."""
+    return members(package, "CODEC")
+
+
+def encode_update(tensors: AdapterWeights, codec: str) -> bytes:
+    """Return tensors as bytes for the wire; the same values give the same bytes."""
+    parts = {
+        f"{name}{_PART}{part}": np.ascontiguousarray(array)
+        for name in sorted(tensors)
+        for part, array in codecs()[codec].pack(np.ascontiguousarray(tensors[name])).items()
+    }
+    specs = {
+        name: safetensors.TensorSpec(
+            dtype=array.dtype.name,
+            shape=array.shape,
+            data_ptr=array.ctypes.data,
+            data_len=array.nbytes,
+        )
+        for name, array in sorted(parts.items())
+    }
+    shapes = {name: tensors[name].shape for name in sorted(tensors)}
+    # One entry alone, for the library writes several in any order.
+    header = {_HEADER: json.dumps({"codec": codec, "shapes": shapes}, sort_keys=True)}
+    return bytes(safetensors.serialize(specs, header))
+
+
+def open_update(path: Path, *, most_values: int) -> AdapterWeights:
+    """Return the tensors in a file of bytes from the wire; each is decoded when it is asked for.
+
+    Args:
+        most_values: Values of a tensor at most: a short file may claim any number.
+
+    Raises:
+        ModelError: The file is no update.
+    """
+    try:
+        content: Any = safetensors.safe_open(path, framework="numpy")
+        header = json.loads((content.metadata() or {})[_HEADER])
+        codec, shapes = codecs()[header["codec"]], _shapes(header["shapes"], most_values)
+    except _UNREADABLE as error:
+        raise ModelError(
+            f"{path.name}: found no update ({type(error).__name__}), expected one in a codec of "
+            f"{', '.join(codecs())}; send it again"
+        ) from error
+    return _Update(path.name, content, codec, shapes)
+
+
+def _shapes(claimed: Mapping[str, Sequence[int]], most_values: int) -> dict[str, tuple[int, ...]]:
+    shapes = {name: tuple(shape) for name, shape in claimed.items()}
+    for name, shape in shapes.items():
+        sizes = [size for size in shape if type(size) is int and size >= 0]
+        if len(sizes) != len(shape) or math.prod(shape) > most_values:
+            raise ValueError(
+                f"{name!r}: found shape {shape}, expected {most_values} values at most"
+            )
+    return shapes
+
+
+class _Update(Mapping[str, NDArray[np.float32]]):
+    """The tensors of an update in an open file."""
+
+    __slots__ = ("_codec", "_content", "_parts", "_place", "_shapes")
+
+    def __init__(
+        self,
+        place: str,
+        content: Any,  # noqa: ANN401 -- the library types no handle
+        codec: Codec,
+        shapes: Mapping[str, Sequence[int]],
+    ) -> None:
+        self._place, self._content, self._codec, self._shapes = place, content, codec, shapes
+        self._parts: dict[str, list[str]] = {name: [] for name in shapes}
+        for key in content.keys():  # noqa: SIM118 -- the handle is no mapping
+            self._parts.setdefault(key.rpartition(_PART)[0], []).append(key)
+
+    def __getitem__(self, name: str) -> NDArray[np.float32]:
+        shape = self._shapes[name]
+        parts = {
+            key.rpartition(_PART)[2]: self._content.get_tensor(key) for key in self._parts[name]
+        }
+        try:
+            return self._codec.unpack(parts, shape)
+        except (KeyError, ValueError, TypeError, IndexError) as error:
+            raise ModelError(
+                f"{self._place}: adapter parameter {name!r}: found parts that do not make up a "
+                f"tensor ({type(error).__name__}), expected {tuple(shape)}; send it again"
+            ) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._shapes))
+
+    def __len__(self) -> int:
+        return len(self._shapes)
