@@ -85,7 +85,7 @@ def test_rounds_have_the_shape_of_the_interface(told: Json, finished: Path) -> N
             assert sum(one["shares"].values()) == pytest.approx(1)
             assert one["adapter"] in names
             for report in one["reports"].values():
-                assert set(report) == {"num_tokens", "validation_loss", "shift"}
+                assert set(report) == {"num_tokens", "validation_loss", "shift", "start_loss"}
     (plus,) = [arm for arm in arms(told) if arm["name"] == "fed_medlora_plus"]
     assert list(plus["rounds"][0]["shares"]) == sorted(TRAINED)
     assert all(r["validation_loss"] > 0 for r in plus["rounds"][0]["reports"].values())

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.adapters.wire import encode_update
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.errors import EngineError
 from fedmedlora.evaluation.cohorts import Cohort
@@ -151,9 +152,9 @@ class FakeEngine:
             learner = FakeBackbone(self.base, participant.name, self.training_loss)
             sent = site_round(learner, start, [], plans[participant.name])
             spoil = self.spoilt.get(participant.name) if asked[1] == 1 else None
-            spoilt: Any = spoil(dict(sent.delta)) if spoil else sent.delta
+            payload = encode_update(spoil(dict(sent.delta)), "float32") if spoil else sent.payload
             claim = self.claims.get(participant.name, {}) if asked[1] == 1 else {}
-            yield Outcome(participant, replace(sent, **{"delta": spoilt, **claim}), "", 0.5)
+            yield Outcome(participant, replace(sent, **{"payload": payload, **claim}), "", 0.5)
 
     def losses(self, questions: Sequence[tuple[AdapterWeights, str]]) -> list[float]:
         return [self._loss(adapter, place) for adapter, place in questions]

@@ -25,7 +25,7 @@ from tests.experiment.fakes import (
     toml,
 )
 
-from fedmedlora.adapters.files import encode
+from fedmedlora.adapters.wire import encode_update
 from fedmedlora.errors import InputError, ModelError, QuorumError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.config import Experiment
@@ -205,7 +205,7 @@ def test_each_site_goes_on_alone_from_the_federation_s_best_adapter(tmp_path: Pa
     assert len(rounds) == 1
     assert moved == pytest.approx({site: LEANS[site] for site in TRAINED})
     # Nothing travels, and who has not trained has no adapter.
-    empty = len(encode({}))
+    empty = len(encode_update({}, "float32"))
     assert rounds[0]["bytes_up"] == rounds[0]["bytes_down"] == dict.fromkeys(TRAINED, empty)
     assert set(finals) == set(TRAINED)
     pairs = {(one["arm"], one["against"]) for one in told(tmp_path)["comparisons"]}
@@ -287,6 +287,7 @@ def test_an_arm_without_the_one_it_starts_from_is_refused(tmp_path: Path) -> Non
 
 
 FEW_SITES = tuple(site for site in SITES if site[0] not in ("lungs", "nerves"))
+INT4 = '[communication]\ncodec = "int4"\n'
 FEW_ARMS = ("single_site", "fed_medlora_plus", "adapted")
 
 
@@ -296,6 +297,9 @@ FEW_ARMS = ("single_site", "fed_medlora_plus", "adapted")
         toml(FEW_ARMS, FEW_SITES, rounds=2, new_site_rounds=1),
         pytest.param(toml(("fed_avg_m",), FEW_SITES[:3], rounds=3), id="server memory"),
         pytest.param(toml(("scaffold",), FEW_SITES[:3], rounds=3), id="site memory"),
+        pytest.param(
+            toml(("fed_avg_m", "flora"), FEW_SITES[:3], rounds=3) + INT4, id="lossy codec, patches"
+        ),
         pytest.param(toml(), marks=pytest.mark.slow),
     ],
 )

@@ -20,7 +20,8 @@ from fedmedlora.experiment.config import read_experiment
             'base = "minilm"',
             (
                 "trainings: found an unknown key, expected one of experiment, model, training, "
-                "aggregation, methods, evaluation, engine, sites; did you mean training?"
+                "aggregation, methods, communication, evaluation, engine, sites; did you mean "
+                "training?"
             ),
         ),
         (

@@ -57,9 +57,14 @@ def test_what_a_method_changes_at_a_site_is_part_of_the_key() -> None:
     stronger = replace(prox, local_method=replace(prox.local_method, own=FedProx(proximal=1.0)))
     kept = site_plans(scaffold, 3, 1, {"heart": {"control/w": np.ones(1, np.float32)}})
 
-    keys = {key(), key(prox), key(stronger), key(scaffold)}
+    plans = site_plans(HEART, 3, 1, {}, codec="int8")
+    coarser = update_keys(HEART, plans, BEFORE)["heart"]
+    narrower = key(replace(HEART, participants=(Participant("heart", ("heart",), rank=4),)))
+    other_sharing = {key(arm_of("ffa_lora")), key(arm_of("ro_lora"))}
 
-    assert len(keys) == 4
+    keys = {key(), key(prox), key(stronger), key(scaffold), coarser, narrower, *other_sharing}
+
+    assert len(keys) == 8
     assert update_keys(scaffold, kept, BEFORE)["heart"] not in keys
     # What the server does with updates is no affair of a site.
     assert key(arm_of("fed_yogi")) == key()

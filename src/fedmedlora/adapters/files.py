@@ -76,7 +76,18 @@ def write_adapter(folder: Path, weights: AdapterWeights, *, flushed: bool = True
     Raises:
         StoreError: The file cannot be written, as on a full disk; no part of it is left.
     """
-    content = encode(weights)
+    return write_content(folder, encode(weights), flushed=flushed)
+
+
+def write_content(folder: Path, content: bytes, *, flushed: bool = True) -> StoredAdapter:
+    """Return where the bytes of an adapter, or of an update, now lie in a folder.
+
+    Args:
+        flushed: Whether they are to outlast a power cut, see `write_whole`.
+
+    Raises:
+        StoreError: The file cannot be written, as on a full disk; no part of it is left.
+    """
     sha256 = digest(content)
     stored = StoredAdapter(folder / f"{sha256}.safetensors", sha256, len(content))
     try:
@@ -104,7 +115,7 @@ def open_adapter(path: Path, *, sha256: str | None = None) -> AdapterWeights:
     """
     try:
         if sha256 is not None:
-            _require_digest(path, sha256)
+            require_digest(path, sha256)
         content: Any = safetensors.safe_open(path, framework="numpy")
     except (OSError, safetensors.SafetensorError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -161,7 +172,13 @@ def _serialized(tensors: Mapping[str, NDArray[Any]], dtype: str) -> bytes:
     return bytes(safetensors.serialize(specs))
 
 
-def _require_digest(path: Path, sha256: str) -> None:
+def require_digest(path: Path, sha256: str) -> None:
+    """Raise unless a file holds what its digest says.
+
+    Raises:
+        OSError: It cannot be read.
+        ModelError: It holds something else.
+    """
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:

@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from fedmedlora.adapters import codecs as package
 from fedmedlora.adapters.codec import Codec
+from fedmedlora.adapters.files import require_digest
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import ModelError
 from fedmedlora.registry import members
 
 _PART = "|"
 _HEADER = "update"
+_DTYPES = {"F32": "<f4", "U16": "<u2", "U32": "<u4", "U8": "u1", "I8": "i1"}
 _UNREADABLE = (
     OSError,
     safetensors.SafetensorError,
@@ -61,25 +63,43 @@ def encode_update(tensors: AdapterWeights, codec: str) -> bytes:
     return bytes(safetensors.serialize(specs, header))
 
 
-def open_update(path: Path, *, most_values: int) -> AdapterWeights:
+def open_update(path: Path, *, most_values: int, sha256: str | None = None) -> AdapterWeights:
     """Return the tensors in a file of bytes from the wire; each is decoded when it is asked for.
 
     Args:
         most_values: Values of a tensor at most: a short file may claim any number.
+        sha256: What the digest of the file must be; None takes it as it is.
 
     Raises:
-        ModelError: The file is no update.
+        ModelError: The file is missing, altered, or no update.
     """
     try:
+        if sha256 is not None:
+            require_digest(path, sha256)
         content: Any = safetensors.safe_open(path, framework="numpy")
         header = json.loads((content.metadata() or {})[_HEADER])
         codec, shapes = codecs()[header["codec"]], _shapes(header["shapes"], most_values)
     except _UNREADABLE as error:
+        reason = (isinstance(error, OSError) and error.strerror) or type(error).__name__
         raise ModelError(
-            f"{path.name}: found no update ({type(error).__name__}), expected one in a codec of "
+            f"{path}: found no update ({reason}), expected one in a codec of "
             f"{', '.join(codecs())}; send it again"
         ) from error
     return _Update(path.name, content, codec, shapes)
+
+
+def read_update(content: bytes) -> AdapterWeights:
+    """Return the tensors in bytes that were made on this machine."""
+    parts: Any = safetensors.deserialize(content)  # type: ignore[no-untyped-call]
+    size = int.from_bytes(content[:8], "little")
+    header = json.loads(json.loads(content[8 : 8 + size])["__metadata__"][_HEADER])
+    arrays: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in header["shapes"]}
+    for key, tensor in parts:
+        name, _, part = key.rpartition(_PART)
+        dtype = _DTYPES[tensor["dtype"]]
+        arrays[name][part] = np.frombuffer(tensor["data"], dtype).reshape(tensor["shape"])
+    codec = codecs()[header["codec"]]
+    return {n: codec.unpack(arrays[n], shape) for n, shape in sorted(header["shapes"].items())}
 
 
 def _shapes(claimed: Mapping[str, Sequence[int]], most_values: int) -> dict[str, tuple[int, ...]]:

@@ -15,6 +15,7 @@ from fedmedlora.experiment.schema import (
     PERSONAL_ARMS,
     Aggregation,
     ArmName,
+    Communication,
     EngineChoice,
     Evaluation,
     Experiment,
@@ -59,6 +60,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "training": Training,
     "aggregation": Aggregation,
     "methods": Methods,
+    "communication": Communication,
     "evaluation": Evaluation,
     "engine": EngineChoice,
 }

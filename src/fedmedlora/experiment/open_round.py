@@ -37,11 +37,17 @@ class OpenRound:
     memory: str | None
     memories: dict[str, str]
 
+    @property
+    def codec(self) -> str:
+        """Return how updates and adapters are written; whoever is alone sends nothing anywhere."""
+        together = len(self.arm.participants) > 1
+        return self.experiment.communication.codec if together else "float32"
+
     def plans(self) -> dict[str, LocalPlan]:
         """Return every participant's plan, by name."""
         # Held whole, so that it can go to another process.
         kept = {site: dict(self.store.adapter(sha256)) for site, sha256 in self.memories.items()}
-        return site_plans(self.arm, self.experiment.seed, self.round_index, kept)
+        return site_plans(self.arm, self.experiment.seed, self.round_index, kept, codec=self.codec)
 
     def expected(self, start: AdapterWeights) -> dict[str, AdapterWeights]:
         """Return tensors with the names and shapes of what each participant has to send."""

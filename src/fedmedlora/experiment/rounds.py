@@ -19,6 +19,7 @@ from fedmedlora.experiment.spool import Spooled, collect
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.traffic import traffic
 from fedmedlora.federation.admission import admit_all, admit_measured
+from fedmedlora.federation.broadcast import broadcast
 from fedmedlora.federation.engine import SERVER, Engine, Scope
 from fedmedlora.federation.patches import model
 from fedmedlora.federation.rounds import (
@@ -147,15 +148,16 @@ def _run_round(opened: OpenRound) -> Document:
     memory = store.adapter(opened.memory) if opened.memory else {}
     before = ServerState(opened.round_index - 1, start, memory)
     state, record = aggregate(before, admitted, arm.strategy, absences=absences)
-    stored = store.put_adapter(state.adapter)
+    sent = broadcast(start, state.adapter, memory, opened.codec)
+    kept = {**state.memory, **sent.memory}
     memories = opened.memories | _kept(spooled, admitted)
-    evaluation = _evaluation(opened, state.adapter, memories)
+    evaluation = _evaluation(opened, sent.bundle, memories)
     document = {
         **record_json(record),
-        **traffic(opened, state.adapter, spooled, fit),
+        **traffic(opened, sent.num_bytes, spooled, fit),
         "seconds": time.monotonic() - began + sum(one.row["seconds"] for one in spooled),
-        "adapter": stored.sha256,
-        "memory": store.put_adapter(state.memory).sha256 if state.memory else None,
+        "adapter": store.put_adapter(sent.bundle).sha256,
+        "memory": store.put_adapter(kept).sha256 if kept else None,
         "memories": memories,
         "evaluation": evaluation,
         "score": _mean_f1(evaluation),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from fedmedlora.adapters.wire import codecs
 from fedmedlora.federation.strategies import methods
 from fedmedlora.federation.weighting import Weighting
 from fedmedlora.ranges import Rule, above, at_least, at_most, below
@@ -37,13 +38,15 @@ _SHA256 = Rule(
 _LOCAL = Rule('that works today, which is "local"', lambda name: name == "local")
 
 
-# The files of `federation.methods` say which methods there are and what each can be told, so the
-# names and the keys of `[methods]` are known to the reader of the file, not to a type checker.
+# Which methods and codecs there are, and what each can be told, their own files say; so the reader
+# of an experiment knows it, and no type checker.
 if TYPE_CHECKING:
     ArmName = str
+    CodecName = str
     Methods = Any
 else:
     ArmName = Literal[ARM_NAMES]
+    CodecName = Literal[tuple(codecs())]
     _keys = [
         (name, one.settings, field(default_factory=one.settings)) for name, one in methods().items()
     ]
@@ -154,6 +157,17 @@ class Aggregation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Communication:
+    """What travels between the server and the sites, and how it is written.
+
+    Attributes:
+        codec: Of updates and of what the server sends; what a codec loses is made good later.
+    """
+
+    codec: CodecName = "float32"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """How much is scored, and how often the bootstrap draws.
 
@@ -228,6 +242,7 @@ class Experiment:
     training: Training
     aggregation: Aggregation
     methods: Methods
+    communication: Communication
     evaluation: Evaluation
     engine: EngineChoice
     sites: tuple[SiteEntry, ...]

@@ -14,14 +14,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fedmedlora.adapters.files import adapter_digest, open_adapter
+from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.adapters.wire import open_update
 from fedmedlora.errors import ModelError
 from fedmedlora.experiment.arms import Arm
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import Engine, Outcome, Participant
 from fedmedlora.federation.updates import Absence
+
+_ROOM = 16
+"""How much larger than any of ours a tensor may claim to be, to be told what is wrong with it."""
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +52,12 @@ def site_seed(seed: int, site: str, round_index: int) -> int:
 
 
 def site_plans(
-    arm: Arm, seed: int, round_index: int, memories: Mapping[str, AdapterWeights]
+    arm: Arm,
+    seed: int,
+    round_index: int,
+    memories: Mapping[str, AdapterWeights],
+    *,
+    codec: str = "float32",
 ) -> dict[str, LocalPlan]:
     """Return every participant's plan for a round, by name.
 
@@ -64,6 +73,7 @@ def site_plans(
             memory=memories.get(participant.name, {}),
             rank=participant.rank,
             scaling=participant.scaling,
+            codec=codec,
         )
         for participant in arm.participants
     }
@@ -94,13 +104,14 @@ def collect(
     Args:
         keys: Under what each participant's update is kept.
     """
-    kept = {name: _kept(store, key) for name, key in keys.items()}
+    most_values = _ROOM * max(start[name].size for name in start)
+    kept = {name: _kept(store, key, most_values) for name, key in keys.items()}
     spooled = {name: update for name, update in kept.items() if update is not None}
     missing = [p for p in arm.participants if p.name not in spooled]
     reasons = {p.name: "found no answer, expected a trained adapter" for p in missing}
     for outcome in engine.train(missing, start, plans) if missing else ():
         name = outcome.participant.name
-        update = _spooled(store, outcome)
+        update = _spooled(store, outcome, most_values)
         if isinstance(update, str):
             reasons[name] = update
             continue
@@ -115,12 +126,12 @@ def collect(
     return [spooled[name] for name in keys if name in spooled], absences
 
 
-def _kept(store: RunStore, key: str) -> Spooled | None:
+def _kept(store: RunStore, key: str, most_values: int) -> Spooled | None:
     row = store.site_update(key)
     if row is None:
         return None
     try:
-        return Spooled(row, store.adapter(row["delta"]))
+        return Spooled(row, store.update(row["delta"], most_values=most_values))
     except ModelError as error:
         # What cannot be read just now is not lost.
         if isinstance(error.__cause__, OSError) and not isinstance(
@@ -132,17 +143,14 @@ def _kept(store: RunStore, key: str) -> Spooled | None:
         return None
 
 
-def _spooled(store: RunStore, outcome: Outcome) -> Spooled | str:
+def _spooled(store: RunStore, outcome: Outcome, most_values: int) -> Spooled | str:
     """Return an update whose delta is in a file, or why there is none."""
     sent, site = outcome.sent, outcome.participant.name
     if sent is None:
         return outcome.reason
-    try:
-        # Flushing would be waited for in every round; after a power cut a site trains again.
-        delta = store.put_adapter(sent.delta, flushed=False)
-        memory = store.put_adapter(sent.memory).sha256 if sent.memory else None
-    except ValueError as error:
-        return f"update of {site}: {error}"
+    # Flushing would be waited for in every round; after a power cut a site trains again.
+    delta = store.put_update(sent.payload)
+    memory = store.put_adapter(sent.memory).sha256 if sent.memory else None
     row = {
         "site": site,
         "delta": delta.sha256,
@@ -155,8 +163,11 @@ def _spooled(store: RunStore, outcome: Outcome) -> Spooled | str:
         "round": sent.round_index,
         "seconds": outcome.seconds,
     }
-    # Read from the disk again, so that memory holds no more than one site's.
-    return Spooled(row, open_adapter(delta.path))
+    try:
+        # Read from the disk again, so that memory holds no more than one site's.
+        return Spooled(row, open_update(delta.path, most_values=most_values))
+    except ModelError as error:
+        return f"update of {site}: {error}"
 
 
 def _key(before: str, participant: Participant, plan: LocalPlan) -> str:
@@ -172,5 +183,6 @@ def _key(before: str, participant: Participant, plan: LocalPlan) -> str:
         adapter_digest(plan.memory) if plan.memory else None,
         plan.rank,
         plan.scaling,
+        plan.codec,
     ]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()

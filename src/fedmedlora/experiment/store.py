@@ -18,8 +18,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from fedmedlora.adapters.files import StoredAdapter, open_adapter, write_adapter
+from fedmedlora.adapters.files import StoredAdapter, open_adapter, write_adapter, write_content
 from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.adapters.wire import open_update
 from fedmedlora.durable_files import remove_parts, write_whole
 from fedmedlora.errors import Fault, InputError, StoreError
 from fedmedlora.experiment.config import Experiment, changed_keys, parse_experiment, settings
@@ -143,13 +144,17 @@ class RunStore:
         environment: Document = json.loads(text)
         return environment
 
-    def put_adapter(self, weights: AdapterWeights, *, flushed: bool = True) -> StoredAdapter:
-        """Return where an adapter now lies.
+    def put_adapter(self, weights: AdapterWeights) -> StoredAdapter:
+        """Return where an adapter now lies."""
+        return write_adapter(self.folder / ADAPTERS, weights)
 
-        Args:
-            flushed: Whether it is to outlast a power cut; needless where it can be made again.
-        """
-        return write_adapter(self.folder / ADAPTERS, weights, flushed=flushed)
+    def put_update(self, payload: bytes) -> StoredAdapter:
+        """Return where the bytes of an update now lie; after a power cut they can be made again."""
+        return write_content(self.folder / ADAPTERS, payload, flushed=False)
+
+    def update(self, sha256: str, *, most_values: int) -> AdapterWeights:
+        """Return the tensors of an update, see `open_update`."""
+        return open_update(self._adapter_path(sha256), most_values=most_values, sha256=sha256)
 
     def adapter(self, sha256: str) -> AdapterWeights:
         """Return the adapter of a digest; its tensors are read when they are asked for.

@@ -2,9 +2,6 @@
 
 from collections.abc import Sequence
 
-from fedmedlora.adapters.files import encode
-from fedmedlora.adapters.kinds import plain
-from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.experiment.open_round import OpenRound
 from fedmedlora.experiment.spool import Spooled
 from fedmedlora.federation.updates import SiteUpdate
@@ -12,21 +9,21 @@ from fedmedlora.federation.updates import SiteUpdate
 
 def traffic(
     opened: OpenRound,
-    bundle: AdapterWeights,
+    num_bytes_down: int,
     spooled: Sequence[Spooled],
     fit: Sequence[SiteUpdate],
 ) -> dict[str, dict[str, int]]:
     """Return the bytes of a round up and down by site; none where a participant trains alone.
 
     Args:
-        bundle: What the round ends with: the global adapter and what accompanies it.
+        num_bytes_down: Of what the server sends to each site.
         fit: The updates whose adapters were scored.
     """
     arm = opened.arm
     if arm.kind != "federated" and len(arm.participants) == 1:
         return {"bytes_up": {}, "bytes_down": {}}
     up = {one.row["site"]: one.row["bytes"] for one in spooled}
-    down = dict.fromkeys((one.name for one in arm.participants), _num_bytes_down(opened, bundle))
+    down = dict.fromkeys((one.name for one in arm.participants), num_bytes_down)
     scored_by_peers = opened.experiment.aggregation.validation == "peers"
     if scored_by_peers and "validation_loss" in arm.strategy.needs:
         # The server has every adapter already: what goes to be scored travels down alone.
@@ -34,11 +31,3 @@ def traffic(
         for site in scored:
             down[site] += sum(up[other] for other in scored if other != site)
     return {"bytes_up": up, "bytes_down": down}
-
-
-def _num_bytes_down(opened: OpenRound, bundle: AdapterWeights) -> int:
-    """Return the bytes of what the round may have changed; each site has the rest already."""
-    adapter = plain(bundle)
-    shared = opened.arm.strategy.local.shared(adapter, opened.round_index)
-    companions = {name: bundle[name] for name in bundle if name not in adapter}
-    return len(encode({**shared, **companions}))

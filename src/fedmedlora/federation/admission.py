@@ -16,7 +16,7 @@ from fedmedlora.adapters.weights import (
     names_fault,
     shape_fault,
 )
-from fedmedlora.errors import AdmissionError
+from fedmedlora.errors import AdmissionError, ModelError
 from fedmedlora.federation.updates import Absence, SiteReport, SiteUpdate
 
 
@@ -155,7 +155,10 @@ def _require_names(update: SiteUpdate, expected: AdapterWeights) -> None:
 
 
 def _require_tensor(update: SiteUpdate, name: str, expected: AdapterWeights) -> None:
-    tensor = update.delta[name]
+    try:
+        tensor = update.delta[name]
+    except ModelError as error:
+        raise AdmissionError(f"update of {update.report.site}: {error}") from error
     where = f"adapter parameter {name!r}"
     if fault := shape_fault(name, tensor.shape, expected[name].shape):
         raise AdmissionError(

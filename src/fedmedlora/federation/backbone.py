@@ -38,6 +38,7 @@ class LocalPlan:
         memory: What the site kept from its round before.
         rank: The site's LoRA rank; None is the federation's.
         scaling: The site's alpha / rank over the federation's.
+        codec: How its update is written for the wire.
     """
 
     seed: int
@@ -47,6 +48,7 @@ class LocalPlan:
     memory: AdapterWeights = field(default_factory=dict)
     rank: int | None = None
     scaling: float = 1.0
+    codec: str = "float32"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ from fedmedlora.adapters.weights import (
 from fedmedlora.errors import AggregationError
 from fedmedlora.federation.updates import SiteUpdate
 
+_PIECE = 1 << 15
+"""Values at a time: 256 KiB of products."""
+
 
 def weighted_sum(
     updates: Sequence[SiteUpdate],
@@ -65,15 +68,24 @@ def _summed(
 ) -> NDArray[np.float32]:
     total: NDArray[np.float64] | None = None
     for share, delta in deltas:
-        part = share * delta[name].astype(np.float64)
+        part = delta[name]
         if shape is not None and differs_in_rank_only(name, part.shape, shape):
             part = widened(name, part, shape)
         if total is None:
-            total = part
+            total = np.multiply(part, share, dtype=np.float64)
             continue
         if fault := shape_fault(name, part.shape, total.shape):
             raise AggregationError(str(fault))
-        total += part
+        _add(total.reshape(-1), part.reshape(-1), share)
     if total is None:
         raise AggregationError("updates: found none, expected at least one")
     return total.astype(np.float32)
+
+
+def _add(total: NDArray[np.float64], part: NDArray[np.float32], share: float) -> None:
+    """Add a part times its share to a total, in place, in pieces that stay in the cache."""
+    piece = np.empty(_PIECE)
+    for begin in range(0, len(total), _PIECE):
+        end = min(begin + _PIECE, len(total))
+        product = np.multiply(part[begin:end], share, out=piece[: end - begin], dtype=np.float64)
+        total[begin:end] += product

@@ -12,7 +12,9 @@ from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.kinds import as_kinds, of_kind, plain
 from fedmedlora.adapters.low_rank import narrow, widen
 from fedmedlora.adapters.weights import AdapterWeights, lora_factor
+from fedmedlora.adapters.wire import read_update
 from fedmedlora.federation.backbone import Backbone, LocalPlan, Steering
+from fedmedlora.federation.error_feedback import coded
 from fedmedlora.federation.local_rule import Finished, Kept, LocalRule
 from fedmedlora.federation.patches import patches
 from fedmedlora.federation.strategies import strategy_by_name
@@ -28,7 +30,8 @@ class Sent:
     """What a site hands in after a round, and what it keeps.
 
     Attributes:
-        delta: Local minus global, of the tensors that travel; a method's companions beside them.
+        payload: Local minus global of the tensors that travel, and a method's companions, as bytes
+            for the wire.
         memory: What the site keeps for its next round; it does not travel.
         num_tokens: Label tokens in one pass over its examples.
         loss: What training made small, mean of the last epoch, in nats per label token.
@@ -37,13 +40,18 @@ class Sent:
         round_index: The round it was trained for, from 1.
     """
 
-    delta: AdapterWeights
+    payload: bytes
     memory: AdapterWeights
     num_tokens: int
     loss: float
     base: str
     start: str
     round_index: int
+
+    @property
+    def delta(self) -> AdapterWeights:
+        """Return the tensors of the payload, as whoever gets it has them."""
+        return read_update(self.payload)
 
 
 def local_rule(plan: LocalPlan) -> LocalRule:
@@ -88,9 +96,10 @@ def site_round(
     sent = _rescaled(ended, plan.scaling)
     delta = {name: sent[name] - begun[name] for name in part if part[name] == "shared"}
     own = {name: ended[name] for name in part if part[name] == "own"}
+    travels = coded({**delta, **kept.sent}, plan.memory, plan.codec)
     return Sent(
-        delta={**delta, **kept.sent},
-        memory={**as_kinds(**{OWN: own}), **kept.memory},
+        payload=travels.payload,
+        memory={**as_kinds(**{OWN: own}), **kept.memory, **travels.memory},
         num_tokens=trained.num_tokens,
         loss=trained.loss,
         base=backbone.digest,

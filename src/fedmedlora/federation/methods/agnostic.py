@@ -16,6 +16,7 @@ from typing import Annotated
 
 import numpy as np
 
+from fedmedlora.adapters.kinds import as_kinds, of_kind
 from fedmedlora.errors import AggregationError
 from fedmedlora.federation.averaging import alike
 from fedmedlora.federation.strategy import Memory, Method, Strategy
@@ -23,7 +24,7 @@ from fedmedlora.federation.updates import SiteReport
 from fedmedlora.federation.weighting import Weighed, Weighting, loss_factors
 from fedmedlora.ranges import above
 
-_KIND = "share/"
+_KIND = "share"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,8 @@ class Agnostic:
 
 def _weigh(memory: Memory, reports: Sequence[SiteReport], *, own: Agnostic) -> Weighed:
     losses = {r.site: _loss(r) for r in sorted(reports, key=lambda r: r.site)}
-    known = {name.removeprefix(_KIND): float(memory[name][0]) for name in sorted(memory)}
+    kept = of_kind(memory, _KIND)
+    known = {site: float(kept[site][0]) for site in sorted(kept)}
     # Whoever is seen for the first time comes with as much as one of all has.
     size = len({*known, *losses})
     before = {site: known.get(site, 1 / size) for site in sorted({*known, *losses})}
@@ -55,7 +57,7 @@ def _weigh(memory: Memory, reports: Sequence[SiteReport], *, own: Agnostic) -> W
     return Weighed(
         shares={site: after[site] / total for site in losses},
         factors=loss_factors({site: after[site] for site in losses}),
-        remembered={f"{_KIND}{s}": np.array([after[s]], np.float32) for s in after},
+        remembered=as_kinds(**{_KIND: {s: np.array([after[s]], np.float32) for s in after}}),
     )
 
 
