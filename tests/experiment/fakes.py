@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.adapters.wire import encode_update
 from fedmedlora.clinical.notes import Labels, Note
-from fedmedlora.errors import EngineError
+from fedmedlora.errors import EngineError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.config import Experiment, parse_experiment
 from fedmedlora.experiment.run import run
@@ -35,6 +35,7 @@ from fedmedlora.sites import SiteRole
 from fedmedlora.tasks.scoring import Counts, NoteCounts, PartCounts
 
 A, B = "q.lora_A.weight", "q.lora_B.weight"
+SHAPES = {A: (2, 3), B: (3, 2)}
 TOKENS = {"bones": 100, "heart": 300, "lungs": 600, "skin": 50, "centralised": 1000}
 LEANS = {"bones": 0.25, "heart": 0.5, "lungs": 1.0, "skin": 2.0, "centralised": 0.75}
 OFFSETS = {SERVER: 0.0, "bones": 1.0, "heart": 2.0, "lungs": 4.0, "skin": 8.0}
@@ -176,6 +177,8 @@ class FakeEngine:
     def _scored(self, adapter: AdapterWeights, site: str, scope: Scope) -> list[NoteCounts]:
         self._step()
         self.read.append((site, scope.split))
+        if {name: adapter[name].shape for name in adapter if "/" not in name} != SHAPES:
+            raise ModelError(f"{site}: found an adapter of other tensors, expected the model's")
         curve = self.curves.get(site, RISING)
         right = curve[min(round(float(adapter[A].mean())), len(curve) - 1)]
         found = _counts(right) if right else _missed()

@@ -27,7 +27,7 @@ from tests.experiment.fakes import (
 
 from fedmedlora.adapters.wire import encode_update
 from fedmedlora.errors import InputError, ModelError, QuorumError
-from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.evaluation.cohorts import Cohort, OwnLora
 from fedmedlora.experiment.config import Experiment
 from fedmedlora.experiment.environment import peak_memory_bytes, usage
 from fedmedlora.experiment.results import results
@@ -188,6 +188,20 @@ def test_sites_that_read_with_tensors_of_their_own_are_scored_with_them_and_othe
     assert ("nerves", "final") not in engine.read
     # A fresh site has no B but the untrained one; it is scored in its own arm alone.
     assert told(tmp_path)["arms"][-1]["name"] == "adapted:skin"
+
+
+def test_a_site_of_a_smaller_rank_reads_with_its_own_tensors_too(tmp_path: Path) -> None:
+    text = toml(("fed_sa_lora",), FEW_SITES[:3], rounds=2)
+    taking = taking_part(experiment(text))
+    narrow = {n: replace(one, own_lora=OwnLora(rank=1)) for n, one in taking.items()}
+
+    with new_store(tmp_path, text) as store:
+        run(experiment(text), FakeEngine(), store, narrow)
+        kept = store.adapter((store.arm("fed_sa_lora") or {})["memories"]["heart"])
+        scored = store.finals("fed_sa_lora")
+
+    assert kept[f"own/{B}"].shape == (3, 1)
+    assert set(scored) == {"heart", "bones"}
 
 
 def test_each_site_goes_on_alone_from_the_federation_s_best_adapter(tmp_path: Path) -> None:

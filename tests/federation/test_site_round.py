@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -94,6 +94,19 @@ def test_an_alpha_of_its_own_stays_at_the_site() -> None:
     np.testing.assert_array_equal(backbone.given[B], [[2, 2]] * 4)
     np.testing.assert_array_equal(sent.delta[B], [[4, 0]] * 4)
     np.testing.assert_array_equal(sent.delta[A], [[1, 1, 1], [0, 0, 0]])
+
+
+def test_what_a_site_keeps_is_of_its_rank_and_under_the_federation_s_alpha() -> None:
+    plan = LocalPlan(0, 1, 9, method=ChosenMethod("fed_sa_lora"), rank=1, scaling=4.0)
+    backbone = AddsOne()
+    first = site_round(backbone, received(), [], plan)
+
+    site_round(backbone, received(), [], replace(plan, round_index=2, memory=first.memory))
+
+    # B = 8 is 2 there, 3 after training, and 12 under the federation's alpha / rank.
+    assert first.memory.keys() == {f"own/{B}"}
+    np.testing.assert_array_equal(first.memory[f"own/{B}"], [[12]] * 4)
+    np.testing.assert_array_equal(backbone.given[B], [[3, 0]] * 4)
 
 
 def test_patches_reach_the_model_whole_and_are_not_sent_back() -> None:

@@ -190,7 +190,7 @@ def _run_arm(
     document["evaluation_seconds"] = time.monotonic() - began
     planned = [other.name for other in _planned(experiment, cohorts)]
     store.put_arm(arm.name, document, position=planned.index(arm.name))
-    logger.info("%s: scored on %d sites", arm.name, len(_scored_on(arm, cohorts)))
+    logger.info("%s: scored on %d sites", arm.name, len(store.finals(arm.name)))
 
 
 def _shifts(arm: Arm, engine: Engine) -> Mapping[str, float]:

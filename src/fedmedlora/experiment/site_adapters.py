@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from fedmedlora.adapters.kinds import of_kind
+from fedmedlora.adapters.low_rank import widen
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.local_rule import LocalRule
@@ -29,4 +30,5 @@ def reading_adapters(
         return
     for site in sites:
         if site in memories:
-            yield {**adapter, **of_kind(store.adapter(memories[site]), OWN)}, [site]
+            own = of_kind(store.adapter(memories[site]), OWN)
+            yield {**adapter, **widen(own, adapter)}, [site]

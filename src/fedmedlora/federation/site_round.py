@@ -22,7 +22,7 @@ from fedmedlora.federation.weighting import Weighting
 from fedmedlora.tasks.task import ExampleT
 
 OWN = "own"
-"""The kind of tensors that a site keeps to itself."""
+"""The kind of tensors that a site keeps to itself, of its rank, under the federation's scaling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def site_round(
     rule = local_rule(plan)
     given = narrow(received, plan.rank)
     begun = plain(given)
-    start = {**_rescaled(begun, 1 / plan.scaling), **of_kind(plan.memory, OWN)}
+    start = dict(_rescaled({**begun, **of_kind(plan.memory, OWN)}, 1 / plan.scaling))
     part = {name: rule.part(plan.round_index, name) for name in sorted(start)}
     steering = Steering(
         frozen=frozenset(name for name in part if part[name] == "frozen"),
@@ -95,7 +95,7 @@ def site_round(
     kept = rule.conclude(finished) if rule.conclude else Kept()
     sent = _rescaled(ended, plan.scaling)
     delta = {name: sent[name] - begun[name] for name in part if part[name] == "shared"}
-    own = {name: ended[name] for name in part if part[name] == "own"}
+    own = {name: sent[name] for name in part if part[name] == "own"}
     travels = coded({**delta, **kept.sent}, plan.memory, plan.codec)
     return Sent(
         payload=travels.payload,

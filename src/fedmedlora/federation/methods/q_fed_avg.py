@@ -2,7 +2,7 @@
 
     d_k  =  F_k^q L D_k,    h_k  =  q F_k^(q-1) |L D_k|^2 + L F_k^q,    x  <-  x + sum d_k / sum h_k
 
-D_k is a site's change, F_k the loss of the adapter it was sent, L one over the local learning rate.
+D_k is a site's change, F_k the loss of the adapter it was sent, L a number.
 q = 0 is the plain average in which sites count alike. F_k is measured on the site's dev notes; the
 paper has it on those trained on.
 
@@ -33,11 +33,12 @@ class QFedAvg:
 
     Attributes:
         q: How much losses count.
-        lipschitz: L; large numbers take the step of the average whatever q.
+        lipschitz: L; the smaller, the nearer is the step to that of the average whatever q. In the
+            paper it is one over the rate of plain descent; under AdamW it is a number to be tried.
     """
 
     q: Annotated[float, at_least(0)] = 1.0
-    lipschitz: Annotated[float, above(0)] = 100.0
+    lipschitz: Annotated[float, above(0)] = 0.01
 
 
 def _weigh(memory: Memory, reports: Sequence[SiteReport], *, own: QFedAvg) -> Weighed:
