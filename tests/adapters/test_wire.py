@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.adapters.wire import codecs, encode_update, open_update
+from fedmedlora.adapters.wire import codecs, encode_update, num_bytes, open_update
 from fedmedlora.errors import ModelError
 
 A, B = "q.lora_A.weight", "q.lora_B.weight"
@@ -95,6 +95,11 @@ def test_bytes_a_value(codec: str, bytes_a_value: float) -> None:
     size = len(encode_update(tensors, codec))
 
     assert size == pytest.approx(bytes_a_value * 1024 * 512, abs=300)
+
+
+@pytest.mark.parametrize("codec", codecs())
+def test_bytes_follow_from_names_and_shapes(codec: str) -> None:
+    assert num_bytes(update(), codec) == len(encode_update(update(), codec))
 
 
 @pytest.mark.parametrize("codec", codecs())

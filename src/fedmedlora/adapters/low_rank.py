@@ -99,6 +99,8 @@ def widen(adapter: AdapterWeights, like: AdapterWeights) -> AdapterWeights:
 
 def widened(name: str, tensor: NDArray[FloatT], shape: Sequence[int]) -> NDArray[FloatT]:
     """Return a tensor of that name with zeros after its values, up to a shape."""
+    if tensor.shape == tuple(shape):
+        return tensor
     missing = [(0, wide - own) for own, wide in zip(tensor.shape, shape, strict=True)]
     return np.pad(tensor, missing) if lora_factor(name) else tensor
 

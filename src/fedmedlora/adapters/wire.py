@@ -63,6 +63,16 @@ def encode_update(tensors: AdapterWeights, codec: str) -> bytes:
     return bytes(safetensors.serialize(specs, header))
 
 
+def num_bytes(tensors: AdapterWeights, codec: str) -> int:
+    """Return how many bytes tensors take on the wire; it follows from names and shapes alone."""
+    return _num_bytes(tuple((name, tensors[name].shape) for name in sorted(tensors)), codec)
+
+
+@cache
+def _num_bytes(shapes: tuple[tuple[str, tuple[int, ...]], ...], codec: str) -> int:
+    return len(encode_update({name: np.zeros(shape, np.float32) for name, shape in shapes}, codec))
+
+
 def open_update(path: Path, *, most_values: int, sha256: str | None = None) -> AdapterWeights:
     """Return the tensors in a file of bytes from the wire; each is decoded when it is asked for.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.adapters.wire import codecs, encode_update
+from fedmedlora.adapters.wire import codecs, num_bytes
 from fedmedlora.federation.error_feedback import coded
 from fedmedlora.federation.patches import patches
 
@@ -46,9 +46,9 @@ def broadcast(
         for name in sorted(meant)
         if name not in whole and _differs(received.get(name), meant[name])
     }
-    beside = len(encode_update(whole, "float32")) if whole else 0
+    beside = num_bytes(whole, "float32") if whole else 0
     if not codecs()[codec].lossy:
-        return Broadcast(meant, {}, beside + len(encode_update(news, codec)))
+        return Broadcast(meant, {}, beside + num_bytes(news, codec))
     zero = np.float32(0)
     change = {name: news[name] - received.get(name, zero) for name in news}
     sent = coded(change, memory, codec)

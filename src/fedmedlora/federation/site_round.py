@@ -75,7 +75,7 @@ def site_round(
     Raises:
         TrainingError: A loss or a weight is not finite, or there is nothing to train on.
     """
-    rule = local_rule(plan)
+    rule, folded = local_rule(plan), patches(received)
     given = narrow(received, plan.rank)
     begun = plain(given)
     start = dict(_rescaled({**begun, **of_kind(plan.memory, OWN)}, 1 / plan.scaling))
@@ -88,8 +88,8 @@ def site_round(
         scaling=plan.scaling,
     )
     # Zeros after the factors stay zeros: each factor's gradient is a product with the other's.
-    wide = widen(start, plain(received))
-    trained = backbone.train({**wide, **patches(received)}, examples, plan, steering=steering)
+    wide = start if plan.rank is None else widen(start, plain(received))
+    trained = backbone.train({**wide, **folded}, examples, plan, steering=steering)
     ended = narrow(trained.adapter, plan.rank)
     finished = Finished(given, plan.memory, trained.gradient)
     kept = rule.conclude(finished) if rule.conclude else Kept()

@@ -12,4 +12,4 @@ def _unpack(packed: Packed, shape: Sequence[int]) -> NDArray[np.float32]:
     return packed["values"].astype("<f4", copy=False).reshape(shape)
 
 
-CODEC = Codec(lambda tensor: {"values": tensor.astype("<f4")}, _unpack, lossy=False)
+CODEC = Codec(lambda tensor: {"values": tensor.astype("<f4", copy=False)}, _unpack, lossy=False)
