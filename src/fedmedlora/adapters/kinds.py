@@ -20,9 +20,9 @@ def plain(bundle: AdapterWeights) -> AdapterWeights:
     return {name: bundle[name] for name in bundle if _MARK not in name}
 
 
-def kinds_of(bundle: AdapterWeights) -> set[str]:
-    """Return the kinds of companions in a bundle."""
-    return {name.partition(_MARK)[0] for name in bundle if _MARK in name}
+def kind_of(name: str) -> str:
+    """Return the kind of a companion by its name, "" for a tensor of the adapter itself."""
+    return name.partition(_MARK)[0] if _MARK in name else ""
 
 
 def tensor_of(name: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from fedmedlora.adapters.kinds import as_kinds, of_kind
 from fedmedlora.adapters.weights import AdapterWeights
 
 
@@ -21,9 +22,10 @@ def recall(
         start: The adapter; its names and shapes are those of the kind.
         at_first: What every value is before the first round.
     """
+    known = of_kind(memory, kind)
     return {
-        name: memory[f"{kind}/{name}"].astype(np.float64)
-        if f"{kind}/{name}" in memory
+        name: known[name].astype(np.float64)
+        if name in known
         else np.full(start[name].shape, at_first)
         for name in sorted(start)
     }
@@ -31,8 +33,8 @@ def recall(
 
 def memory_of(**kinds: Mapping[str, NDArray[np.float64]]) -> AdapterWeights:
     """Return a memory of kinds, rounded to float32."""
-    return {
-        f"{kind}/{name}": tensor.astype(np.float32)
+    rounded = {
+        kind: {name: tensor.astype(np.float32) for name, tensor in tensors.items()}
         for kind, tensors in kinds.items()
-        for name, tensor in tensors.items()
     }
+    return as_kinds(**rounded)

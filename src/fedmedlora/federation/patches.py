@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from fedmedlora.adapters.kinds import as_kinds, kinds_of, of_kind, plain
+from fedmedlora.adapters.kinds import as_kinds, kind_of, of_kind, plain
 from fedmedlora.adapters.low_rank import Factors, factors, layers, total
 from fedmedlora.adapters.weights import AdapterWeights
 
@@ -26,7 +26,7 @@ def next_patch(
         received: What the round began with, its patches too.
         changes: By layer, its names of A and of B.
     """
-    earlier = list(filter(_KIND.fullmatch, kinds_of(received)))
+    earlier = _patch_kinds(received)
     tensors = {}
     for (a, b), change in changes.items():
         tensors[a], tensors[b] = change.a.astype(np.float32), change.b.astype(np.float32)
@@ -35,7 +35,7 @@ def next_patch(
 
 def patches(bundle: AdapterWeights) -> AdapterWeights:
     """Return all patches in a bundle, as they stand in it."""
-    return {name: bundle[name] for name in bundle if _KIND.fullmatch(name.partition("/")[0])}
+    return {name: bundle[name] for name in bundle if _KIND.fullmatch(kind_of(name))}
 
 
 def model(bundle: AdapterWeights) -> AdapterWeights:
@@ -73,9 +73,13 @@ def as_adapter(bundle: AdapterWeights) -> tuple[AdapterWeights, int]:
 def patched(bundle: AdapterWeights) -> Iterator[tuple[tuple[str, str], Factors]]:
     """Yield each layer that any patch changes, by its names of A and B, and the whole change."""
     found: dict[tuple[str, str], list[Factors]] = {}
-    for kind in sorted(filter(_KIND.fullmatch, kinds_of(bundle))):
+    for kind in _patch_kinds(bundle):
         tensors = of_kind(bundle, kind)
         for layer in layers(tensors):
             found.setdefault(layer, []).append(factors(tensors, layer))
     for layer, changes in found.items():
         yield layer, total(changes)
+
+
+def _patch_kinds(bundle: AdapterWeights) -> list[str]:
+    return sorted({kind for kind in map(kind_of, bundle) if _KIND.fullmatch(kind)})

@@ -102,6 +102,10 @@ class Strategy:
     patches_base: bool = False
 
 
+Make = Callable[[str, Any, Weighting], Strategy]
+"""From a method's name, its own settings and the experiment's weighting to the rule."""
+
+
 @dataclass(frozen=True, slots=True)
 class NoSettings:
     """A method with no number of its own."""
@@ -113,13 +117,13 @@ class Method:
 
     Attributes:
         title: What people call it.
-        strategy: From its name, its own settings and the experiment's weighting to the rule.
+        strategy: What makes its rule.
         settings: A dataclass of its own numbers, the keys of `[methods.<name>]`.
         goes_on: Whether it begins with the federation's best adapter, to make something of it at
             each site, instead of beginning where all others do.
     """
 
     title: str
-    strategy: Callable[[str, Any, Weighting], Strategy]
+    strategy: Make
     settings: type[Any] = NoSettings
     goes_on: bool = False

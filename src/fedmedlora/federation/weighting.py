@@ -151,7 +151,7 @@ def _decay(
     """Return each site's `-temperature · (value - smallest value)`."""
     if temperature == 0:
         return {report.site: 0.0 for report in reports}
-    values = {report.site: _finite(report.site, name, value(report)) for report in reports}
+    values = {report.site: finite(report.site, name, value(report)) for report in reports}
     # The smallest is taken off first so that exp neither overflows nor vanishes for all.
     smallest = min(values.values())
     return {site: -temperature * (found - smallest) for site, found in values.items()}
@@ -194,7 +194,12 @@ def _size(report: SiteReport) -> int:
     return num_tokens
 
 
-def _finite(site: str, name: str, value: float | None) -> float:
+def finite(site: str, name: str, value: float | None) -> float:
+    """Return a number that a share needs.
+
+    Raises:
+        AggregationError: It is missing or not finite; the message names the site.
+    """
     if value is None or not math.isfinite(value):
         found = "nothing" if value is None else value
         raise AggregationError(

@@ -23,7 +23,7 @@ class FoldedPatches:
     def __init__(self, model: PeftModel) -> None:
         self._layers = layer_names(model)
         self._loaded: dict[str, torch.Tensor] = {}
-        self._folded: AdapterWeights = {}
+        self._folded: AdapterWeights | None = {}
 
     @torch.no_grad()
     def write(self, bundle: AdapterWeights) -> None:
@@ -33,12 +33,12 @@ class FoldedPatches:
             ModelError: A patch is for another base, or the base is held in four bits.
         """
         wanted = patches(bundle)
-        if _same(wanted, self._folded):
+        if self._folded is not None and _same(wanted, self._folded):
             return
         for name, weight in self._loaded.items():
             self._weight(name).copy_(weight)
-        # Until all is folded, nothing is: what fails in between must not be taken for done.
-        self._folded = {"torn": np.zeros(1, np.float32)}
+        # What fails in between must not be taken for done.
+        self._folded = None
         for (name, _), change in patched(wanted):
             weight = self._weight(name)
             self._loaded.setdefault(name, weight.clone())

@@ -21,7 +21,7 @@ from fedmedlora.errors import AggregationError
 from fedmedlora.federation.averaging import alike
 from fedmedlora.federation.strategy import Memory, Method, Strategy
 from fedmedlora.federation.updates import SiteReport
-from fedmedlora.federation.weighting import Weighed, Weighting, loss_factors
+from fedmedlora.federation.weighting import Weighed, Weighting, finite, loss_factors
 from fedmedlora.ranges import above
 
 _KIND = "share"
@@ -39,7 +39,8 @@ class Agnostic:
 
 
 def _weigh(memory: Memory, reports: Sequence[SiteReport], *, own: Agnostic) -> Weighed:
-    losses = {r.site: _loss(r) for r in sorted(reports, key=lambda r: r.site)}
+    ordered = sorted(reports, key=lambda report: report.site)
+    losses = {r.site: finite(r.site, "start_loss", r.start_loss) for r in ordered}
     kept = of_kind(memory, _KIND)
     known = {site: float(kept[site][0]) for site in sorted(kept)}
     # Whoever is seen for the first time comes with as much as one of all has.
@@ -71,14 +72,6 @@ def _projected(point: Mapping[str, float]) -> dict[str, float]:
         if value > total / (n + 1)
     ]
     return {name: max(0.0, value - cuts[-1]) for name, value in point.items()}
-
-
-def _loss(report: SiteReport) -> float:
-    if report.start_loss is None:
-        raise AggregationError(
-            f"start_loss of {report.site}: found nothing, expected a number; leave the site out"
-        )
-    return report.start_loss
 
 
 def _strategy(name: str, own: Agnostic, weighting: Weighting) -> Strategy:

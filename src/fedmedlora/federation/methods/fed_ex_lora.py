@@ -8,17 +8,14 @@ Source: Singhal et al. 2025, FedEx-LoRA: Exact Aggregation for Federated and Eff
 of Foundation Models (arXiv 2410.09432), section 4; there with p_k = 1/K, here by label tokens.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.low_rank import Factors, layers, total
-from fedmedlora.federation.averaging import by_size
+from fedmedlora.federation.averaging import by_size_with
 from fedmedlora.federation.local_factors import mean_change
 from fedmedlora.federation.patches import next_patch
-from fedmedlora.federation.strategy import Combined, Method, Round, Strategy, averaged
-from fedmedlora.federation.weighting import Weighting
+from fedmedlora.federation.strategy import Combined, Method, Round, averaged
 
 
 def _combine(round_: Round) -> Combined:
@@ -34,8 +31,4 @@ def _combine(round_: Round) -> Combined:
     return Combined(delta, next_patch(round_.received, residuals))
 
 
-def _strategy(name: str, own: object, weighting: Weighting) -> Strategy:
-    return replace(by_size(name, own, weighting), combine=_combine, patches_base=True)
-
-
-METHOD = Method("FedEx-LoRA", _strategy)
+METHOD = Method("FedEx-LoRA", by_size_with(combine=_combine, patches_base=True))

@@ -7,13 +7,10 @@ Source: Guo et al. 2025, Selective Aggregation for Low-Rank Adaptation in Federa
 (arXiv 2410.01463), section 3.
 """
 
-from dataclasses import replace
-
 from fedmedlora.adapters.weights import lora_factor
-from fedmedlora.federation.averaging import by_size
+from fedmedlora.federation.averaging import by_size_with
 from fedmedlora.federation.local_rule import LocalRule, Part
-from fedmedlora.federation.strategy import Method, Strategy
-from fedmedlora.federation.weighting import Weighting
+from fedmedlora.federation.strategy import Method
 
 
 def _part(round_index: int, name: str) -> Part:
@@ -21,8 +18,4 @@ def _part(round_index: int, name: str) -> Part:
     return "own" if lora_factor(name) == "B" else "shared"
 
 
-def _strategy(name: str, own: object, weighting: Weighting) -> Strategy:
-    return replace(by_size(name, own, weighting), local=LocalRule(part=_part))
-
-
-METHOD = Method("FedSA-LoRA", _strategy)
+METHOD = Method("FedSA-LoRA", by_size_with(local=LocalRule(part=_part)))

@@ -9,13 +9,10 @@ Source: Sun et al. 2024, Improving LoRA in Privacy-preserving Federated Learning
 section 3.
 """
 
-from dataclasses import replace
-
 from fedmedlora.adapters.weights import lora_factor
-from fedmedlora.federation.averaging import by_size
+from fedmedlora.federation.averaging import by_size_with
 from fedmedlora.federation.local_rule import LocalRule, Part
-from fedmedlora.federation.strategy import Method, Strategy
-from fedmedlora.federation.weighting import Weighting
+from fedmedlora.federation.strategy import Method
 
 
 def _part(round_index: int, name: str) -> Part:
@@ -23,8 +20,4 @@ def _part(round_index: int, name: str) -> Part:
     return "frozen" if lora_factor(name) == "A" else "shared"
 
 
-def _strategy(name: str, own: object, weighting: Weighting) -> Strategy:
-    return replace(by_size(name, own, weighting), local=LocalRule(part=_part))
-
-
-METHOD = Method("FFA-LoRA", _strategy)
+METHOD = Method("FFA-LoRA", by_size_with(local=LocalRule(part=_part)))

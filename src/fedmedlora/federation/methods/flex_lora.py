@@ -9,16 +9,13 @@ Source: Bai et al. 2024, Federated Fine-tuning of Large Language Models under He
 and Client Resources (arXiv 2402.11505), section 3.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.low_rank import layers, nearest, total
-from fedmedlora.federation.averaging import by_size
+from fedmedlora.federation.averaging import by_size_with
 from fedmedlora.federation.local_factors import averaged_rest, mean_change
-from fedmedlora.federation.strategy import Combined, Method, Round, Strategy
-from fedmedlora.federation.weighting import Weighting
+from fedmedlora.federation.strategy import Combined, Method, Round
 
 
 def _combine(round_: Round) -> Combined:
@@ -31,8 +28,4 @@ def _combine(round_: Round) -> Combined:
     return Combined(delta)
 
 
-def _strategy(name: str, own: object, weighting: Weighting) -> Strategy:
-    return replace(by_size(name, own, weighting), combine=_combine)
-
-
-METHOD = Method("FlexLoRA", _strategy)
+METHOD = Method("FlexLoRA", by_size_with(combine=_combine))

@@ -9,17 +9,14 @@ Source: Wang et al. 2024, FLoRA: Federated Fine-Tuning Large Language Models wit
 Low-Rank Adaptations (arXiv 2409.05976), section 3.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.low_rank import layers, total
-from fedmedlora.federation.averaging import by_size
+from fedmedlora.federation.averaging import by_size_with
 from fedmedlora.federation.local_factors import averaged_rest, mean_change
 from fedmedlora.federation.patches import next_patch
-from fedmedlora.federation.strategy import Combined, Method, Round, Strategy
-from fedmedlora.federation.weighting import Weighting
+from fedmedlora.federation.strategy import Combined, Method, Round
 
 
 def _combine(round_: Round) -> Combined:
@@ -33,8 +30,4 @@ def _combine(round_: Round) -> Combined:
     )
 
 
-def _strategy(name: str, own: object, weighting: Weighting) -> Strategy:
-    return replace(by_size(name, own, weighting), combine=_combine, patches_base=True)
-
-
-METHOD = Method("FLoRA", _strategy)
+METHOD = Method("FLoRA", by_size_with(combine=_combine, patches_base=True))

@@ -10,17 +10,14 @@ Source: Cho et al. 2024, Heterogeneous LoRA for Federated Fine-tuning of On-Devi
 (arXiv 2401.06432), section 3.
 """
 
-from dataclasses import replace
-
 import numpy as np
 
 from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.low_rank import Factors, layers, sum_of_squares
 from fedmedlora.errors import AggregationError
-from fedmedlora.federation.averaging import by_size
+from fedmedlora.federation.averaging import by_size_with
 from fedmedlora.federation.local_factors import averaged_rest, local_factors
-from fedmedlora.federation.strategy import Combined, Method, Round, Strategy
-from fedmedlora.federation.weighting import Weighting
+from fedmedlora.federation.strategy import Combined, Method, Round
 
 
 def _combine(round_: Round) -> Combined:
@@ -51,8 +48,4 @@ def _weights(round_: Round) -> dict[str, float]:
     return {site: norm / summed for site, norm in norms.items()}
 
 
-def _strategy(name: str, own: object, weighting: Weighting) -> Strategy:
-    return replace(by_size(name, own, weighting), combine=_combine)
-
-
-METHOD = Method("HetLoRA", _strategy)
+METHOD = Method("HetLoRA", by_size_with(combine=_combine))

@@ -6,12 +6,9 @@ Source: Wang et al. 2019, Federated Evaluation of On-device Personalization (arX
 section 2.
 """
 
-from dataclasses import replace
-
-from fedmedlora.federation.averaging import by_size
+from fedmedlora.federation.averaging import by_size_with
 from fedmedlora.federation.local_rule import LocalRule, Part
-from fedmedlora.federation.strategy import Method, Strategy
-from fedmedlora.federation.weighting import Weighting
+from fedmedlora.federation.strategy import Method
 
 
 def _part(round_index: int, name: str) -> Part:
@@ -19,8 +16,4 @@ def _part(round_index: int, name: str) -> Part:
     return "own"
 
 
-def _strategy(name: str, own: object, weighting: Weighting) -> Strategy:
-    return replace(by_size(name, own, weighting), local=LocalRule(part=_part))
-
-
-METHOD = Method("Personalised", _strategy, goes_on=True)
+METHOD = Method("Personalised", by_size_with(local=LocalRule(part=_part)), goes_on=True)

@@ -23,7 +23,7 @@ from fedmedlora.federation.averaging import alike
 from fedmedlora.federation.combining import weighted_sum
 from fedmedlora.federation.strategy import Combined, Memory, Method, Round, Strategy
 from fedmedlora.federation.updates import SiteReport
-from fedmedlora.federation.weighting import Weighed, Weighting, loss_factors
+from fedmedlora.federation.weighting import Weighed, Weighting, finite, loss_factors
 from fedmedlora.ranges import above, at_least
 
 
@@ -70,13 +70,14 @@ def _square(delta: AdapterWeights) -> float:
 
 
 def _loss(report: SiteReport) -> float:
+    loss = finite(report.site, "start_loss", report.start_loss)
     # A loss of 0 to a power below 1 would divide by it.
-    if report.start_loss is None or report.start_loss <= 0:
+    if loss <= 0:
         raise AggregationError(
-            f"start_loss of {report.site}: found {report.start_loss}, expected a number above 0; "
+            f"start_loss of {report.site}: found {loss}, expected a number above 0; "
             "leave the site out of the round"
         )
-    return report.start_loss
+    return loss
 
 
 def _strategy(name: str, own: QFedAvg, weighting: Weighting) -> Strategy:

@@ -7,13 +7,10 @@ Source: Chen et al. 2025, Robust Federated Finetuning of LLMs via Alternating Op
 (arXiv 2502.01755), Algorithm 1.
 """
 
-from dataclasses import replace
-
 from fedmedlora.adapters.weights import lora_factor
-from fedmedlora.federation.averaging import by_size
+from fedmedlora.federation.averaging import by_size_with
 from fedmedlora.federation.local_rule import LocalRule, Part
-from fedmedlora.federation.strategy import Method, Strategy
-from fedmedlora.federation.weighting import Weighting
+from fedmedlora.federation.strategy import Method
 
 
 def _part(round_index: int, name: str) -> Part:
@@ -21,8 +18,4 @@ def _part(round_index: int, name: str) -> Part:
     return "frozen" if lora_factor(name) == resting else "shared"
 
 
-def _strategy(name: str, own: object, weighting: Weighting) -> Strategy:
-    return replace(by_size(name, own, weighting), local=LocalRule(part=_part))
-
-
-METHOD = Method("RoLoRA", _strategy)
+METHOD = Method("RoLoRA", by_size_with(local=LocalRule(part=_part)))
