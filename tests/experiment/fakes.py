@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.federation.learners import Learner
 
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.adapters.wire import encode_update
@@ -27,7 +28,7 @@ from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.config import Experiment, parse_experiment
 from fedmedlora.experiment.run import run
 from fedmedlora.experiment.store import RunStore
-from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
+from fedmedlora.federation.backbone import LocalPlan, Steering, Trained
 from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
 from fedmedlora.federation.site_round import site_round
 from fedmedlora.federation.turns import Turn
@@ -150,7 +151,7 @@ class FakeEngine:
                 yield Outcome(participant, None, reason, 0.5)
                 continue
             self.asked.append(asked)
-            learner = FakeBackbone(self.base, participant.name, self.training_loss)
+            learner = fake_learner(self.base, participant.name, self.training_loss)
             sent = site_round(learner, start, [], plans[participant.name])
             spoil = self.spoilt.get(participant.name) if asked[1] == 1 else None
             payload = encode_update(spoil(dict(sent.delta)), "float32") if spoil else sent.payload
@@ -210,44 +211,23 @@ class FakeEngine:
             raise Crash
 
 
-@dataclass
-class FakeBackbone:
-    """What trains at a participant; its gradients are what it adds, negated."""
-
-    digest: str
-    name: str
-    training_loss: float
-    num_bytes: int = 4800
-    dtype: str = "float32"
-
-    def initial(self) -> AdapterWeights:
-        raise NotImplementedError
+def fake_learner(digest: str, name: str, training_loss: float) -> Learner:
+    """Return what trains at a participant; its gradients are what it adds, negated."""
 
     def train(
-        self,
-        start: AdapterWeights,
-        examples: Sequence[object],
-        plan: LocalPlan,
-        *,
-        steering: Steering = STRAIGHT,
+        start: AdapterWeights, examples: Sequence[Any], plan: LocalPlan, steering: Steering
     ) -> Trained:
         del examples
         rng = np.random.default_rng(plan.seed)
         seeded = (rng.standard_normal((3, 2), np.float32) / 100).astype(np.float32)
-        seeded[0, 0] = LEANS[self.name]
+        seeded[0, 0] = LEANS[name]
         added: Arrays = {A: np.ones((2, 3), np.float32), B: seeded}
         moved = {n: np.add(start[n], added[n], dtype=np.float32) for n in added}
         adapter = {n: start[n] if n in steering.frozen else moved[n] for n in added}
-        gradient = {name: -array for name, array in added.items()}
-        return Trained(adapter, TOKENS[self.name], self.training_loss, gradient)
+        gradient = {n: -array for n, array in added.items()}
+        return Trained(adapter, TOKENS[name], training_loss, gradient)
 
-    def loss(self, adapter: AdapterWeights, examples: Sequence[object]) -> float:
-        raise NotImplementedError
-
-    def answer(
-        self, adapter: AdapterWeights, examples: Sequence[object]
-    ) -> list[NDArray[np.int64]]:
-        raise NotImplementedError
+    return Learner(train, digest)
 
 
 def _counts(right: int) -> PartCounts:

@@ -1,9 +1,10 @@
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.federation.learners import Learner
 
 from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.weights import AdapterWeights
@@ -19,26 +20,16 @@ from fedmedlora.federation.site_round import site_round
 A, B, HEAD = "q.lora_A.weight", "q.lora_B.weight", "classifier.weight"
 
 
-@dataclass
 class AddsOne:
-    """A backbone that adds 1 to every value of the first row of A and column of B."""
+    """Adds 1 to every value of the first row of A and column of B."""
 
-    digest: str = "b0"
-    num_bytes: int = 1
-    dtype: str = "float32"
-    given: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-    steering: Steering = STRAIGHT
+    def __init__(self) -> None:
+        self.learner = Learner(self._train)
+        self.given: dict[str, NDArray[np.float32]] = {}
+        self.steering = STRAIGHT
 
-    def initial(self) -> AdapterWeights:
-        raise NotImplementedError
-
-    def train(
-        self,
-        start: AdapterWeights,
-        examples: Sequence[Any],
-        plan: LocalPlan,
-        *,
-        steering: Steering = STRAIGHT,
+    def _train(
+        self, start: AdapterWeights, examples: Sequence[Any], plan: LocalPlan, steering: Steering
     ) -> Trained:
         del examples, plan
         self.given, self.steering = dict(start), steering
@@ -47,12 +38,6 @@ class AddsOne:
         ended[B][:, 0] += 1
         ended[HEAD] += 1
         return Trained(ended, 10, 0.5)
-
-    def loss(self, adapter: AdapterWeights, examples: Sequence[Any]) -> float:
-        raise NotImplementedError
-
-    def answer(self, adapter: AdapterWeights, examples: Sequence[Any]) -> list[NDArray[np.int64]]:
-        raise NotImplementedError
 
 
 def received() -> dict[str, NDArray[np.float32]]:
@@ -64,7 +49,7 @@ def received() -> dict[str, NDArray[np.float32]]:
 
 
 def test_what_is_sent_says_what_it_was_made_from() -> None:
-    sent = site_round(AddsOne(), received(), [], LocalPlan(0, 3, 9))
+    sent = site_round(AddsOne().learner, received(), [], LocalPlan(0, 3, 9))
 
     assert (sent.base, sent.start, sent.round_index) == ("b0", adapter_digest(received()), 3)
     assert (sent.num_tokens, sent.loss, sent.memory) == (10, 0.5, {})
@@ -74,7 +59,7 @@ def test_what_is_sent_says_what_it_was_made_from() -> None:
 def test_a_smaller_rank_trains_the_first_rows_with_zeros_after_them_and_sends_those() -> None:
     backbone = AddsOne()
 
-    sent = site_round(backbone, received(), [], LocalPlan(0, 1, 9, rank=1))
+    sent = site_round(backbone.learner, received(), [], LocalPlan(0, 1, 9, rank=1))
 
     np.testing.assert_array_equal(backbone.given[A], [[6, 6, 6], [0, 0, 0]])
     np.testing.assert_array_equal(backbone.given[B], [[8, 0]] * 4)
@@ -86,7 +71,7 @@ def test_a_smaller_rank_trains_the_first_rows_with_zeros_after_them_and_sends_th
 def test_an_alpha_of_its_own_stays_at_the_site() -> None:
     backbone = AddsOne()
 
-    sent = site_round(backbone, received(), [], LocalPlan(0, 1, 9, scaling=4.0))
+    sent = site_round(backbone.learner, received(), [], LocalPlan(0, 1, 9, scaling=4.0))
 
     # Under four times the alpha / rank, B = 8 is 2 there; 3 and 2 come back as 12 and 8.
     assert backbone.steering.scaling == 4.0
@@ -99,9 +84,9 @@ def test_an_alpha_of_its_own_stays_at_the_site() -> None:
 def test_what_a_site_keeps_is_of_its_rank_and_under_the_federation_s_alpha() -> None:
     plan = LocalPlan(0, 1, 9, method=ChosenMethod("fed_sa_lora"), rank=1, scaling=4.0)
     backbone = AddsOne()
-    first = site_round(backbone, received(), [], plan)
+    first = site_round(backbone.learner, received(), [], plan)
 
-    site_round(backbone, received(), [], replace(plan, round_index=2, memory=first.memory))
+    site_round(backbone.learner, received(), [], replace(plan, round_index=2, memory=first.memory))
 
     # B = 8 is 2 there, 3 after training, and 12 under the federation's alpha / rank.
     assert first.memory.keys() == {f"own/{B}"}
@@ -116,7 +101,7 @@ def test_patches_reach_the_model_whole_and_are_not_sent_back() -> None:
     }
     backbone = AddsOne()
 
-    sent = site_round(backbone, {**received(), **patch}, [], LocalPlan(0, 2, 9, rank=1))
+    sent = site_round(backbone.learner, {**received(), **patch}, [], LocalPlan(0, 2, 9, rank=1))
 
     assert all(np.array_equal(backbone.given[name], patch[name]) for name in patch)
     assert sent.delta.keys() == received().keys()
@@ -127,7 +112,7 @@ def test_a_control_variate_reaches_no_model() -> None:
     backbone = AddsOne()
 
     site_round(
-        backbone,
+        backbone.learner,
         {**received(), **control},
         [],
         LocalPlan(0, 2, 9, method=ChosenMethod("fed_prox")),

@@ -5,17 +5,17 @@ is what it was given and what it sent; its products are built whole here and now
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.federation.learners import Learner
 from tests.federation.methods.federations import Federation
 
 from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.low_rank import layers
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
+from fedmedlora.federation.backbone import LocalPlan, Steering, Trained
 from fedmedlora.federation.patches import patched
 from fedmedlora.federation.rounds import ServerState
 
@@ -23,6 +23,8 @@ RANK = 4
 SHAPES = {"k.lora_A.weight": (RANK, 5), "k.lora_B.weight": (3, RANK)}
 SHAPES |= {"v.lora_A.weight": (RANK, 6), "v.lora_B.weight": (9, RANK), "head": (2, 3)}
 TOKENS = {"a": 10, "b": 70, "c": 20}
+UNEQUAL = {"a": (2, 2.0), "c": (1, 0.5)}
+"""Ranks, and alpha / rank over the federation's; b has the federation's."""
 SHARES = {"a": 0.1, "b": 0.7, "c": 0.2}
 Matrices = dict[str, NDArray[np.float64]]
 
@@ -33,50 +35,28 @@ def start() -> AdapterWeights:
     return {n: np.zeros_like(t) if ".lora_B." in n else t for n, t in drawn.items()}
 
 
-@dataclass(slots=True)
-class Noise:
-    """A backbone that steps every value of its own rank at random; an example seeds it."""
-
-    digest: str = "b0"
-    num_bytes: int = 1
-    dtype: str = "float32"
-
-    def initial(self) -> AdapterWeights:
-        return start()
-
-    def train(
-        self,
-        start: AdapterWeights,
-        examples: Sequence[Any],
-        plan: LocalPlan,
-        *,
-        steering: Steering = STRAIGHT,
-    ) -> Trained:
-        del steering
-        rng = np.random.default_rng([int(examples[0]), plan.round_index])
-        ended: dict[str, NDArray[np.float32]] = {}
-        for name, tensor in sorted(plain(start).items()):
-            step = (rng.normal(size=tensor.shape) / 3).astype(np.float32)
-            rank = plan.rank or RANK
-            if ".lora_A." in name:
-                step[rank:] = 0
-            if ".lora_B." in name:
-                step[:, rank:] = 0
-            ended[name] = np.add(tensor, step, dtype=np.float32)
-        return Trained(ended, 10, 0.5)
-
-    def loss(self, adapter: AdapterWeights, examples: Sequence[Any]) -> float:
-        raise NotImplementedError
-
-    def answer(self, adapter: AdapterWeights, examples: Sequence[Any]) -> list[NDArray[np.int64]]:
-        raise NotImplementedError
+def noise(
+    start: AdapterWeights, examples: Sequence[Any], plan: LocalPlan, steering: Steering
+) -> Trained:
+    """Step every value of the site's own rank at random; an example seeds it."""
+    del steering
+    rng = np.random.default_rng([int(examples[0]), plan.round_index])
+    ended: dict[str, NDArray[np.float32]] = {}
+    for name, tensor in sorted(plain(start).items()):
+        step = (rng.normal(size=tensor.shape) / 3).astype(np.float32)
+        if ".lora_A." in name:
+            step[plan.rank or RANK :] = 0
+        if ".lora_B." in name:
+            step[:, plan.rank or RANK :] = 0
+        ended[name] = np.add(tensor, step, dtype=np.float32)
+    return Trained(ended, 10, 0.5)
 
 
 def federation(method: str, forms: Mapping[str, tuple[int, float]] | None = None) -> Federation:
     return Federation(
         method,
         {"a": 1.0, "b": 2.0, "c": 3.0},
-        Noise(),
+        Learner(noise),
         tokens=TOKENS,
         forms=forms or {},
         state=ServerState(0, start()),

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from tests.federation.learners import Learner
 
 from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.federation.backbone import (
-    STRAIGHT,
     Backbone,
     ChosenMethod,
     LocalPlan,
@@ -36,46 +35,27 @@ START: AdapterWeights = {
 }
 
 
-@dataclass(slots=True)
-class Descent:
-    """A backbone of plain gradient descent; an example is its site's target."""
-
-    num_steps: int
-    rate: float
-    digest: str = "b0"
-    num_bytes: int = 1
-    dtype: str = "float32"
-
-    def initial(self) -> AdapterWeights:
-        return START
+def descent(num_steps: int, rate: float) -> Learner:
+    """Return what trains by plain gradient descent; an example is its site's target."""
 
     def train(
-        self,
-        start: AdapterWeights,
-        examples: Sequence[Any],
-        plan: LocalPlan,
-        *,
-        steering: Steering = STRAIGHT,
+        start: AdapterWeights, examples: Sequence[Any], plan: LocalPlan, steering: Steering
     ) -> Trained:
         del plan
         (target,) = examples
         weights = {name: start[name].astype(np.float64) for name in start}
         summed = {name: np.zeros(start[name].shape) for name in start}
-        for _ in range(self.num_steps):
+        for _ in range(num_steps):
             for name in weights.keys() - steering.frozen:
                 gradient = weights[name] - target
                 summed[name] += gradient
                 led = gradient + steering.proximal * (weights[name] - start[name])
-                weights[name] = weights[name] - self.rate * (led + steering.offset.get(name, 0.0))
-        mean = {name: (total / self.num_steps).astype(np.float32) for name, total in summed.items()}
+                weights[name] = weights[name] - rate * (led + steering.offset.get(name, 0.0))
+        mean = {name: (total / num_steps).astype(np.float32) for name, total in summed.items()}
         ended = {name: array.astype(np.float32) for name, array in weights.items()}
         return Trained(ended, 10, 0.5, mean if steering.tells_gradient else {})
 
-    def loss(self, adapter: AdapterWeights, examples: Sequence[Any]) -> float:
-        raise NotImplementedError
-
-    def answer(self, adapter: AdapterWeights, examples: Sequence[Any]) -> list[NDArray[np.int64]]:
-        raise NotImplementedError
+    return Learner(train)
 
 
 @dataclass

@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
-from tests.federation.methods.federations import HEAD, Descent, Federation
+from tests.federation.methods.federations import HEAD, Federation, descent
 
 
 def head_after(proximal: float) -> float:
     federation = Federation(
-        "fed_prox", {"a": 1.0, "b": 3.0}, Descent(2, 0.5), {"proximal": proximal}
+        "fed_prox", {"a": 1.0, "b": 3.0}, descent(2, 0.5), {"proximal": proximal}
     )
     (value,) = np.unique(federation.close_round()[HEAD])
     return float(value)

@@ -1,9 +1,9 @@
 import numpy as np
-from tests.federation.methods.federations import HEAD, START, A, B, Descent, Federation
+from tests.federation.methods.federations import HEAD, START, A, B, Federation, descent
 
 
 def test_a_is_averaged_and_each_b_stays_at_its_site_and_goes_on_there() -> None:
-    federation = Federation("fed_sa_lora", {"a": 1.0, "b": 3.0}, Descent(1, 0.5))
+    federation = Federation("fed_sa_lora", {"a": 1.0, "b": 3.0}, descent(1, 0.5))
 
     for _ in range(2):
         adapter = federation.close_round()
@@ -19,7 +19,7 @@ def test_a_is_averaged_and_each_b_stays_at_its_site_and_goes_on_there() -> None:
 
 
 def test_who_was_away_goes_on_from_the_b_it_kept() -> None:
-    federation = Federation("fed_sa_lora", {"a": 1.0, "b": 3.0}, Descent(1, 0.5))
+    federation = Federation("fed_sa_lora", {"a": 1.0, "b": 3.0}, descent(1, 0.5))
     federation.close_round()
 
     federation.close_round(absent=["a"])

@@ -1,9 +1,9 @@
 import numpy as np
-from tests.federation.methods.federations import HEAD, START, A, B, Descent, Federation
+from tests.federation.methods.federations import HEAD, START, A, B, Federation, descent
 
 
 def test_a_stays_and_does_not_travel_while_the_rest_is_averaged() -> None:
-    federation = Federation("ffa_lora", {"a": 1.0, "b": 3.0}, Descent(1, 0.5))
+    federation = Federation("ffa_lora", {"a": 1.0, "b": 3.0}, descent(1, 0.5))
 
     for _ in range(2):
         adapter = federation.close_round()
@@ -16,7 +16,7 @@ def test_a_stays_and_does_not_travel_while_the_rest_is_averaged() -> None:
 
 
 def test_the_average_of_the_products_is_the_product_of_the_averages() -> None:
-    federation = Federation("ffa_lora", {"a": 1.0, "b": 3.0}, Descent(1, 0.5))
+    federation = Federation("ffa_lora", {"a": 1.0, "b": 3.0}, descent(1, 0.5))
 
     adapter = federation.close_round()
 

@@ -2,14 +2,13 @@ import numpy as np
 import pytest
 from tests.federation.methods.dense import (
     SHARES,
+    UNEQUAL,
     change,
     federation,
     furthest,
     mean_of_products,
     start,
 )
-
-UNEQUAL = {"a": (2, 2.0), "c": (1, 0.5)}
 
 
 @pytest.mark.parametrize("forms", [{}, UNEQUAL])

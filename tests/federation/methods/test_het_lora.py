@@ -1,11 +1,9 @@
 import numpy as np
 import pytest
-from tests.federation.methods.dense import federation, start
+from tests.federation.methods.dense import UNEQUAL, federation, start
 
 from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.low_rank import layers
-
-UNEQUAL = {"a": (2, 2.0), "c": (1, 0.5)}
 
 
 def test_filled_up_factors_are_averaged_by_the_norm_of_what_they_change() -> None:

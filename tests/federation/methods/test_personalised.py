@@ -1,9 +1,9 @@
 import numpy as np
-from tests.federation.methods.federations import HEAD, START, B, Descent, Federation
+from tests.federation.methods.federations import HEAD, START, B, Federation, descent
 
 
 def test_each_site_goes_on_alone_and_nothing_travels() -> None:
-    federation = Federation("personalised", {"a": 1.0, "b": 3.0}, Descent(1, 0.5))
+    federation = Federation("personalised", {"a": 1.0, "b": 3.0}, descent(1, 0.5))
 
     for _ in range(2):
         adapter = federation.close_round()

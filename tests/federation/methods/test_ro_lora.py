@@ -1,9 +1,9 @@
 import numpy as np
-from tests.federation.methods.federations import HEAD, START, A, B, Descent, Federation
+from tests.federation.methods.federations import HEAD, START, A, B, Federation, descent
 
 
 def test_the_rounds_take_turns() -> None:
-    federation = Federation("ro_lora", {"a": 2.0, "b": 4.0}, Descent(1, 0.5))
+    federation = Federation("ro_lora", {"a": 2.0, "b": 4.0}, descent(1, 0.5))
 
     first = federation.close_round()
     sent_first = set(federation.sent["a"].delta)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from tests.federation.methods.federations import HEAD, Descent, Federation
+from tests.federation.methods.federations import HEAD, Federation, descent
 
 C = f"control/{HEAD}"
 
@@ -17,7 +17,7 @@ def test_three_rounds_by_hand() -> None:
     #          c_k = 0, -2, c = -1
     # Round 3 from 1.5: g = 0.5, -1.5, led by -1, 1 to -0.5, -0.5.  w = 1.75
     #          c_k = 0.5, -1.5, c = -0.5
-    federation = Federation("scaffold", {"a": 1.0, "b": 3.0}, Descent(1, 0.5))
+    federation = Federation("scaffold", {"a": 1.0, "b": 3.0}, descent(1, 0.5))
 
     seen = []
     for _ in range(3):
@@ -32,7 +32,7 @@ def test_three_rounds_by_hand() -> None:
 def test_who_was_away_keeps_its_part_in_everybodys_gradient() -> None:
     # As above, but b is away in round 2: a moves by 0.5, c_a from -1 to 0.
     # c = -2 + (1 of 2 sites) * 1 = -1.5, the mean of 0 and -3
-    federation = Federation("scaffold", {"a": 1.0, "b": 3.0}, Descent(1, 0.5))
+    federation = Federation("scaffold", {"a": 1.0, "b": 3.0}, descent(1, 0.5))
     federation.close_round()
 
     adapter = federation.close_round(absent=["b"])
@@ -43,7 +43,7 @@ def test_who_was_away_keeps_its_part_in_everybodys_gradient() -> None:
 
 def test_the_mean_gradient_is_the_papers_own_formula_for_plain_descent() -> None:
     # c_k - c + (x - y_k) / (K eta), K = 3 steps of eta = 0.25
-    federation = Federation("scaffold", {"a": 1.0, "b": 3.0}, Descent(3, 0.25))
+    federation = Federation("scaffold", {"a": 1.0, "b": 3.0}, descent(3, 0.25))
     federation.close_round()
     before, own = federation.state.adapter, value(federation.memories["a"][C])
 
@@ -55,6 +55,6 @@ def test_the_mean_gradient_is_the_papers_own_formula_for_plain_descent() -> None
 
 
 def test_sites_count_alike_whatever_their_size() -> None:
-    federation = Federation("scaffold", {"a": 1.0, "b": 3.0, "c": 5.0}, Descent(1, 1.0))
+    federation = Federation("scaffold", {"a": 1.0, "b": 3.0, "c": 5.0}, descent(1, 1.0))
 
     assert value(federation.close_round()[HEAD]) == 3.0

@@ -1,0 +1,40 @@
+"""A backbone that only trains, by a function; nobody asks it for a loss or an answer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
+
+How = Callable[[AdapterWeights, Sequence[Any], LocalPlan, Steering], Trained]
+
+
+@dataclass
+class Learner:
+    how: How
+    digest: str = "b0"
+    num_bytes: int = 4800
+    dtype: str = "float32"
+
+    def initial(self) -> AdapterWeights:
+        raise NotImplementedError
+
+    def train(
+        self,
+        start: AdapterWeights,
+        examples: Sequence[Any],
+        plan: LocalPlan,
+        *,
+        steering: Steering = STRAIGHT,
+    ) -> Trained:
+        return self.how(start, examples, plan, steering)
+
+    def loss(self, adapter: AdapterWeights, examples: Sequence[Any]) -> float:
+        raise NotImplementedError
+
+    def answer(self, adapter: AdapterWeights, examples: Sequence[Any]) -> list[NDArray[np.int64]]:
+        raise NotImplementedError
