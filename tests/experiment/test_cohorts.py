@@ -46,6 +46,12 @@ def test_where_there_is_no_test_dev_is_final_and_marked_so() -> None:
     assert (made.final, made.final_split) == (made.dev, "dev")
 
 
+def test_a_screening_leaves_the_test_notes_unread() -> None:
+    made = cohort(entry(), site(train=1, dev=5, test=6), final_split="dev")
+
+    assert (made.final, made.final_split) == (made.dev, "dev")
+
+
 def test_what_is_held_out_is_never_trained_on_whatever_the_limit() -> None:
     whole = cohort(entry(), site(train=8, dev=1), HOLDOUT)
     few = cohort(entry(max_notes=3), site(train=8, dev=1), HOLDOUT)

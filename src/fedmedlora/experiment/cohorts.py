@@ -6,7 +6,7 @@ from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import SiteNotes
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.evaluation.cohorts import Cohort, OwnLora, in_hash_order, limited, set_aside
-from fedmedlora.experiment.schema import Aggregation, Experiment, SiteEntry
+from fedmedlora.experiment.schema import Aggregation, Experiment, SiteEntry, Split
 from fedmedlora.federation.engine import SERVER
 from fedmedlora.formats.site_files import site_digest
 from fedmedlora.formats.site_folder import read_site
@@ -23,7 +23,8 @@ def load_cohorts(experiment: Experiment) -> dict[str, Cohort]:
     sites, faults = _read(experiment.sites, experiment.aggregation)
     if faults:
         raise InputError(faults)
-    return {name: cohort(*pair, experiment.aggregation) for name, pair in sites.items()}
+    use = experiment.aggregation, experiment.evaluation.final_split
+    return {name: cohort(*pair, *use) for name, pair in sites.items()}
 
 
 def site_faults(entries: Sequence[SiteEntry], aggregation: Aggregation = NO_HOLDOUT) -> list[Fault]:
@@ -31,7 +32,12 @@ def site_faults(entries: Sequence[SiteEntry], aggregation: Aggregation = NO_HOLD
     return _read(entries, aggregation)[1]
 
 
-def cohort(entry: SiteEntry, site: SiteNotes, aggregation: Aggregation = NO_HOLDOUT) -> Cohort:
+def cohort(
+    entry: SiteEntry,
+    site: SiteNotes,
+    aggregation: Aggregation = NO_HOLDOUT,
+    final_split: Split = "test",
+) -> Cohort:
     """Return a site's part in an experiment: hash order, holdout, then the limits."""
     share = aggregation.validation_holdout if entry.role == "train" else 0.0
     train, held_out = set_aside(site.splits.get("train", ()), share)
@@ -40,7 +46,7 @@ def cohort(entry: SiteEntry, site: SiteNotes, aggregation: Aggregation = NO_HOLD
     dev = in_hash_order(site.splits["dev"])
     if entry.role == "server":
         dev = limited(dev, max_sentences=aggregation.validation_sentences)
-    test = in_hash_order(site.splits.get("test", ()))
+    test = in_hash_order(site.splits.get("test", ())) if final_split == "test" else ()
     return Cohort(
         name=site.name,
         role=entry.role,

@@ -24,6 +24,7 @@ ARM_NAMES = (
 )
 
 FormulationName = Literal["markup", "tagging"]
+Split = Literal["test", "dev"]
 
 _Count = Annotated[int, at_least(1)]
 _NAME = Rule(
@@ -173,12 +174,15 @@ class Evaluation:
 
     Attributes:
         round_notes: Dev notes a site scored after each round.
+        final_split: Which notes are scored at the end; "dev" leaves the test notes unread, for
+            screening. A site without test notes is scored on dev notes whatever stands here.
         final_notes: At most so many notes a site scored at the end.
         replicates: Bootstrap draws behind each interval.
         drawn_notes: Notes of public sites that the report shows.
     """
 
     round_notes: _Count = 8
+    final_split: Split = "test"
     final_notes: _Count = 100
     replicates: _Count = 1000
     drawn_notes: Annotated[int, at_least(0)] = 3
