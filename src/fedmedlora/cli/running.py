@@ -11,7 +11,7 @@ from fedmedlora.cli.answers import answer
 from fedmedlora.cli.notes import write_hospitals
 from fedmedlora.cli.reading import write_report
 from fedmedlora.durable_files import write_whole
-from fedmedlora.engines.opening import open_engine
+from fedmedlora.engines.opening import engine_of
 from fedmedlora.engines.readiness import look_up
 from fedmedlora.errors import Fault, InputError, QuorumError
 from fedmedlora.evaluation.cohorts import Cohort
@@ -19,7 +19,7 @@ from fedmedlora.experiment.cohorts import annotated_types, load_cohorts
 from fedmedlora.experiment.config import read_experiment
 from fedmedlora.experiment.database import has_run
 from fedmedlora.experiment.environment import environment
-from fedmedlora.experiment.run import conclude, missing_arms
+from fedmedlora.experiment.run import conclude, missing_arms, models_to_open
 from fedmedlora.experiment.run import run as run_experiment
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
@@ -103,17 +103,17 @@ def _go_on(
         conclude(experiment, store, cohorts)
         return
     types = annotated_types(cohorts)
-    with open_engine(
-        experiment.engine,
-        experiment.model,
-        experiment.training,
-        cohorts,
-        types,
-        seed=experiment.seed,
-    ) as engine:
-        if store.meta("types") is None:
-            store.put_meta("types", types)
-        run_experiment(experiment, engine, store, cohorts, only=arms)
+    if store.meta("types") is None:
+        store.put_meta("types", types)
+    failures = []
+    for model in models_to_open(experiment, store, cohorts, only=arms):
+        with engine_of(model, experiment, cohorts, types) as engine:
+            try:
+                run_experiment(experiment, engine, store, cohorts, only=arms, model=model)
+            except QuorumError as error:
+                failures.append(str(error))
+    if failures:
+        raise QuorumError("\n".join(failures))
 
 
 def _store(experiment: Experiment, file: Path, out: Path, *, resume: bool) -> RunStore:

@@ -1,14 +1,30 @@
 """From a description of a model and the notes of some sites to an engine that can run them."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 
 from fedmedlora.engines.models import open_model
 from fedmedlora.engines.parallel import ParallelEngine
 from fedmedlora.evaluation.cohorts import Cohort
-from fedmedlora.experiment.schema import EngineChoice, Model, Training
+from fedmedlora.experiment.baselines import ModelName
+from fedmedlora.experiment.schema import EngineChoice, Experiment, Model, Training
 from fedmedlora.federation.engine import Engine
+
+
+def engine_of(
+    name: ModelName,
+    experiment: Experiment,
+    cohorts: Mapping[str, Cohort],
+    types: tuple[str, ...],
+) -> AbstractContextManager[Engine]:
+    """Return the engine of one of an experiment's models, closed on leaving.
+
+    Raises:
+        ModelError: As `open_local` has it.
+        EngineError: A worker ended before it was ready.
+    """
+    return _OPENINGS[name](experiment, cohorts, types)
 
 
 @contextmanager
@@ -54,3 +70,24 @@ def open_local(
     """
     opened = open_model(model, training, types, seed=seed, digest=digest)
     return opened.engine(cohorts, window_tokens=model.window_tokens)
+
+
+_Opening = Callable[
+    [Experiment, Mapping[str, Cohort], tuple[str, ...]], AbstractContextManager[Engine]
+]
+
+
+def _own(
+    experiment: Experiment, cohorts: Mapping[str, Cohort], types: tuple[str, ...]
+) -> AbstractContextManager[Engine]:
+    return open_engine(
+        experiment.engine,
+        experiment.model,
+        experiment.training,
+        cohorts,
+        types,
+        seed=experiment.seed,
+    )
+
+
+_OPENINGS: Mapping[ModelName, _Opening] = {"own": _own}

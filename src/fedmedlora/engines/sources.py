@@ -99,7 +99,7 @@ def open_source(path: Path, *, arm: str | None) -> Source:
         return Source(
             adapter=adapter,
             origin=f"{name} of {experiment.name}, {_trained(chosen['best_round'])}",
-            base_digest=store.meta("base"),
+            base_digest=store.meta("models")["own"]["base"],
             model=replace(experiment.model, lora=wide),
             training=experiment.training,
             types=tuple(store.meta("types")),
@@ -163,6 +163,9 @@ def _arm(store: RunStore, name: str | None) -> tuple[str, dict[str, Any]]:
         found = f"no finished arm {name!r}" if name else "no federated arm that is finished"
         expected = f"one of {', '.join(finished)}" if finished else "a run with a finished arm"
         raise InputError([Fault(f"{store.folder}: --arm", found, expected)])
+    if document["model"] != "own":
+        found = f"{chosen}, whose model is not the experiment's"
+        raise InputError([Fault(f"{store.folder}: --arm", found, "an arm with an adapter")])
     return chosen, document
 
 

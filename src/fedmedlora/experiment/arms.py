@@ -7,7 +7,8 @@
     local_only:<site>      the new site alone, from the common start
     adapted:<site>         the new site alone, from the federation's best adapter
     joined:<site>          the new site and all others, from the federation's best adapter
-    zero_shot              no round at all
+    bert                   every training site a participant, another model, all of its weights
+    zero_shot              no round at all; so few_shot and those that ask an endpoint
 
 So all arms share one loop, one learning-rate schedule and one way to stop and resume, and pass
 over every note equally often.
@@ -19,6 +20,7 @@ from functools import partial
 from typing import Literal
 
 from fedmedlora.evaluation.cohorts import OwnLora
+from fedmedlora.experiment.baselines import FEW_SHOT_ARMS, MODEL_OF, PROMPTED_ARMS, ModelName
 from fedmedlora.experiment.schema import (
     ARM_NAMES,
     FEDERATED_ARMS,
@@ -33,7 +35,7 @@ from fedmedlora.federation.strategies import methods, strategy_by_name
 from fedmedlora.federation.strategy import Strategy
 
 ArmKind = Literal[
-    "zero_shot", "single_site", "centralised", "federated", "personalised", "new_site"
+    "zero_shot", "prompted", "single_site", "centralised", "federated", "personalised", "new_site"
 ]
 
 
@@ -48,6 +50,8 @@ class Arm:
         start: The arm whose best adapter this one starts from; None is the common start.
         local_method: What the sites are told of the strategy; arms whose sites train alike are told
             alike.
+        model: Which model it uses.
+        num_shown: Windows with their answers that the model is shown before each question.
     """
 
     name: str
@@ -58,6 +62,8 @@ class Arm:
     rounds: int
     start: str | None = None
     local_method: ChosenMethod = field(default_factory=ChosenMethod)
+    model: ModelName = "own"
+    num_shown: int = 0
 
 
 def planned_arms(
@@ -86,6 +92,13 @@ def planned_arms(
         elif name == "centralised":
             pooled = (Participant(name, trained),)
             arms.append(_arm(experiment, name, "centralised", pooled, trained))
+        elif name in PROMPTED_ARMS:
+            arms.append(_prompted(experiment, name))
+        elif name == "bert":
+            # Ranks are the adapter's; here all weights travel.
+            everyone = tuple(Participant(site, (site,)) for site in trained)
+            arm = _arm(experiment, name, "federated", everyone, trained)
+            arms.append(replace(arm, model=MODEL_OF[name]))
         elif name in FEDERATED_ARMS:
             everyone = tuple(alone(site) for site in trained)
             arms.append(_arm(experiment, name, "federated", everyone, trained))
@@ -127,6 +140,12 @@ def _alone(site: str, *, lora: Lora, own_lora: Mapping[str, OwnLora]) -> Partici
     rank, alpha = own.rank or lora.rank, own.alpha or lora.alpha
     scaling = (alpha / rank) / (lora.alpha / lora.rank)
     return Participant(site, (site,), None if rank == lora.rank else rank, scaling)
+
+
+def _prompted(experiment: Experiment, name: str) -> Arm:
+    arm = _arm(experiment, name, "prompted", (), (), rounds=0)
+    shown = experiment.few_shot.examples if name in FEW_SHOT_ARMS else 0
+    return replace(arm, model=MODEL_OF[name], num_shown=shown)
 
 
 def _new_site_arm(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fedmedlora.errors import Fault, InputError
+from fedmedlora.experiment.baselines import Bert, Endpoint, FewShot
 from fedmedlora.experiment.contradictions import contradictions
 from fedmedlora.experiment.schema import (
     ARM_NAMES,
@@ -61,6 +62,9 @@ _SECTIONS: dict[str, type[Any]] = {
     "aggregation": Aggregation,
     "methods": Methods,
     "communication": Communication,
+    "few_shot": FewShot,
+    "bert": Bert,
+    "endpoint": Endpoint,
     "evaluation": Evaluation,
     "engine": EngineChoice,
 }

@@ -15,6 +15,7 @@ from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
 
 _SCHEMA = 1
+_TRAFFIC = ("full_model_bytes", "adapter_bytes", "saving")
 
 
 def results(store: RunStore) -> dict[str, Any]:
@@ -25,6 +26,8 @@ def results(store: RunStore) -> dict[str, Any]:
     experiment = store.experiment()
     sites = store.meta("sites") or []
     usage, beside = store.meta("usage"), store.meta("beside")
+    models: dict[str, dict[str, Any]] = store.meta("models") or {}
+    own = models.get("own", {})
     told = {
         key: list(value) if isinstance(value, tuple) else value
         for key, value in settings(experiment).items()
@@ -37,12 +40,13 @@ def results(store: RunStore) -> dict[str, Any]:
         "preferred": preferred_arm(experiment),
         "sites": sites,
         "arms": [_arm(store, name, sites) for name in store.arms()],
-        "communication": store.meta("communication"),
+        "communication": {key: own[key] for key in _TRAFFIC} if own else None,
+        "models": models,
         "comparisons": store.meta("comparisons") or [],
         "environment": {
             **store.environment(),
             **({"usage": usage} if usage else {}),
-            "dtype": store.meta("dtype"),
+            "dtype": own.get("dtype"),
             "settings": told,
         },
         **({"beside": beside} if beside else {}),
@@ -75,6 +79,7 @@ def _arm(store: RunStore, name: str, sites: Sequence[Mapping[str, Any]]) -> dict
     return {
         "name": name,
         "kind": document["kind"],
+        "model": document["model"],
         "seconds": document["seconds"],
         "best_round": document["best_round"],
         "rounds": store.rounds(name),

@@ -75,6 +75,7 @@ def run_rounds(
             store.forget_site_updates(opened.keys().values())
     return {
         "kind": arm.kind,
+        "model": arm.model,
         "start": arm.start,
         "best_round": best_of(arm, documents),
         "adapter": _adapter_of(arm, documents, start.sha256),

@@ -8,12 +8,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fedmedlora.adapters.weights import num_parameters
 from fedmedlora.errors import (
     AggregationError,
     Fault,
     InputError,
-    ModelError,
     QuorumError,
     TrainingError,
 )
@@ -21,7 +19,9 @@ from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.comparisons import BEST_SINGLE, MEAN_SINGLE, compare
 from fedmedlora.evaluation.intervals import draws, f1_intervals
 from fedmedlora.experiment.arms import Arm, federated_arms, planned_arms, preferred_arm
+from fedmedlora.experiment.baselines import BASELINE_ARMS, ModelName
 from fedmedlora.experiment.environment import usage
+from fedmedlora.experiment.premises import settle
 from fedmedlora.experiment.results import write_results
 from fedmedlora.experiment.rounds import run_rounds
 from fedmedlora.experiment.schema import PERSONAL_ARMS, Experiment
@@ -34,8 +34,6 @@ from fedmedlora.tasks.scoring import PARTS, NoteCounts, from_json, site_scores, 
 
 logger = logging.getLogger(__name__)
 
-_BYTES_A_PARAMETER = 4
-
 
 def run(
     experiment: Experiment,
@@ -44,13 +42,15 @@ def run(
     cohorts: Mapping[str, Cohort],
     *,
     only: Sequence[str] | None = None,
+    model: ModelName = "own",
 ) -> None:
-    """Run what is missing of an experiment and write results.json.
+    """Run what is missing of an experiment's arms of one model and write results.json.
 
     An arm that cannot go on does not keep the others from running.
 
     Args:
         only: Arms to run, as the experiment names them; None is all.
+        model: Whose engine it is; the arms of other models are left for theirs.
 
     Raises:
         InputError: The run began with other notes, or an arm starts from one that is neither
@@ -60,10 +60,10 @@ def run(
         StoreError: The disk is full, or the store cannot be written.
         EngineError: A process that does the engine's work has ended.
     """
-    missing = missing_arms(experiment, store, cohorts, only=only)
-    _require_same(engine, store, cohorts)
-    store.put_meta("sites", [_site(cohort, engine, experiment) for cohort in cohorts.values()])
-    store.put_meta("communication", _communication(engine))
+    missing = [
+        arm for arm in missing_arms(experiment, store, cohorts, only=only) if arm.model == model
+    ]
+    settle(model, experiment, engine, store, cohorts)
     earlier, began = store.meta("usage") or {}, time.monotonic()
     failures = {}
 
@@ -119,33 +119,23 @@ def missing_arms(
     return missing
 
 
-def _require_same(engine: Engine, store: RunStore, cohorts: Mapping[str, Cohort]) -> None:
-    """Record the base model and the notes of a new run; a run that goes on must have the same."""
-    if (base := store.meta("base")) not in (None, engine.base):
-        raise ModelError(
-            f"{store.folder}: found base model {engine.base}, expected {base}, as the run began; "
-            "put that base back, or start a new run with another --out"
-        )
-    if (dtype := store.meta("dtype")) not in (None, engine.dtype):
-        raise ModelError(
-            f"{store.folder}: found {engine.dtype} on this machine, expected {dtype}, as the run "
-            "began; go on where it began, or start a new run with another --out"
-        )
-    notes = {name: cohort.sha256 for name, cohort in cohorts.items()}
-    before = store.meta("notes") or notes
-    if list(notes) != list(before):
-        found, began = ", ".join(notes), ", ".join(before)
-        advice = "put [[sites]] back into that order, or begin anew with another --out"
-        raise InputError([Fault(f"{store.folder}: sites", found, began, advice)])
-    if changed := [name for name in notes if notes[name] != before[name]]:
-        found = "other notes, or another site.json"
-        expected, advice = "what the run began with", "begin anew with another --out"
-        raise InputError(
-            [Fault(f"{store.folder}: {name}", found, expected, advice) for name in changed]
-        )
-    store.put_meta("base", engine.base)
-    store.put_meta("dtype", engine.dtype)
-    store.put_meta("notes", notes)
+def models_to_open(
+    experiment: Experiment,
+    store: RunStore,
+    cohorts: Mapping[str, Cohort],
+    *,
+    only: Sequence[str] | None = None,
+) -> list[ModelName]:
+    """Return the models that missing arms use, the experiment's own first.
+
+    A run's first model is its own, even where no arm of it is missing: what the sites are is told
+    by it.
+    """
+    used: list[ModelName] = [
+        arm.model for arm in missing_arms(experiment, store, cohorts, only=only)
+    ]
+    first: list[ModelName] = ["own"] if store.meta("sites") is None else []
+    return list(dict.fromkeys([*first, *used]))
 
 
 def _stranded(arm: Arm) -> Fault:
@@ -175,7 +165,7 @@ def _run_arm(
     document = run_rounds(arm, experiment, engine, store, shifts=_shifts(arm, engine))
     began = time.monotonic()
     unread = [c for c in _scored_on(arm, cohorts) if store.final(arm.name, c.name) is None]
-    scope = Scope("final", PARTS, experiment.evaluation.final_notes)
+    scope = Scope("final", PARTS, experiment.evaluation.final_notes, arm.num_shown)
     for adapter, sites in reading_adapters(
         arm.strategy.local,
         store.adapter(document["adapter"]),
@@ -233,37 +223,6 @@ def _drawn(
     ]
 
 
-def _site(cohort: Cohort, engine: Engine, experiment: Experiment) -> dict[str, Any]:
-    final_notes = experiment.evaluation.final_notes
-    ceiling = sum(engine.ceiling(cohort.name, "final", limit=final_notes), NoteCounts())
-    return {
-        "name": cohort.name,
-        "role": cohort.role,
-        "public": cohort.public,
-        "entities": list(cohort.labels.entities),
-        "relations": list(cohort.labels.relations),
-        "notes": {
-            "train": len(cohort.train),
-            "held_out": len(cohort.held_out),
-            "dev": len(cohort.dev),
-            cohort.final_split: len(cohort.final),
-        },
-        "ceiling": {
-            "ner": ceiling.ner.matched("strict").recall,
-            "re": ceiling.re_gold.matched("strict").recall,
-        },
-    }
-
-
-def _communication(engine: Engine) -> dict[str, float]:
-    adapter_bytes = _BYTES_A_PARAMETER * num_parameters(engine.initial())
-    return {
-        "full_model_bytes": engine.num_base_bytes,
-        "adapter_bytes": adapter_bytes,
-        "saving": 1 - adapter_bytes / engine.num_base_bytes,
-    }
-
-
 def _comparisons(
     experiment: Experiment, store: RunStore, cohorts: Mapping[str, Cohort]
 ) -> list[dict[str, object]]:
@@ -288,7 +247,7 @@ def _counts(final: Mapping[str, Any]) -> list[NoteCounts]:
 def _pairs(arms: Sequence[str]) -> list[tuple[str, str]]:
     """Return who is compared with whom, the preferred arm first."""
     federated = federated_arms(arms)
-    rivals = (BEST_SINGLE, MEAN_SINGLE, "centralised", "zero_shot")
+    rivals = (BEST_SINGLE, MEAN_SINGLE, "centralised", "zero_shot", *BASELINE_ARMS)
     pairs = [(arm, rival) for arm in federated for rival in rivals]
     pairs += [(federated[0], other) for other in federated[1:]]
     pairs += [(arm, federated[0]) for arm in PERSONAL_ARMS if federated and arm in arms]

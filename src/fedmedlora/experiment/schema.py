@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fedmedlora.adapters.wire import codecs
+from fedmedlora.experiment.baselines import BASELINE_ARMS, Bert, Endpoint, FewShot
 from fedmedlora.federation.strategies import methods
 from fedmedlora.federation.weighting import Weighting
 from fedmedlora.ranges import Rule, above, at_least, at_most, below
@@ -20,6 +21,7 @@ ARM_NAMES = (
     "centralised",
     *FEDERATED_ARMS,
     *PERSONAL_ARMS,
+    *BASELINE_ARMS,
     *NEW_SITE_ARMS,
 )
 
@@ -247,6 +249,9 @@ class Experiment:
     aggregation: Aggregation
     methods: Methods
     communication: Communication
+    few_shot: FewShot
+    bert: Bert
+    endpoint: Endpoint
     evaluation: Evaluation
     engine: EngineChoice
     sites: tuple[SiteEntry, ...]

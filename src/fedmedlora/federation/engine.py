@@ -57,11 +57,14 @@ class Scope:
         split: "dev" or "final".
         parts: What is asked of the notes.
         limit: At most so many notes, the first.
+        num_shown: Windows of the site's training notes with their answers that the model is shown
+            before each question.
     """
 
     split: str
     parts: Sequence[Part]
     limit: int
+    num_shown: int = 0
 
 
 class Engine(Protocol):

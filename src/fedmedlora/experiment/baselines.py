@@ -1,0 +1,93 @@
+"""What stands beside a federation of adapters: other models, and models that are only asked.
+
+few_shot             the experiment's own base, shown some of a site's notes before each question
+bert                 a small model of its own, all of whose weights are trained and averaged
+endpoint_zero_shot   a model behind an OpenAI-compatible address, told what to find
+endpoint_few_shot    the same, shown some of a site's notes as well
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from fedmedlora.ranges import Rule, above, at_least
+
+ModelName = Literal["own", "bert", "endpoint"]
+"""Which model an arm uses: the experiment's own, or that of a section."""
+
+FEW_SHOT_ARMS = ("few_shot", "endpoint_few_shot")
+MODEL_OF: dict[str, ModelName] = {
+    "few_shot": "own",
+    "bert": "bert",
+    "endpoint_zero_shot": "endpoint",
+    "endpoint_few_shot": "endpoint",
+}
+BASELINE_ARMS = tuple(MODEL_OF)
+PROMPTED_ARMS = tuple(arm for arm in BASELINE_ARMS if arm != "bert")
+
+_Count = Annotated[int, at_least(1)]
+_ADDRESS = Rule(
+    'that begins with "http://" or "https://"',
+    lambda text: text.startswith(("http://", "https://")),
+)
+_PRICE = Annotated[float, at_least(0)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FewShot:
+    """What a model is shown before it is asked.
+
+    Attributes:
+        examples: Windows of a site's own training notes with their answers; fewer where a base
+            cannot read so many at once.
+    """
+
+    examples: _Count = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bert:
+    """A model without an adapter: all of its weights are trained, travel and are averaged.
+
+    Attributes:
+        base: As `model.base` has it; it labels each word.
+        learning_rate: Of its own weights, at its peak.
+        head_learning_rate: Of the head that labels.
+    """
+
+    base: str = "minilm"
+    learning_rate: Annotated[float, above(0)] = 1e-4
+    head_learning_rate: Annotated[float, above(0)] = 1e-2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A model that is asked over the network; the text of notes goes to whoever runs it.
+
+    Attributes:
+        url: Where the protocol begins, as "http://127.0.0.1:8000/v1"; None where no arm asks.
+        model: As the endpoint calls it.
+        key_variable: The environment variable that holds the key; "" where none is needed.
+        sends_notes: Notes of sites that are not public may go to an address that is not of this
+            machine.
+        structured: How the endpoint is held to an answer that can be read.
+        window_words: Longest stretch of a note that is sent at once, in words.
+        max_answer_tokens: Of one answer.
+        timeout_s: For one answer, from the question to its last byte.
+        attempts: How often a question is put at most, where the endpoint is busy or out of order.
+        at_once: Questions under way at the same time.
+        input_price: Of a million tokens read, in any currency; only the sum is told.
+        output_price: Of a million tokens written.
+    """
+
+    url: Annotated[str, _ADDRESS] | None = None
+    model: str | None = None
+    key_variable: str = ""
+    sends_notes: bool = False
+    structured: Literal["json_schema", "json_object", "none"] = "json_schema"
+    window_words: Annotated[int, at_least(8)] = 256
+    max_answer_tokens: _Count = 2048
+    timeout_s: Annotated[float, above(0)] = 120.0
+    attempts: _Count = 5
+    at_once: _Count = 4
+    input_price: _PRICE = 0.0
+    output_price: _PRICE = 0.0

@@ -1,0 +1,102 @@
+"""What a run rests on: a base model, a number format, the sites' notes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fedmedlora.adapters.weights import num_parameters
+from fedmedlora.errors import Fault, InputError, ModelError
+from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.experiment.baselines import ModelName
+from fedmedlora.experiment.schema import Experiment
+from fedmedlora.experiment.store import RunStore
+from fedmedlora.federation.engine import Engine
+from fedmedlora.tasks.scoring import NoteCounts
+
+_BYTES_A_PARAMETER = 4
+
+
+def settle(
+    model: ModelName,
+    experiment: Experiment,
+    engine: Engine,
+    store: RunStore,
+    cohorts: Mapping[str, Cohort],
+) -> None:
+    """Record what a new run rests on; a run that goes on must rest on the same.
+
+    Args:
+        model: Whose engine it is.
+
+    Raises:
+        InputError: The run began with other notes.
+        ModelError: The run began with another base model, or in another number format.
+    """
+    _settle_notes(store, cohorts)
+    _settle_model(model, engine, store)
+    if model == "own":
+        sites = [_site(cohort, engine, experiment) for cohort in cohorts.values()]
+        store.put_meta("sites", sites)
+
+
+def _settle_model(model: ModelName, engine: Engine, store: RunStore) -> None:
+    known: dict[str, Any] = store.meta("models") or {}
+    before = known.get(model, {})
+    if before.get("base") not in (None, engine.base):
+        raise ModelError(
+            f"{store.folder}: found base model {engine.base}, expected {before['base']}, as the "
+            "run began; put that base back, or start a new run with another --out"
+        )
+    if before.get("dtype") not in (None, engine.dtype):
+        raise ModelError(
+            f"{store.folder}: found {engine.dtype} on this machine, expected {before['dtype']}, as "
+            "the run began; go on where it began, or start a new run with another --out"
+        )
+    told = {"base": engine.base, "dtype": engine.dtype, **_communication(engine)}
+    store.put_meta("models", {**known, model: told})
+
+
+def _settle_notes(store: RunStore, cohorts: Mapping[str, Cohort]) -> None:
+    notes = {name: cohort.sha256 for name, cohort in cohorts.items()}
+    before = store.meta("notes") or notes
+    if list(notes) != list(before):
+        found, began = ", ".join(notes), ", ".join(before)
+        advice = "put [[sites]] back into that order, or begin anew with another --out"
+        raise InputError([Fault(f"{store.folder}: sites", found, began, advice)])
+    if changed := [name for name in notes if notes[name] != before[name]]:
+        found = "other notes, or another site.json"
+        expected, advice = "what the run began with", "begin anew with another --out"
+        raise InputError(
+            [Fault(f"{store.folder}: {name}", found, expected, advice) for name in changed]
+        )
+    store.put_meta("notes", notes)
+
+
+def _site(cohort: Cohort, engine: Engine, experiment: Experiment) -> dict[str, Any]:
+    final_notes = experiment.evaluation.final_notes
+    ceiling = sum(engine.ceiling(cohort.name, "final", limit=final_notes), NoteCounts())
+    return {
+        "name": cohort.name,
+        "role": cohort.role,
+        "public": cohort.public,
+        "entities": list(cohort.labels.entities),
+        "relations": list(cohort.labels.relations),
+        "notes": {
+            "train": len(cohort.train),
+            "held_out": len(cohort.held_out),
+            "dev": len(cohort.dev),
+            cohort.final_split: len(cohort.final),
+        },
+        "ceiling": {
+            "ner": ceiling.ner.matched("strict").recall,
+            "re": ceiling.re_gold.matched("strict").recall,
+        },
+    }
+
+
+def _communication(engine: Engine) -> dict[str, float | None]:
+    adapter_bytes = _BYTES_A_PARAMETER * num_parameters(engine.initial())
+    return {
+        "full_model_bytes": engine.num_base_bytes,
+        "adapter_bytes": adapter_bytes,
+        "saving": 1 - adapter_bytes / engine.num_base_bytes if engine.num_base_bytes else None,
+    }
