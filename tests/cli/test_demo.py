@@ -58,7 +58,7 @@ def stop_at_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "open_engine", interrupted)
+    monkeypatch.setattr(running, "engine_of", interrupted)
 
 
 def test_a_demo_brings_its_hospitals_and_its_experiment(

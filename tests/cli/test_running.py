@@ -42,7 +42,16 @@ def test_results_have_the_shape_of_the_interface(told: Json) -> None:
     assert set(told["communication"]) == {"full_model_bytes", "adapter_bytes", "saving"}
     assert set(told["environment"]["usage"]) == {"seconds", "peak_memory_bytes"}
     for arm in arms(told):
-        assert list(arm) == ["name", "kind", "seconds", "best_round", "rounds", "final", "summary"]
+        assert list(arm) == [
+            "name",
+            "kind",
+            "model",
+            "seconds",
+            "best_round",
+            "rounds",
+            "final",
+            "summary",
+        ]
         assert set(arm["summary"]) == {
             "ner_strict_f1",
             "ner_lenient_f1",

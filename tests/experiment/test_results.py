@@ -53,7 +53,13 @@ PLANNED = ("zero_shot", "single_site:heart", "fed_medlora")
 def finish(store: RunStore, arm: str, by_site: dict[str, dict[str, Any]]) -> None:
     for site, of_site in by_site.items():
         store.put_final(arm, site, {"scores": of_site, "counts": "for intervals only"})
-    document = {"kind": "federated", "seconds": 1.5, "best_round": 1, "start": "zero_shot"}
+    document = {
+        "kind": "federated",
+        "model": "own",
+        "seconds": 1.5,
+        "best_round": 1,
+        "start": "zero_shot",
+    }
     store.put_arm(arm, document, position=PLANNED.index(arm))
 
 
@@ -69,6 +75,7 @@ def test_a_run_that_has_only_begun_has_no_arms(store: RunStore) -> None:
         "sites": [],
         "arms": [],
         "communication": None,
+        "models": {},
         "comparisons": [],
     }
 
@@ -92,7 +99,8 @@ def test_what_the_run_used_stands_with_what_it_ran_on(store: RunStore) -> None:
 
 def test_an_arm_is_told_with_rounds_final_scores_and_spread(store: RunStore) -> None:
     store.put_meta("sites", SITES)
-    store.put_meta("communication", {"adapter_bytes": 3})
+    traffic = {"full_model_bytes": 4, "adapter_bytes": 3, "saving": 0.25}
+    store.put_meta("models", {"own": {"base": "b", "dtype": "float32", **traffic}})
     store.put_meta("comparisons", [{"gain": 0.1}])
     store.put_round("fed_medlora", 1, {"round": 1, "shares": {"heart": 0.75, "bones": 0.25}})
     by_site = {"heart": scores(0.6, 0.8), "bones": scores(0.2, 0.8), "lungs": scores(1.0, 1.0)}
@@ -101,10 +109,11 @@ def test_an_arm_is_told_with_rounds_final_scores_and_spread(store: RunStore) -> 
 
     told = results(store)
     assert told["sites"] == SITES
-    assert told["communication"] == {"adapter_bytes": 3}
+    assert told["communication"] == traffic
+    assert told["environment"]["dtype"] == "float32"
     assert told["comparisons"] == [{"gain": 0.1}]
     (arm,) = told["arms"]
-    assert list(arm) == ["name", "kind", "seconds", "best_round", "rounds", "final", "summary"]
+    assert list(arm) == ["name", "kind", "model", "seconds", "best_round", "rounds", "final", "summary"]
     assert (arm["name"], arm["kind"], arm["seconds"], arm["best_round"]) == (
         "fed_medlora",
         "federated",

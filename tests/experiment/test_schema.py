@@ -20,7 +20,7 @@ from fedmedlora.experiment.config import read_experiment
             'base = "minilm"',
             (
                 "trainings: found an unknown key, expected one of experiment, model, training, "
-                "aggregation, methods, communication, evaluation, engine, sites; did you mean "
+                "aggregation, methods, communication, few_shot, bert, endpoint, evaluation, engine, sites; did you mean "
                 "training?"
             ),
         ),
