@@ -22,7 +22,7 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from transformers import DynamicCache
@@ -35,11 +35,12 @@ from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.models import OpenModel, open_model
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.inference.constrained import CopyOrTagProcessor
+from fedmedlora.inference.constrained import GrammarProcessor
 from fedmedlora.inference.writing import write
 from fedmedlora.synthetic.hospitals import synthesize
+from fedmedlora.tasks.answers import WrittenExample
+from fedmedlora.tasks.copy_or_tag import CopyOrTag
 from fedmedlora.tasks.extraction import Extraction
-from fedmedlora.tasks.markup import MarkupExample
 from fedmedlora.training.causal_model import CausalModel
 from fedmedlora.training.shared_prefix import ATTENTION
 
@@ -101,7 +102,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _opened(folder: Path, options: argparse.Namespace) -> tuple[CausalModel, list[MarkupExample]]:
+def _opened(folder: Path, options: argparse.Namespace) -> tuple[CausalModel, list[WrittenExample]]:
     """Return a trained model, and the questions it is to answer."""
     base = options.base
     if options.shape:
@@ -125,7 +126,7 @@ def _num_same(own: Answers, other: Answers) -> int:
 
 
 def _trained(
-    opened: OpenModel[MarkupExample], examples: Sequence[MarkupExample], rounds: int
+    opened: OpenModel[WrittenExample], examples: Sequence[WrittenExample], rounds: int
 ) -> AdapterWeights:
     adapter = opened.backbone.initial()
     for number in range(1, rounds + 1):
@@ -133,13 +134,13 @@ def _trained(
     return adapter
 
 
-def _ours(writer: CausalModel, examples: Sequence[MarkupExample]) -> Answers:
+def _ours(writer: CausalModel, examples: Sequence[WrittenExample]) -> Answers:
     written = write(writer.hidden, writer.vocabulary, examples)
     return [answer.tolist() for answer in written]
 
 
 def _generated(
-    writer: CausalModel, examples: Sequence[MarkupExample], batch_size: int, name: str
+    writer: CausalModel, examples: Sequence[WrittenExample], batch_size: int, name: str
 ) -> Answers:
     """Return the answers of `generate`, in batches of like length, padded before the question."""
     plain: Any = writer.model.get_base_model()
@@ -168,7 +169,7 @@ def _read(plain: Any, instruction: Sequence[int]) -> DynamicCache:  # noqa: ANN4
 
 def _batch(
     plain: Any,  # noqa: ANN401 -- as transformers has it
-    drawn: Sequence[MarkupExample],
+    drawn: Sequence[WrittenExample],
     read: DynamicCache | None,
     *,
     is_ruled: bool,
@@ -183,7 +184,7 @@ def _batch(
         for one, gap in zip(drawn, gaps, strict=True)
     ]
     width = len(ids[0])
-    rules = [CopyOrTagProcessor([one.grammar for one in drawn], width)] if is_ruled else []
+    rules = [GrammarProcessor([one.grammar for one in drawn], width)] if is_ruled else []
     begun = copy.deepcopy(read)
     if begun is not None:
         begun.batch_repeat_interleave(len(drawn))
@@ -198,7 +199,7 @@ def _batch(
             do_sample=False,
             max_new_tokens=20 * most if is_ruled else most,
         )
-    end = drawn[0].grammar.marks.end
+    end = drawn[0].grammar.end
     return [_to_end(row, end) for row in written[:, width:].tolist()]
 
 
@@ -207,10 +208,13 @@ def _to_end(ids: Sequence[int], end: int) -> list[int]:
 
 
 def _described(
-    examples: Sequence[MarkupExample], answers: Answers, options: argparse.Namespace
+    examples: Sequence[WrittenExample], answers: Answers, options: argparse.Namespace
 ) -> str:
     marks = [
-        sum(len(one.grammar.run(ids).spans) for one, ids in zip(examples, written, strict=True))
+        sum(
+            len(cast("CopyOrTag", one.grammar).run(ids).spans)
+            for one, ids in zip(examples, written, strict=True)
+        )
         for written in (answers, [one.completion for one in examples])
     ]
     shape = f"Llama shape {options.shape}" if options.shape else f"base {options.base}"

@@ -25,7 +25,7 @@ from contest.turns import seconds_of
 from fedmedlora.engines.models import open_model
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.tasks.markup import MarkupExample
+from fedmedlora.tasks.answers import WrittenExample
 
 LIMIT = 16e9
 """Bytes that the papers name."""
@@ -81,7 +81,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _examples(number: int, num_tokens: int) -> list[MarkupExample]:
+def _examples(number: int, num_tokens: int) -> list[WrittenExample]:
     """Return examples of exactly so many tokens, no two with the same instruction."""
     drawn = sentence_examples(number, prompt_tokens=num_tokens)
     own = []
@@ -91,7 +91,7 @@ def _examples(number: int, num_tokens: int) -> list[MarkupExample]:
     return own
 
 
-def _num_tokens(example: MarkupExample) -> int:
+def _num_tokens(example: WrittenExample) -> int:
     return len(example.instruction) + len(example.question) + len(example.completion)
 
 

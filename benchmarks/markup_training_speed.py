@@ -29,7 +29,7 @@ from contest.turns import Learner, of_another, of_ours, take_turns
 from fedmedlora.engines.models import open_model
 from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.tasks.markup import MarkupExample
+from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.training.precision import resolved
 from fedmedlora.training.settings import Dtype
 
@@ -112,7 +112,7 @@ def _options() -> argparse.Namespace:
 
 
 def _contestants(
-    folder: Path, examples: list[MarkupExample], options: argparse.Namespace
+    folder: Path, examples: list[WrittenExample], options: argparse.Namespace
 ) -> dict[str, Any]:
     """Return how each contestant is started, by name."""
     rows = folder / "examples.json"
@@ -140,7 +140,7 @@ def _settings(base: Path, options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _row(example: MarkupExample) -> dict[str, list[int]]:
+def _row(example: WrittenExample) -> dict[str, list[int]]:
     """Return an example as SFTTrainer takes it when it need not cut text into tokens."""
     before = [*example.instruction, *example.question]
     return {
@@ -150,7 +150,7 @@ def _row(example: MarkupExample) -> dict[str, list[int]]:
 
 
 def _ours(
-    settings: Mapping[str, Any], examples: list[MarkupExample]
+    settings: Mapping[str, Any], examples: list[WrittenExample]
 ) -> tuple[Learner, dict[str, Any]]:
     """Return what a site does in a round, over and over, from where it stopped."""
     model = Model(
@@ -174,7 +174,7 @@ def _ours(
 
 
 def _described(
-    examples: list[MarkupExample], num_weights: int, began_on: str, options: argparse.Namespace
+    examples: list[WrittenExample], num_weights: int, began_on: str, options: argparse.Namespace
 ) -> str:
     text = sum(len(example.grammar.text) for example in examples) / len(examples)
     answer = sum(len(example.completion) for example in examples) / len(examples)

@@ -38,8 +38,8 @@ from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
 from fedmedlora.federation.engine import Scope
+from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.extraction import Extraction
-from fedmedlora.tasks.markup import MarkupExample
 from fedmedlora.tasks.scoring import NoteCounts
 
 SITES = ("cardiology", "oncology", "psychiatry", "paediatrics", "orthopaedics")
@@ -82,7 +82,7 @@ class Untrained:
     def train(
         self,
         start: AdapterWeights,
-        examples: Sequence[MarkupExample],
+        examples: Sequence[WrittenExample],
         plan: LocalPlan,
         *,
         steering: Steering = STRAIGHT,
@@ -94,20 +94,20 @@ class Untrained:
         num_tokens = sum(example.num_label_tokens for example in examples)
         return Trained(adapter, num_tokens, 1.0)
 
-    def loss(self, adapter: AdapterWeights, examples: Sequence[MarkupExample]) -> float:
+    def loss(self, adapter: AdapterWeights, examples: Sequence[WrittenExample]) -> float:
         """Return a loss."""
         del adapter, examples
         return 1.0
 
     def answer(
-        self, adapter: AdapterWeights, examples: Sequence[MarkupExample]
+        self, adapter: AdapterWeights, examples: Sequence[WrittenExample]
     ) -> list[NDArray[np.int64]]:
         """Return what is asked for."""
         del adapter
         return [example.ideal for example in examples]
 
 
-class Unscored(LocalEngine[MarkupExample]):
+class Unscored(LocalEngine[WrittenExample]):
     """An engine that scores the notes of a site once, and says the same from then on."""
 
     def __init__(self, *given: Any, **told: Any) -> None:  # noqa: ANN401 -- the engine's own
@@ -131,7 +131,7 @@ def main() -> int:
         folder = Path(name)
         _command("data", "synthesize", "--out", str(folder / "hospitals"))
         helps = [seconds_of(lambda: _command("--help")) for _ in range(options.turns)]
-        kinds: tuple[type[LocalEngine[MarkupExample]], ...] = (Unscored, LocalEngine)
+        kinds: tuple[type[LocalEngine[WrittenExample]], ...] = (Unscored, LocalEngine)
         rounds, scored = (
             [_seconds_a_round(folder, kind, options, turn) for turn in range(options.turns)]
             for kind in kinds
@@ -172,7 +172,7 @@ def _experiment(folder: Path, sites: Sequence[str], rounds: int, options: Any) -
 
 
 def _seconds_a_round(
-    folder: Path, kind: type[LocalEngine[MarkupExample]], options: argparse.Namespace, turn: int
+    folder: Path, kind: type[LocalEngine[WrittenExample]], options: argparse.Namespace, turn: int
 ) -> float:
     """Return what one more round takes: so many and one, less one, by their number."""
     few, many = (_seconds(folder, kind, 1 + more, options, turn) for more in (0, options.rounds))
@@ -181,7 +181,7 @@ def _seconds_a_round(
 
 def _seconds(
     folder: Path,
-    kind: type[LocalEngine[MarkupExample]],
+    kind: type[LocalEngine[WrittenExample]],
     rounds: int,
     options: argparse.Namespace,
     turn: int,
@@ -196,8 +196,8 @@ def _seconds(
 
 
 def _engine(
-    kind: type[LocalEngine[MarkupExample]], cohorts: dict[str, Cohort], model: Model
-) -> LocalEngine[MarkupExample]:
+    kind: type[LocalEngine[WrittenExample]], cohorts: dict[str, Cohort], model: Model
+) -> LocalEngine[WrittenExample]:
     opened: Any = open_model(model, Training(), TYPES, seed=0)
     task = Extraction(opened.formulation, opened.tokenizer, model.window_tokens)
     backbone = Untrained(opened.backbone.initial())

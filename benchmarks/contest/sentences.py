@@ -9,10 +9,12 @@ from dataclasses import replace
 
 from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.synthetic.hospitals import synthesize
+from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.copy_or_tag import Ids
 from fedmedlora.tasks.extraction import Extraction
-from fedmedlora.tasks.markup import Markup, MarkupExample
-from fedmedlora.tasks.prompts import entity_instruction
+from fedmedlora.tasks.markup import Markup
+from fedmedlora.tasks.prompts import MARKING
+from fedmedlora.tasks.prompts import instruction as told
 from fedmedlora.training.base_models import find_base_model
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
@@ -39,7 +41,7 @@ If nothing in the sentence is an entity, write the sentence without any mark.
 """
 
 
-def sentence_examples(number: int, *, prompt_tokens: int | None) -> list[MarkupExample]:
+def sentence_examples(number: int, *, prompt_tokens: int | None) -> list[WrittenExample]:
     """Return sentences of all hospitals, marked, drawn evenly, behind one instruction.
 
     Args:
@@ -63,8 +65,8 @@ def sentence_examples(number: int, *, prompt_tokens: int | None) -> list[MarkupE
 
 
 def behind(
-    examples: Sequence[MarkupExample], num_tokens: int, tokenizer: HuggingFaceTokenizer
-) -> list[MarkupExample]:
+    examples: Sequence[WrittenExample], num_tokens: int, tokenizer: HuggingFaceTokenizer
+) -> list[WrittenExample]:
     """Return examples with an instruction of so many tokens in place of their own."""
     ids = instruction(num_tokens, tokenizer)
     return [replace(example, instruction=ids) for example in examples]
@@ -72,7 +74,7 @@ def behind(
 
 def instruction(num_tokens: int, tokenizer: HuggingFaceTokenizer) -> Ids:
     """Return an instruction of exactly so many ids: what is asked for, and a guideline before."""
-    asked = tokenizer.tokenize(entity_instruction(MAIN_TYPES)).ids
+    asked = tokenizer.tokenize(told(MARKING, MAIN_TYPES, of_head=False)).ids
     before = tokenizer.tokenize(_GUIDELINE).ids
     ids = [*tokenizer.prefix, *before, *asked]
     while len(ids) < num_tokens:

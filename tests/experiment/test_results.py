@@ -113,7 +113,16 @@ def test_an_arm_is_told_with_rounds_final_scores_and_spread(store: RunStore) -> 
     assert told["environment"]["dtype"] == "float32"
     assert told["comparisons"] == [{"gain": 0.1}]
     (arm,) = told["arms"]
-    assert list(arm) == ["name", "kind", "model", "seconds", "best_round", "rounds", "final", "summary"]
+    assert list(arm) == [
+        "name",
+        "kind",
+        "model",
+        "seconds",
+        "best_round",
+        "rounds",
+        "final",
+        "summary",
+    ]
     assert (arm["name"], arm["kind"], arm["seconds"], arm["best_round"]) == (
         "fed_medlora",
         "federated",

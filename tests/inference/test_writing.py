@@ -9,23 +9,23 @@ import torch
 from tests.training.tiny_decoders import markup_examples, stirred_model, tiny_decoder
 
 from fedmedlora.inference import drafted_cache, writing
-from fedmedlora.inference.constrained import CopyOrTagProcessor
+from fedmedlora.inference.constrained import GrammarProcessor
 from fedmedlora.inference.drafted_cache import DraftedCache
 from fedmedlora.inference.writing import write
+from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.copy_or_tag import CopyOrTag, Marks
-from fedmedlora.tasks.markup import MarkupExample
 from fedmedlora.training.causal_model import CausalModel
 
 
 @pytest.fixture(scope="module", params=["llama", "qwen3", "mistral"])
 def given(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[CausalModel, list[MarkupExample]]:
+) -> tuple[CausalModel, list[WrittenExample]]:
     base = tiny_decoder(tmp_path_factory.mktemp(request.param), request.param)
     return stirred_model(base), markup_examples(base)
 
 
-def generated(model: CausalModel, examples: Sequence[MarkupExample]) -> list[list[int]]:
+def generated(model: CausalModel, examples: Sequence[WrittenExample]) -> list[list[int]]:
     """Return the answers of transformers' own generate, one id at a time."""
     plain: Any = cast("Any", model.model).get_base_model()
     plain.set_attn_implementation("eager")
@@ -35,7 +35,7 @@ def generated(model: CausalModel, examples: Sequence[MarkupExample]) -> list[lis
         with torch.inference_mode():
             written = plain.generate(
                 ids,
-                logits_processor=[CopyOrTagProcessor([example.grammar], ids.shape[1])],
+                logits_processor=[GrammarProcessor([example.grammar], ids.shape[1])],
                 do_sample=False,
                 max_new_tokens=2000,
             )
@@ -44,13 +44,13 @@ def generated(model: CausalModel, examples: Sequence[MarkupExample]) -> list[lis
     return answers
 
 
-def ours(model: CausalModel, examples: Sequence[MarkupExample]) -> list[list[int]]:
+def ours(model: CausalModel, examples: Sequence[WrittenExample]) -> list[list[int]]:
     model.model.eval()
     return [one.tolist() for one in write(model.hidden, model.vocabulary, examples)]
 
 
 def test_answers_are_those_of_one_id_at_a_time(
-    given: tuple[CausalModel, list[MarkupExample]],
+    given: tuple[CausalModel, list[WrittenExample]],
 ) -> None:
     model, examples = given
     # One window and one head: generate is slow.
@@ -61,14 +61,14 @@ def test_answers_are_those_of_one_id_at_a_time(
     assert answers == generated(model, examples)
     # Marks were set, or nothing was shown.
     assert any(
-        grammar.run(answer).spans
-        for grammar, answer in zip((one.grammar for one in examples), answers, strict=True)
+        cast("CopyOrTag", one.grammar).run(answer).spans
+        for one, answer in zip(examples, answers, strict=True)
     )
 
 
 @pytest.mark.parametrize("draft", [2, 1000])
 def test_the_length_of_the_draft_changes_nothing(
-    given: tuple[CausalModel, list[MarkupExample]], draft: int, monkeypatch: pytest.MonkeyPatch
+    given: tuple[CausalModel, list[WrittenExample]], draft: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, examples = given
     expected = ours(model, examples)
@@ -88,7 +88,7 @@ def test_many_answers_draft_less_than_a_few() -> None:
     ("module", "limit"), [(writing, "_BATCH_TOKENS"), (drafted_cache, "_GROUP_TOKENS")]
 )
 def test_how_many_are_read_side_by_side_changes_nothing(
-    given: tuple[CausalModel, list[MarkupExample]],
+    given: tuple[CausalModel, list[WrittenExample]],
     module: ModuleType,
     limit: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -102,16 +102,16 @@ def test_how_many_are_read_side_by_side_changes_nothing(
 
 
 def test_answers_come_in_the_order_of_the_examples(
-    given: tuple[CausalModel, list[MarkupExample]],
+    given: tuple[CausalModel, list[WrittenExample]],
 ) -> None:
     model, examples = given
 
     assert ours(model, examples[::-1]) == ours(model, examples)[::-1]
 
 
-def test_completions_are_not_read(given: tuple[CausalModel, list[MarkupExample]]) -> None:
+def test_completions_are_not_read(given: tuple[CausalModel, list[WrittenExample]]) -> None:
     model, examples = given
-    blind = [MarkupExample(one.instruction, one.question, (), one.grammar) for one in examples]
+    blind = [WrittenExample(one.instruction, one.question, (), one.grammar) for one in examples]
 
     assert ours(model, blind) == ours(model, examples)
     assert [one.alike for one in blind] == [one.alike for one in examples]
@@ -128,7 +128,7 @@ def test_logits_that_differ_by_less_than_bfloat16_tells_do_not_tie() -> None:
         return torch.ones(len(ids), 2, dtype=torch.bfloat16)
 
     # As deep as may be: nothing that the model has read changes its mind.
-    [written] = write(hidden, vocabulary, [MarkupExample((1,), (5, 3), (), grammar)])
+    [written] = write(hidden, vocabulary, [WrittenExample((1,), (5, 3), (), grammar)])
 
     assert written.tolist() == [7, 7, 7, 5, 8, 8, 8, 2]
 
@@ -136,12 +136,8 @@ def test_logits_that_differ_by_less_than_bfloat16_tells_do_not_tie() -> None:
 def test_nothing_is_asked_of_the_model_where_nothing_can_be_chosen(tmp_path: Path) -> None:
     base = tiny_decoder(tmp_path, "llama")
     example = markup_examples(base)[0]
-    empty = MarkupExample(
-        example.instruction,
-        example.question,
-        (),
-        type(example.grammar)((), example.grammar.marks),
-    )
+    marks = cast("CopyOrTag", example.grammar).marks
+    empty = WrittenExample(example.instruction, example.question, (), CopyOrTag((), marks))
     model = stirred_model(base)
 
     assert ours(model, [empty]) == [[2]]

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 from tests.tasks.words import Words as Spelt
 
 from fedmedlora.clinical.notes import Entity, Labels, Note, Relation
+from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.extraction import NER, PARTS, RE, RE_GOLD, Extraction
 from fedmedlora.tasks.findings import Findings, Link, Span
 from fedmedlora.tasks.marks import CLOSE, opening
-from fedmedlora.tasks.markup import Markup, MarkupExample
+from fedmedlora.tasks.markup import Markup
 from fedmedlora.tasks.scoring import Counts
 from fedmedlora.tasks.tagging import BEGIN, IGNORED, Tagging, TaggingExample
 from fedmedlora.tasks.task import Answer, Tokenizer
@@ -183,7 +184,7 @@ class TestPredict:
         task = Extraction(Markup(TYPES, words, end_id=2), words, 40)
         said = f"{opening('drug')}ibuprofen{CLOSE} {opening('mood')}bad{CLOSE}"
 
-        def answer(examples: Sequence[MarkupExample]) -> list[NDArray[np.int64]]:
+        def answer(examples: Sequence[WrittenExample]) -> list[NDArray[np.int64]]:
             return [np.array(words.tokenize(said).ids, np.int64) for _ in examples]
 
         first, empty = task.predict([NOTE, EMPTY], ALL, answer, parts=(NER, RE_GOLD))

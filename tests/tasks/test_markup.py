@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 from tests.tasks.words import Words
 
 from fedmedlora.clinical.labels import ENTITY_TYPES, RELATION_TYPES
+from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.findings import Found, Span
-from fedmedlora.tasks.markup import Markup, MarkupExample
+from fedmedlora.tasks.markup import Markup
 from fedmedlora.tasks.prompts import MEANINGS
 from fedmedlora.tasks.reading import Reading
 from fedmedlora.tasks.task import Tokens
@@ -312,5 +313,5 @@ def test_an_example_counts_its_answer() -> None:
     words = Words()
     example = Markup(TYPES, words, end_id=2).example(whole(words.tokenize("no pain")), [])
 
-    assert isinstance(example, MarkupExample)
+    assert isinstance(example, WrittenExample)
     assert example.num_label_tokens == 3

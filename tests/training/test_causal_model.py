@@ -12,8 +12,8 @@ from transformers import PhiConfig, PhiForCausalLM
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from fedmedlora.errors import ModelError
+from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.copy_or_tag import CopyOrTag, Marks
-from fedmedlora.tasks.markup import MarkupExample
 from fedmedlora.training.base_models import BaseModel, find_base_model
 from fedmedlora.training.causal_model import AnswerLoss, CausalModel, load_causal_model
 from fedmedlora.training.shared_prefix import ATTENTION
@@ -37,7 +37,7 @@ def gradients(model: CausalModel, objective: Callable[[], torch.Tensor]) -> torc
     )
 
 
-def plain_nats(model: CausalModel, example: MarkupExample) -> list[float]:
+def plain_nats(model: CausalModel, example: WrittenExample) -> list[float]:
     """Return -log p of each id of an answer, from one plain pass over all its ids."""
     ids = [*example.instruction, *example.question, *example.completion]
     plain: Any = cast("Any", model.model).get_base_model()
@@ -167,10 +167,11 @@ def test_lora_on_the_output_layer_is_refused(llama: BaseModel) -> None:
 
 def test_a_window_without_a_choice_has_no_loss(llama: BaseModel) -> None:
     example = markup_examples(llama)[0]
+    assert isinstance(example.grammar, CopyOrTag)
     text = example.grammar.marks.closing[:1]
     # The only mark begins as the text does.
     grammar = CopyOrTag(text, Marks(((*text, 9),), (*text, 8), 2))
-    forced = MarkupExample(example.instruction, (*text, 9), (*text, 2), grammar)
+    forced = WrittenExample(example.instruction, (*text, 9), (*text, 2), grammar)
 
     assert float(stirred_model(llama).nats([forced]).detach()) == 0
 

@@ -21,8 +21,9 @@ from transformers import (
 )
 
 from fedmedlora.clinical.notes import Entity, Labels, Note, Relation
+from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.extraction import Extraction
-from fedmedlora.tasks.markup import Markup, MarkupExample
+from fedmedlora.tasks.markup import Markup
 from fedmedlora.training.base_models import BaseModel, find_base_model
 from fedmedlora.training.causal_model import AnswerLoss, CausalModel, load_causal_model
 from fedmedlora.training.settings import Dtype
@@ -114,7 +115,7 @@ def stirred_model(
     return model
 
 
-def markup_examples(base: BaseModel) -> list[MarkupExample]:
+def markup_examples(base: BaseModel) -> list[WrittenExample]:
     """Return windows and heads of a few notes: two instructions, unlike lengths."""
     tokenizer = HuggingFaceTokenizer(base.folder)
     return Extraction(Markup(TYPES, tokenizer, 2), tokenizer, 40).examples(NOTES, LABELS)

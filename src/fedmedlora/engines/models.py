@@ -18,8 +18,9 @@ from fedmedlora.federation.shift import most_frequent
 from fedmedlora.inference.tagging import tag
 from fedmedlora.inference.writing import write
 from fedmedlora.synthetic.hospitals import public_text
+from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.extraction import Extraction
-from fedmedlora.tasks.markup import Markup, MarkupExample
+from fedmedlora.tasks.markup import Markup
 from fedmedlora.tasks.reading import Formulation
 from fedmedlora.tasks.tagging import Tagging, TaggingExample
 from fedmedlora.tasks.task import Answer, ExampleT
@@ -71,7 +72,7 @@ class _Request:
         )
 
 
-AnyModel = OpenModel[TaggingExample] | OpenModel[MarkupExample]
+AnyModel = OpenModel[TaggingExample] | OpenModel[WrittenExample]
 
 
 def open_model(
@@ -122,7 +123,7 @@ def _tagging(request: _Request, formulation: Tagging) -> OpenModel[TaggingExampl
     return OpenModel(request.backbone(tagger, answer), formulation, tokenizer)
 
 
-def _markup(request: _Request, formulation: Markup) -> OpenModel[MarkupExample]:
+def _markup(request: _Request, formulation: Markup) -> OpenModel[WrittenExample]:
     writer = load_causal_model(
         request.ready.base,
         lora=LoraSettings(**asdict(request.model.lora)),
@@ -133,7 +134,7 @@ def _markup(request: _Request, formulation: Markup) -> OpenModel[MarkupExample]:
         seed=request.seed,
     )
 
-    def answer(examples: Sequence[MarkupExample]) -> list[NDArray[np.int64]]:
+    def answer(examples: Sequence[WrittenExample]) -> list[NDArray[np.int64]]:
         # Looked up at each call: the backbone moves the model to its device.
         return write(writer.hidden, writer.vocabulary, examples)
 

@@ -1,24 +1,24 @@
-"""Copy-or-tag decoding for transformers' own `generate`: slow, and what `writing` must equal.
+"""Decoding by a grammar for transformers' own `generate`: slow, and what `writing` must equal.
 
-processor = CopyOrTagProcessor([example.grammar for example in examples], num_given)
+processor = GrammarProcessor([example.grammar for example in examples], num_given)
 model.generate(input_ids, logits_processor=[processor], do_sample=False)
 """
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from transformers import LogitsProcessor
 
-from fedmedlora.tasks.copy_or_tag import CopyOrTag, State
+from fedmedlora.tasks.answers import Grammar, Progress
 
 
-class CopyOrTagProcessor(LogitsProcessor):
-    """Leaves only what is legal: the next id of the text, or a mark."""
+class GrammarProcessor(LogitsProcessor):
+    """Leaves only what is legal."""
 
-    def __init__(self, grammars: Sequence[CopyOrTag], num_given: int) -> None:
+    def __init__(self, grammars: Sequence[Grammar[Any]], num_given: int) -> None:
         self._grammars = grammars
-        self._states = [State() for _ in grammars]
+        self._states: list[Progress] = [grammar.begin() for grammar in grammars]
         self._num_read = num_given
 
     def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
@@ -31,10 +31,10 @@ class CopyOrTagProcessor(LogitsProcessor):
         for row, new in enumerate(input_ids[:, self._num_read :].tolist()):
             for id_ in new:
                 if not self._states[row].is_whole:
-                    self._states[row] = self._grammars[row].after(self._states[row], id_)
+                    self._states[row] = self._grammars[row].step(self._states[row], id_)
         self._num_read = input_ids.shape[1]
         allowed = torch.full_like(scores, -torch.inf)
         for row, (grammar, state) in enumerate(zip(self._grammars, self._states, strict=True)):
-            legal = [*(grammar.legal(state) or (grammar.marks.end,))]
+            legal = [*(grammar.legal(state) or (grammar.end,))]
             allowed[row, legal] = scores[row, legal]
         return cast("torch.FloatTensor", allowed)

@@ -13,15 +13,16 @@ gives the same answer as greedy decoding, Leviathan et al. (arXiv 2211.17192).
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from fedmedlora.inference.drafted_cache import DraftedCache
+from fedmedlora.tasks.answers import Grammar, Progress, WrittenExample
 from fedmedlora.tasks.batches import sorted_batches
-from fedmedlora.tasks.copy_or_tag import CopyOrTag, Ids, State
-from fedmedlora.tasks.markup import MarkupExample
+from fedmedlora.tasks.copy_or_tag import Ids
 
 Hidden = Callable[[torch.Tensor, torch.Tensor, DraftedCache], torch.Tensor]
 """(ids, positions, layout) -> last hidden states; (tokens,), (tokens,) -> (tokens, width)."""
@@ -48,12 +49,12 @@ class _Answer:
         draft: Ids that may follow, each with what was legal there and the state behind it.
     """
 
-    grammar: CopyOrTag
+    grammar: Grammar[Any]
     unread: list[int]
     ids: list[int]
-    state: State
+    state: Progress
     place: int
-    draft: list[tuple[int, Ids, State]]
+    draft: list[tuple[int, Ids, Progress]]
 
     def look_ahead(self, most: int) -> None:
         """Draft what follows if no more marks come, up to the last id that is a choice.
@@ -107,7 +108,7 @@ class _Answer:
 
 
 def write(
-    hidden: Hidden, vocabulary: torch.Tensor, examples: Sequence[MarkupExample]
+    hidden: Hidden, vocabulary: torch.Tensor, examples: Sequence[WrittenExample]
 ) -> list[NDArray[np.int64]]:
     """Return each example's answer as ids, the end among them.
 
@@ -141,12 +142,12 @@ def _write_batch(
     hidden: Hidden,
     vocabulary: torch.Tensor,
     shared: DraftedCache,
-    examples: Sequence[MarkupExample],
+    examples: Sequence[WrittenExample],
 ) -> list[list[int]]:
     longest = max(len(one.question) + 2 * len(one.grammar.text) for one in examples)
     cache = shared.shared_by(len(examples), room=longest)
     answers = [
-        _Answer(one.grammar, [*one.question], [], State(), len(one.instruction), [])
+        _Answer(one.grammar, [*one.question], [], one.grammar.begin(), len(one.instruction), [])
         for one in examples
     ]
     for answer in answers:

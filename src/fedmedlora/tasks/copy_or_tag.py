@@ -78,6 +78,23 @@ class CopyOrTag:
         """Return how many ids of marks an answer may hold."""
         return math.inf if self.most_ids is None else self.most_ids - len(self.text) - 1
 
+    @property
+    def end(self) -> int:
+        """Return the id that says that an answer is whole."""
+        return self.marks.end
+
+    def shortened(self, num_ids: int) -> "CopyOrTag":
+        """Return the same for answers that may be so many ids shorter at most."""
+        return self if self.most_ids is None else replace(self, most_ids=self.most_ids - num_ids)
+
+    def begin(self) -> State:
+        """Return the state before the first id."""
+        return State()
+
+    def is_mark(self, before: State, after: State) -> bool:
+        """Return whether a step was of a mark."""
+        return after.place == before.place and not after.is_whole
+
     def legal(self, state: State) -> Ids:
         """Return the ids that may come next; none once the answer is whole."""
         if state.is_whole:

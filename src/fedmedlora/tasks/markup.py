@@ -16,73 +16,21 @@ Source: the HTML mark-up of Fed-MedLoRA (arXiv 2601.22124), its prompts' output 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.clinical.notes import trimmed
+from fedmedlora.tasks.answers import Prompting, WrittenExample
 from fedmedlora.tasks.copy_or_tag import MAX_DEPTH, CopyOrTag, Ids, Marks, State
 from fedmedlora.tasks.findings import Found, Lost, Span, gathered
-from fedmedlora.tasks.heads import laid_out, laid_out_text, num_head_marks
+from fedmedlora.tasks.heads import laid_out, laid_out_text
 from fedmedlora.tasks.marked_text import THOUGHT_END, read_marked
 from fedmedlora.tasks.marks import CLOSE, opening
-from fedmedlora.tasks.prompts import AFTER_TEXT, entity_instruction, relation_instruction
+from fedmedlora.tasks.prompts import MARKING
 from fedmedlora.tasks.reading import Reading, announced, covered_tokens, is_cut
 from fedmedlora.tasks.task import Tokenizer
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One id of an answer: which were legal, and whether it is of a mark."""
-
-    legal: Ids
-    is_mark: bool
-
-
-@dataclass(frozen=True)
-class MarkupExample:
-    """A window to be written again with its marks.
-
-    Attributes:
-        instruction: Ids that many examples begin with.
-        question: Ids that follow, to the last before the answer.
-        completion: Ids of the answer, the end among them.
-        grammar: What an answer may be.
-    """
-
-    instruction: Ids
-    question: Ids
-    completion: Ids
-    grammar: CopyOrTag
-
-    @property
-    def num_label_tokens(self) -> int:
-        """Return the number of tokens of the answer."""
-        return len(self.completion)
-
-    @property
-    def alike(self) -> tuple[int, ...]:
-        """Return a key: the instruction first, which is read once for all that share it."""
-        return (hash(self.instruction), len(self.question) + len(self.grammar.text))
-
-    @property
-    def ideal(self) -> NDArray[np.int64]:
-        """Return the answer itself."""
-        return np.array(self.completion, np.int64)
-
-    @cached_property
-    def steps(self) -> tuple[Step, ...]:
-        """Return what was legal at each id of the answer."""
-        steps = []
-        state = State()
-        for id_ in self.completion:
-            after = self.grammar.after(state, id_)
-            is_mark = after.place == state.place and not after.is_whole
-            steps.append(Step(self.grammar.legal(state), is_mark))
-            state = after
-        return tuple(steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +49,14 @@ class Markup:
     end_id: int
     most_positions: int | None = None
 
-    def example(self, reading: Reading, gold: Sequence[Span]) -> MarkupExample:
+    def example(self, reading: Reading, gold: Sequence[Span]) -> WrittenExample:
         """Return a window with its prompt and its marked copy."""
-        text, positions = laid_out(reading, self.tokenizer)
-        instruct = relation_instruction if reading.head else entity_instruction
-        told = self.tokenizer.tokenize(instruct(reading.types)).ids
-        instruction = (*self.tokenizer.prefix, *told)
-        question = (*text, *self.tokenizer.tokenize(AFTER_TEXT).ids)
-        before = len(instruction) + len(question)
-        # The last id of an answer is never read.
-        most = None if self.most_positions is None else self.most_positions - before + 1
-        grammar = self._grammar(reading, text, positions, most)
-        completion = _written(grammar, _expressible(grammar, _targets(reading, positions, gold)))
-        return MarkupExample(instruction, question, completion, grammar)
+        prompt = self.prompting.prompt(reading)
+        most = self.prompting.most_ids(prompt)
+        grammar = self._grammar(reading, prompt.text, prompt.positions, most)
+        targets = _targets(reading, prompt.positions, gold)
+        completion = _written(grammar, _expressible(grammar, targets))
+        return WrittenExample(prompt.instruction, prompt.question, completion, grammar)
 
     def found(self, reading: Reading, output: NDArray[np.int64]) -> Found:
         """Return what an answer announces: to the letter while it is legal, then as marked text."""
@@ -139,10 +82,12 @@ class Markup:
 
     def num_positions(self, window_tokens: int) -> int:
         """Return the most tokens of an example without marks, for windows of a length."""
-        around = len(self.tokenizer.prefix) + len(self.tokenizer.tokenize(AFTER_TEXT).ids) + 1
-        instructions = (entity_instruction(self.types), relation_instruction(self.types))
-        longest = max(len(self.tokenizer.tokenize(text).ids) for text in instructions)
-        return around + longest + 2 * (window_tokens + num_head_marks(self.tokenizer))
+        return self.prompting.num_positions(self.types, window_tokens)
+
+    @property
+    def prompting(self) -> Prompting:
+        """Return how the base is asked."""
+        return Prompting(MARKING, self.tokenizer, self.most_positions)
 
     def _marked(self, reading: Reading, first: int, ids: Sequence[int]) -> Iterator[Span | Lost]:
         """Yield what ids announce that should have written a window from one of its tokens on."""

@@ -1,10 +1,10 @@
 """What a language model is told: one plain-text template for every base that is trained.
 
-    <instruction: what to mark, and what each type means>
+    <instruction: what is wanted, and what each type means>
     Text:
     <window>
     =
-    <window with marks>
+    <answer: the window with marks, or a list>
 
 Only the types that are asked for are named. The instruction is the same for all windows of a site,
 so that a model has to read it once.
@@ -14,6 +14,7 @@ Source: the types and what belongs to them are those of the guideline in Fed-Med
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 MEANINGS = {
     "problem": "disease, symptom, finding or injury",
@@ -42,19 +43,36 @@ MEANINGS = {
 }
 
 AFTER_TEXT = "\n=\n"
-"""What stands between a window and its copy, marked or tagged: little, for each example has it."""
+"""What stands between a window and its answer: little, for each example has it."""
+BEFORE_NEXT = "\nText:\n"
+"""What stands between an answer that is shown and the next window."""
 
 
-def entity_instruction(types: Sequence[str]) -> str:
-    """Return what is said before a window whose entities are asked for."""
-    return _instruction("Copy the text and mark every", types)
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a formulation asks for, before the types.
+
+    Attributes:
+        entities: Where entities are wanted.
+        relations: Where what belongs to a head in brackets is.
+    """
+
+    entities: str
+    relations: str
 
 
-def relation_instruction(types: Sequence[str]) -> str:
-    """Return what is said before a window in which a head stands in brackets."""
-    return _instruction("Copy the text and mark what belongs to the head in brackets:", types)
+MARKING = Wording(
+    "Copy the text and mark every",
+    "Copy the text and mark what belongs to the head in brackets:",
+)
+LISTING = Wording(
+    "List in the order of the text every",
+    "List in the order of the text what belongs to the head in brackets:",
+)
 
 
-def _instruction(task: str, types: Sequence[str]) -> str:
+def instruction(wording: Wording, types: Sequence[str], *, of_head: bool) -> str:
+    """Return what is said before a window."""
+    task = wording.relations if of_head else wording.entities
     meanings = "\n".join(f"{type_}: {MEANINGS[type_]}" for type_ in types)
     return f"{task}\n{meanings}\nText:\n"

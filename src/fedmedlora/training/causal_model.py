@@ -21,8 +21,8 @@ from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForCausalLM
 
 from fedmedlora.errors import ModelError
+from fedmedlora.tasks.answers import Step, WrittenExample
 from fedmedlora.tasks.copy_or_tag import Ids
-from fedmedlora.tasks.markup import MarkupExample, Step
 from fedmedlora.training.adapter_slots import AdapterSlots
 from fedmedlora.training.base_config import num_positions
 from fedmedlora.training.base_models import BaseModel
@@ -80,11 +80,11 @@ class CausalModel:
         hidden: torch.Tensor = out.last_hidden_state[0]
         return hidden
 
-    def nats(self, examples: Sequence[MarkupExample]) -> torch.Tensor:
+    def nats(self, examples: Sequence[WrittenExample]) -> torch.Tensor:
         """Return the summed loss of the examples' answers, in nats."""
         return torch.stack([nats.sum() for nats, _ in self._by_instruction(examples)]).sum()
 
-    def objective(self, examples: Sequence[MarkupExample]) -> torch.Tensor:
+    def objective(self, examples: Sequence[WrittenExample]) -> torch.Tensor:
         """Return what training makes small: the nats, those of marks counted more."""
         parts = [
             (nats * torch.where(is_mark, self.mark_weight, 1.0)).sum()
@@ -93,7 +93,7 @@ class CausalModel:
         return torch.stack(parts).sum()
 
     def _by_instruction(
-        self, examples: Sequence[MarkupExample]
+        self, examples: Sequence[WrittenExample]
     ) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Return for each instruction its answers' losses, and which are of marks."""
         alike = sorted(examples, key=lambda example: example.instruction)
@@ -102,7 +102,7 @@ class CausalModel:
             for _, group in groupby(alike, key=lambda example: example.instruction)
         ]
 
-    def _losses(self, examples: Sequence[MarkupExample]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _losses(self, examples: Sequence[WrittenExample]) -> tuple[torch.Tensor, torch.Tensor]:
         instruction = examples[0].instruction
         # Nothing follows the last id, so it need not be read.
         rows = [(*example.question, *example.completion[:-1]) for example in examples]
@@ -125,7 +125,7 @@ class CausalModel:
         is_mark = torch.tensor([step.is_mark for _, _, step in asked], device=device)
         return nats, is_mark
 
-    def _asked(self, example: MarkupExample) -> list[tuple[int, Step]]:
+    def _asked(self, example: WrittenExample) -> list[tuple[int, Step]]:
         """Return the steps of an answer that the loss looks at, with their index."""
         return [
             (index, step)
