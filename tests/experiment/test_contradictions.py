@@ -51,6 +51,7 @@ HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
         (SMALLEST.replace('"fed_medlora"', '"joined"') + NEW_SITE, "[experiment].arms"),
         (SMALLEST.replace('"fed_medlora"', '"adapted"') + NEW_SITE, "[experiment].arms"),
         (SMALLEST + "lora_rank = 17\n", "[[sites]][1].lora_rank"),
+        (SMALLEST.replace('"zero_shot"', '"few_shot"'), "[model].formulation"),
         (SCAFFOLD + "lora_rank = 8\n", "[[sites]][1].lora_rank"),
         (SCAFFOLD + "lora_alpha = 8\n", "[[sites]][1].lora_rank"),
         (FLORA.replace(*FOUR_BITS), "[model].quantization"),

@@ -372,3 +372,24 @@ def test_a_note_longer_than_any_window_is_read_to_its_end(
     (found,) = extraction.ceiling([note], ALL)
 
     assert found.entities == (Span(last, last + 4, "problem"),)
+
+
+class TestShowing:
+    def test_a_model_is_shown_windows_and_heads_before_it_is_asked(self) -> None:
+        words = Spelt()
+        task = Extraction(Markup(TYPES, words, end_id=2), words, 40)
+        asked: list[WrittenExample] = []
+
+        def answer(examples: Sequence[WrittenExample]) -> list[NDArray[np.int64]]:
+            asked.extend(examples)
+            return [example.ideal for example in examples]
+
+        shown = task.shown([NOTE], ALL, number=1)
+        found = task.predict([NOTE], ALL, answer, shown=shown)
+
+        assert found == task.ceiling([NOTE], ALL)
+        (window,), (head,) = shown.entities, shown.relations
+        for example in asked:
+            one = head if "head" in words.said(example.instruction[1:]) else window
+            before = words.said((*one.question, *one.completion[:-1]))
+            assert words.said(example.instruction[1:]).endswith(f"{before} \n Text : \n")

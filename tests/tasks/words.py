@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 
-from fedmedlora.tasks.marks import PARTS
+from fedmedlora.tasks.marks import PARTS as MARKS
 from fedmedlora.tasks.task import Tokens
 
+ITEMS = ('{"type": "', '", "text": "', '"}')
 _PIECE = re.compile(
-    "|".join(re.escape(part) for part in PARTS) + r"|</think>|\n|[A-Za-z_]+|[^\sA-Za-z_]"
+    "|".join(re.escape(part) for part in (*MARKS, *ITEMS)) + r"|</think>|\n|[A-Za-z_]+|[^\sA-Za-z_]"
 )
 
 

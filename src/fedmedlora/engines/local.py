@@ -19,7 +19,7 @@ from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
 from fedmedlora.federation.shift import count_tokens
 from fedmedlora.federation.site_round import site_round
 from fedmedlora.federation.turns import Turn
-from fedmedlora.tasks.extraction import Extraction
+from fedmedlora.tasks.extraction import Extraction, Shown
 from fedmedlora.tasks.findings import Findings, gold_findings
 from fedmedlora.tasks.scoring import NoteCounts
 from fedmedlora.tasks.task import Answer, ExampleT, Tokenizer
@@ -49,6 +49,7 @@ class LocalEngine(Generic[ExampleT]):
         self._vocabulary = vocabulary
         self._training_examples = cache(self._make_training_examples)
         self._loss_examples = cache(self._make_loss_examples)
+        self._shown = cache(self._make_shown)
 
     def close(self) -> None:
         """Do nothing: all there is ends with this process."""
@@ -102,7 +103,8 @@ class LocalEngine(Generic[ExampleT]):
         for site in sites:
             cohort, notes = self._cohorts[site], self._cohorts[site].notes(scope.split)
             notes, answer = notes[: scope.limit], self._answer(adapter)
-            found = self._task.predict(notes, cohort.labels, answer, parts=scope.parts)
+            shown = self._shown(site, scope.num_shown)
+            found = self._task.predict(notes, cohort.labels, answer, parts=scope.parts, shown=shown)
             yield site, self._task.score(notes, found, cohort.labels)
 
     def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
@@ -129,6 +131,10 @@ class LocalEngine(Generic[ExampleT]):
             }
             for note, findings in zip(notes, found, strict=True)
         ]
+
+    def _make_shown(self, site: str, number: int) -> Shown[ExampleT] | None:
+        cohort = self._cohorts[site]
+        return self._task.shown(cohort.train, cohort.labels, number=number) if number else None
 
     def _answer(self, adapter: AdapterWeights) -> Answer[ExampleT]:
         return lambda examples: self._backbone.answer(adapter, examples)

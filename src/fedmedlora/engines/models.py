@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fedmedlora.engines.backbone import HuggingFaceBackbone
 from fedmedlora.engines.local import LocalEngine
-from fedmedlora.engines.readiness import ReadyBase, look_up, require_positions
+from fedmedlora.engines.readiness import ReadyBase, Writing, look_up, require_positions
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.federation.shift import most_frequent
@@ -20,7 +20,6 @@ from fedmedlora.inference.writing import write
 from fedmedlora.synthetic.hospitals import public_text
 from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.extraction import Extraction
-from fedmedlora.tasks.markup import Markup
 from fedmedlora.tasks.reading import Formulation
 from fedmedlora.tasks.tagging import Tagging, TaggingExample
 from fedmedlora.tasks.task import Answer, ExampleT
@@ -100,7 +99,7 @@ def open_model(
     opened: AnyModel = (
         _tagging(request, formulation)
         if isinstance(formulation, Tagging)
-        else _markup(request, formulation)
+        else _writing(request, formulation)
     )
     # A few bases number positions from behind others, which only the loaded model shows.
     require_positions(formulation, model, opened.backbone.num_positions)
@@ -123,7 +122,7 @@ def _tagging(request: _Request, formulation: Tagging) -> OpenModel[TaggingExampl
     return OpenModel(request.backbone(tagger, answer), formulation, tokenizer)
 
 
-def _markup(request: _Request, formulation: Markup) -> OpenModel[WrittenExample]:
+def _writing(request: _Request, formulation: Writing) -> OpenModel[WrittenExample]:
     writer = load_causal_model(
         request.ready.base,
         lora=LoraSettings(**asdict(request.model.lora)),

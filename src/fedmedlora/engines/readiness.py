@@ -6,11 +6,13 @@ but what shows in the weights alone.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from transformers import PretrainedConfig
 
 from fedmedlora.errors import ModelError
 from fedmedlora.experiment.schema import FormulationName, Model
+from fedmedlora.tasks.json_list import JsonList
 from fedmedlora.tasks.markup import Markup
 from fedmedlora.tasks.tagging import Tagging
 from fedmedlora.training.base_config import (
@@ -23,7 +25,8 @@ from fedmedlora.training.base_config import (
 from fedmedlora.training.base_models import BaseModel, find_base_model
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
-AnyFormulation = Markup | Tagging
+Writing = Markup | JsonList
+AnyFormulation = Writing | Tagging
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,13 @@ def _tagging(
     return formulation
 
 
-def _markup(
-    model: Model, types: tuple[str, ...], tokenizer: HuggingFaceTokenizer, config: PretrainedConfig
-) -> Markup:
+def _writing(
+    kind: type[Markup] | type[JsonList],
+    model: Model,
+    types: tuple[str, ...],
+    tokenizer: HuggingFaceTokenizer,
+    config: PretrainedConfig,
+) -> Writing:
     require_plain_writing(model.base, config)
     if tokenizer.end_id is None:
         raise ModelError(
@@ -104,7 +111,7 @@ def _markup(
     # With attention of our own every token sees all before it, or it would be another base.
     limits = (num_positions(config), num_seen(config))
     most = min((limit for limit in limits if limit is not None), default=None)
-    formulation = Markup(types, tokenizer, tokenizer.end_id, most)
+    formulation = kind(types, tokenizer, tokenizer.end_id, most)
     require_positions(formulation, model, most)
     return formulation
 
@@ -115,4 +122,8 @@ _FORMULATIONS: dict[
         [Model, tuple[str, ...], HuggingFaceTokenizer, PretrainedConfig],
         AnyFormulation,
     ],
-] = {"markup": _markup, "tagging": _tagging}
+] = {
+    "markup": partial(_writing, Markup),
+    "json": partial(_writing, JsonList),
+    "tagging": _tagging,
+}

@@ -44,6 +44,7 @@ def contradictions(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]
         _validation_notes_twice: ("aggregation.validation_holdout", "sites"),
         _rank_too_large: ("model.lora", "sites"),
         _own_lora_misfit: ("experiment.arms", "sites"),
+        _nothing_to_show: ("experiment.arms", "model.formulation"),
         _patched_in_four_bits: ("experiment.arms", "model.quantization"),
     }
     return tuple(
@@ -174,6 +175,13 @@ def _own_lora_misfit(arms: Sequence[str], sites: _Sites) -> list[Fault]:
     expected = f"one rank and alpha at all sites of {wanting}"
     advice = "what its sites send beside the adapter has no meaning under another; leave one out"
     return [Fault(f"[[sites]][{i}].lora_rank", "a form of its own", expected, advice) for i in own]
+
+
+def _nothing_to_show(arms: Sequence[str], formulation: str) -> list[Fault]:
+    if "few_shot" not in arms or formulation != "tagging":
+        return []
+    advice = "a head that labels words reads no examples; or leave few_shot out"
+    return [Fault("[model].formulation", formulation, '"markup" or "json" for few_shot', advice)]
 
 
 def _patched_in_four_bits(arms: Sequence[str], quantization: str) -> list[Fault]:

@@ -25,7 +25,7 @@ ARM_NAMES = (
     *NEW_SITE_ARMS,
 )
 
-FormulationName = Literal["markup", "tagging"]
+FormulationName = Literal["markup", "json", "tagging"]
 Split = Literal["test", "dev"]
 
 _Count = Annotated[int, at_least(1)]
@@ -74,8 +74,8 @@ class Model:
         base: "bundled", "minilm", a hub name, or a folder; a folder begins with "." or "/", and one
             that begins with "." is looked for beside the experiment's file.
         formulation: "tagging" puts a head on the base that labels each word, "markup" has it write
-            the text again with marks.
-        answer_loss: Of markup: over the ids the grammar leaves to choose from, or over all.
+            the text again with marks, "json" has it list what it found.
+        answer_loss: Of what writes: over the ids the grammar leaves to choose from, or over all.
         mark_weight: In training, how often a mark (a B or an I in tagging) counts where what marks
             nothing counts once.
         dtype: Of the frozen base and of products; "auto" is bfloat16 where the machine has it in

@@ -9,6 +9,7 @@
 model to answers that can be read.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -173,6 +174,12 @@ class Prompting:
         )
         around = len(self.tokenizer.prefix) + len(self.tokenizer.tokenize(AFTER_TEXT).ids) + 1
         return around + longest + 2 * (window_tokens + num_head_marks(self.tokenizer))
+
+    def spare(self, types: Sequence[str], window_tokens: int) -> float:
+        """Return how many tokens are left beside a window and its copy, for windows of a length."""
+        if self.most_positions is None:
+            return math.inf
+        return self.most_positions - self.num_positions(types, window_tokens)
 
     def behind(self, example: WrittenExample, shown: Sequence[WrittenExample]) -> WrittenExample:
         """Return an example that comes behind others with their answers."""

@@ -8,7 +8,7 @@ and of the gold ones (`re_gold`). A head that is both is asked about once.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic
 
 import numpy as np
@@ -20,6 +20,7 @@ from fedmedlora.clinical.sentences import token_windows
 from fedmedlora.tasks.findings import Findings, Found, Link, Lost, Span, gold_findings
 from fedmedlora.tasks.reading import Formulation, Reading, num_unaligned
 from fedmedlora.tasks.scoring import NoteCounts, count_note
+from fedmedlora.tasks.showing import Candidate, to_show
 from fedmedlora.tasks.task import Answer, ExampleT, Tokenizer, Tokens
 
 NER, RE, RE_GOLD = "ner", "re", "re_gold"
@@ -45,6 +46,14 @@ class Question(Generic[ExampleT]):
     note: int
     reading: Reading
     example: ExampleT
+
+
+@dataclass(frozen=True, slots=True)
+class Shown(Generic[ExampleT]):
+    """Examples whose answers a model is shown, before windows and before heads."""
+
+    entities: tuple[ExampleT, ...]
+    relations: tuple[ExampleT, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +89,30 @@ class Extraction(Generic[ExampleT]):
         answer: Answer[ExampleT],
         *,
         parts: Sequence[str] = PARTS,
+        shown: Shown[ExampleT] | None = None,
     ) -> list[Findings]:
-        """Return what the model behind `answer` finds in each note."""
+        """Return what the model behind `answer` finds in each note.
+
+        Args:
+            notes: What is read.
+            labels: What is asked for.
+            answer: The model.
+            parts: What is wanted of it.
+            shown: What it is shown before each question, as `shown` returns it.
+        """
+        shown = shown or Shown((), ())
         cut = [self._cut(note, labels) for note in notes]
         entities: list[set[Span]] = [set() for _ in notes]
         lost: list[list[Lost]] = [[] for _ in notes]
-        for question, found in self._ask(self._entity_questions(cut, labels), answer):
+        asked = self._behind(self._entity_questions(cut, labels), shown.entities)
+        for question, found in self._ask(asked, answer):
             entities[question.note].update(found.spans)
             lost[question.note] += found.lost
         own = {(index, head) for index, spans in enumerate(entities) for head in spans}
         gold = {(index, head) for index, note in enumerate(cut) for head in note.gold.entities}
         heads = (own if RE in parts else set()) | (gold if RE_GOLD in parts else set())
-        tails = self._tails(cut, sorted(heads), labels, answer)
+        asked = self._behind(self._relation_questions(cut, sorted(heads), labels), shown.relations)
+        tails = self._tails(asked, answer)
         for (index, _), found in tails.items():
             lost[index] += found.lost
         return [
@@ -103,6 +124,15 @@ class Extraction(Generic[ExampleT]):
             )
             for index, spans in enumerate(entities)
         ]
+
+    def shown(self, notes: Sequence[Note], labels: Labels, *, number: int) -> Shown[ExampleT]:
+        """Return what a model is shown of some notes: at most so many windows, and heads."""
+        cut = [self._cut(note, labels) for note in notes]
+        heads = [(index, head) for index, note in enumerate(cut) for head in note.gold.entities]
+        return Shown(
+            self._chosen(self._entity_questions(cut, labels), number),
+            self._chosen(self._relation_questions(cut, heads, labels), number),
+        )
 
     def ceiling(self, notes: Sequence[Note], labels: Labels) -> list[Findings]:
         """Return what a perfect model would find: all the gold this formulation can express."""
@@ -159,6 +189,25 @@ class Extraction(Generic[ExampleT]):
     def _question(self, note: int, reading: Reading, gold: Sequence[Span]) -> Question[ExampleT]:
         return Question(note, reading, self.formulation.example(reading, gold))
 
+    def _chosen(self, questions: Sequence[Question[ExampleT]], number: int) -> tuple[ExampleT, ...]:
+        form = self.formulation
+        candidates = (
+            Candidate(one.example, self._types(one), form.num_shown(one.example))
+            for one in questions
+        )
+        return to_show(candidates, number=number, num_tokens=form.spare(self.window_tokens))
+
+    def _types(self, question: Question[ExampleT]) -> frozenset[str]:
+        """Return the types that a question's answer holds."""
+        ideal = self.formulation.found(question.reading, question.example.ideal)
+        return frozenset(span.type for span in ideal.spans)
+
+    def _behind(
+        self, questions: Sequence[Question[ExampleT]], shown: Sequence[ExampleT]
+    ) -> list[Question[ExampleT]]:
+        behind = self.formulation.behind
+        return [replace(one, example=behind(one.example, shown)) for one in questions]
+
     def _ask(
         self, questions: Sequence[Question[ExampleT]], answer: Answer[ExampleT]
     ) -> Iterable[tuple[Question[ExampleT], Found]]:
@@ -166,14 +215,7 @@ class Extraction(Generic[ExampleT]):
         for question, output in zip(questions, outputs, strict=True):
             yield question, self.formulation.found(question.reading, output)
 
-    def _tails(
-        self,
-        cut: Sequence[CutNote],
-        heads: Sequence[tuple[int, Span]],
-        labels: Labels,
-        answer: Answer[ExampleT],
-    ) -> Answered:
-        questions = self._relation_questions(cut, heads, labels)
+    def _tails(self, questions: Sequence[Question[ExampleT]], answer: Answer[ExampleT]) -> Answered:
         return {
             (question.note, question.reading.head): found
             for question, found in self._ask(questions, answer)

@@ -84,6 +84,18 @@ class Markup:
         """Return the most tokens of an example without marks, for windows of a length."""
         return self.prompting.num_positions(self.types, window_tokens)
 
+    def spare(self, window_tokens: int) -> float:
+        """Return how many tokens are left for examples that are shown before a window."""
+        return self.prompting.spare(self.types, window_tokens)
+
+    def num_shown(self, example: WrittenExample) -> int:
+        """Return how many tokens showing an example takes."""
+        return self.prompting.num_shown(example)
+
+    def behind(self, example: WrittenExample, shown: Sequence[WrittenExample]) -> WrittenExample:
+        """Return an example that comes behind others, which are shown with their answers."""
+        return self.prompting.behind(example, shown)
+
     @property
     def prompting(self) -> Prompting:
         """Return how the base is asked."""

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.tasks.findings import Found, Lost, Span
-from fedmedlora.tasks.task import ExampleT_co, Tokens
+from fedmedlora.tasks.task import ExampleT, Tokens
 
 _NUMBER = re.compile(r"\d(?:[.,]?\d)+")
 
@@ -57,7 +57,7 @@ class Reading:
         return self.tokens.offsets[self.first : self.last]
 
 
-class Formulation(Protocol[ExampleT_co]):
+class Formulation(Protocol[ExampleT]):
     """How a reading is put to a model and its output read back."""
 
     @property
@@ -65,7 +65,7 @@ class Formulation(Protocol[ExampleT_co]):
         """Return every type the formulation can ask for."""
         ...
 
-    def example(self, reading: Reading, gold: Sequence[Span]) -> ExampleT_co:
+    def example(self, reading: Reading, gold: Sequence[Span]) -> ExampleT:
         """Return the model's input for a reading, with the gold spans as its target."""
         ...
 
@@ -75,6 +75,18 @@ class Formulation(Protocol[ExampleT_co]):
 
     def num_positions(self, window_tokens: int) -> int:
         """Return how many tokens a model must be able to read at once, for windows of a length."""
+        ...
+
+    def spare(self, window_tokens: int) -> float:
+        """Return how many tokens are left for examples that are shown before a window."""
+        ...
+
+    def num_shown(self, example: ExampleT) -> int:
+        """Return how many tokens showing an example takes."""
+        ...
+
+    def behind(self, example: ExampleT, shown: Sequence[ExampleT]) -> ExampleT:
+        """Return an example that comes behind others, which are shown with their answers."""
         ...
 
 

@@ -105,6 +105,25 @@ class Tagging:
         around = len(self.tokenizer.prefix) + len(self.tokenizer.suffix)
         return around + window_tokens + num_head_marks(self.tokenizer)
 
+    def spare(self, window_tokens: int) -> float:
+        """Return 0: a tagger reads nothing but the window."""
+        del window_tokens
+        return 0
+
+    def num_shown(self, example: TaggingExample) -> int:
+        """Return the example's length."""
+        return len(example.input_ids)
+
+    def behind(self, example: TaggingExample, shown: Sequence[TaggingExample]) -> TaggingExample:
+        """Return the example itself, behind none.
+
+        Raises:
+            ValueError: Some are to be shown.
+        """
+        if shown:
+            raise ValueError("a tagger reads nothing but the window")
+        return example
+
     def _layout(self, reading: Reading) -> tuple[list[int], list[int]]:
         """Return the input ids and, for each word of the window, the place of its tag."""
         ids, places = laid_out(reading, self.tokenizer)

@@ -67,7 +67,6 @@ class Example(Protocol):
 
 
 ExampleT = TypeVar("ExampleT", bound=Example)
-ExampleT_co = TypeVar("ExampleT_co", bound=Example, covariant=True)
 ExampleT_contra = TypeVar("ExampleT_contra", bound=Example, contravariant=True)
 
 Answer = Callable[[Sequence[ExampleT]], Sequence[NDArray[np.int64]]]

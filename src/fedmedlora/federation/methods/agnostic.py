@@ -35,7 +35,7 @@ class Agnostic:
         rate: gamma, per nat.
     """
 
-    rate: Annotated[float, above(0)] = 0.1
+    rate: Annotated[float, above(0)] = 0.02
 
 
 def _weigh(memory: Memory, reports: Sequence[SiteReport], *, own: Agnostic) -> Weighed:

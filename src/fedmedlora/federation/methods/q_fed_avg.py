@@ -38,7 +38,7 @@ class QFedAvg:
     """
 
     q: Annotated[float, at_least(0)] = 1.0
-    lipschitz: Annotated[float, above(0)] = 0.01
+    lipschitz: Annotated[float, above(0)] = 0.001
 
 
 def _weigh(memory: Memory, reports: Sequence[SiteReport], *, own: QFedAvg) -> Weighed:
