@@ -177,3 +177,12 @@ def test_the_grammar_begins_and_ends_texts_with_words(listing: JsonList, tokens:
     assert isinstance(grammar, ListItems)
     assert grammar.starts == tuple(range(9))
     assert grammar.ends == frozenset(range(1, 10))
+
+
+def test_no_text_begins_or_ends_with_white_space(listing: JsonList) -> None:
+    # The middle token is white space: it has no characters.
+    tokens = Tokens("pain  aspirin", (11, 12, 13), ((0, 4), (5, 5), (6, 13)))
+    grammar = listing.example(whole(tokens), []).grammar
+
+    assert isinstance(grammar, ListItems)
+    assert (grammar.starts, grammar.ends) == ((0, 2), frozenset({1, 3}))

@@ -26,7 +26,7 @@ from fedmedlora.tasks.heads import Ids
 from fedmedlora.tasks.items import read_items
 from fedmedlora.tasks.list_items import ItemMarks, ListItems
 from fedmedlora.tasks.prompts import LISTING
-from fedmedlora.tasks.reading import Reading, covered_tokens, is_cut
+from fedmedlora.tasks.reading import Reading, covered_tokens, inked, is_cut
 from fedmedlora.tasks.task import Tokenizer
 
 _OPEN = '{{"type": "{}", "text": "'
@@ -91,8 +91,9 @@ class JsonList:
         closing, last, empty = map(self._ids, ('"}', "]", "[]"))
         marks = ItemMarks(tuple(opens), tuple(more), closing, last, empty, self.end_id)
         text = reading.tokens.ids[reading.first : reading.last]
-        starts = tuple(first for first, _ in reading.words)
-        ends = frozenset(last for _, last in reading.words)
+        spelt = [word for word in reading.words if inked(reading, *word)]
+        starts = tuple(first for first, _ in spelt)
+        ends = frozenset(last for _, last in spelt)
         return ListItems(text, marks, starts, ends, _barred(reading), most_ids)
 
     def _ids(self, text: str) -> Ids:
