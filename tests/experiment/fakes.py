@@ -154,7 +154,8 @@ class FakeEngine:
             learner = fake_learner(self.base, participant.name, self.training_loss)
             sent = site_round(learner, start, [], plans[participant.name])
             spoil = self.spoilt.get(participant.name) if asked[1] == 1 else None
-            payload = encode_update(spoil(dict(sent.delta)), "float32") if spoil else sent.payload
+            codec = plans[participant.name].codec
+            payload = encode_update(spoil(dict(sent.delta)), codec) if spoil else sent.payload
             claim = self.claims.get(participant.name, {}) if asked[1] == 1 else {}
             yield Outcome(participant, replace(sent, **{"payload": payload, **claim}), "", 0.5)
 

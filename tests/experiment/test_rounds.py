@@ -21,11 +21,12 @@ from tests.experiment.fakes import (
 
 from fedmedlora.adapters.files import digest, encode
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.adapters.wire import encode_update
+from fedmedlora.adapters.wire import codecs, encode_update
 from fedmedlora.errors import QuorumError
 from fedmedlora.experiment.arms import Arm, planned_arms
 from fedmedlora.experiment.config import Experiment
 from fedmedlora.experiment.rounds import best_of, run_rounds
+from fedmedlora.experiment.schema import FEDERATED_ARMS
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.engine import SERVER
 
@@ -44,9 +45,11 @@ def rounds_of(
     tmp_path: Path,
     engine: FakeEngine,
     name: str = "fed_medlora",
+    codec: str = "float32",
     **settings: int | str,
 ) -> tuple[Json, list[Json]]:
     text = toml((name.partition(":")[0],), **settings)
+    text += f'[communication]\ncodec = "{codec}"\n'
     with new_store(tmp_path, text) as store:
         document = run_rounds(
             arm_of(experiment(text), name), experiment(text), engine, store, shifts=SHIFTS
@@ -358,6 +361,43 @@ def test_an_update_that_cannot_be_used_is_refused_with_its_reason(
     assert reason in absences(first)["lungs"]
     # 100 and 300 of 400.
     assert first["shares"] == pytest.approx({"bones": 0.25, "heart": 0.75})
+    assert set(second["shares"]) == set(TRAINED)
+
+
+def with_one_nan(trained: Arrays) -> Arrays:
+    name = min(trained)
+    spoilt = trained[name].copy()
+    spoilt[1, 1] = np.nan
+    return {**trained, name: spoilt}
+
+
+SPOILT: dict[str, dict[str, Any]] = {
+    "NaN": {"spoilt": {"lungs": with_one_nan}},
+    "missing": {"spoilt": {"lungs": without_a_tensor}},
+    "num_tokens": {"claims": {"lungs": {"num_tokens": -5}}},
+}
+
+
+@pytest.mark.parametrize("codec", sorted(codecs()))
+@pytest.mark.parametrize("told", SPOILT)
+def test_one_nan_a_missing_tensor_and_a_negative_weight_are_refused_in_every_codec(
+    tmp_path: Path, codec: str, told: str
+) -> None:
+    _, (first, second, _) = rounds_of(tmp_path, FakeEngine(**SPOILT[told]), codec=codec)
+
+    assert list(absences(first)) == ["lungs"]
+    assert absences(first)["lungs"].startswith("update of lungs: ")
+    assert told in absences(first)["lungs"]
+    assert set(first["shares"]) == {"bones", "heart"}
+    assert set(second["shares"]) == set(TRAINED)
+
+
+@pytest.mark.parametrize("name", sorted(set(FEDERATED_ARMS)))
+def test_one_nan_is_refused_whatever_the_method(tmp_path: Path, name: str) -> None:
+    _, (first, second, _) = rounds_of(tmp_path, FakeEngine(spoilt={"lungs": with_one_nan}), name)
+
+    assert absences(first)["lungs"].startswith("update of lungs: ")
+    assert set(first["shares"]) == {"bones", "heart"}
     assert set(second["shares"]) == set(TRAINED)
 
 
