@@ -22,6 +22,27 @@ def test_arms_go_from_no_notes_to_all_notes_to_together(results: Json) -> None:
     assert "adapted:dermatology" not in names
 
 
+def test_arms_that_are_only_asked_stand_beside_those_nobody_trains(results: Json) -> None:
+    asked = {**results["arms"][0], "name": "few_shot", "kind": "prompted"}
+
+    names = [arm["name"] for arm in arms.compared({**results, "arms": [*results["arms"], asked]})]
+
+    assert names[:2] == ["zero_shot", "few_shot"]
+    assert arms.title("few_shot") == "Few-shot"
+
+
+def test_a_model_of_its_own_never_stands_for_a_run(results: Json) -> None:
+    score = {"ner_strict_f1": {"mean": 0.99}}
+    other = {"name": "bert", "kind": "federated", "model": "bert", "summary": score}
+    several = {**results, "preferred": None, "arms": [other, *results["arms"]]}
+
+    lead = arms.lead(several)
+
+    assert lead is not None
+    assert lead["name"] != "bert"
+    assert [a["name"] for a in arms.federations(several)] == ["fed_medlora", "fed_medlora_plus"]
+
+
 def test_each_federated_arm_has_a_colour_of_its_own(results: Json) -> None:
     colours = [arms.colour(results, arm) for arm in arms.arms_of(results, "federated")]
 

@@ -19,8 +19,17 @@ STATISTICS = {
     "std": "Std. dev.",
 }
 
+UNTRAINED = ("zero_shot", "prompted")
+"""Kinds of arms in which nobody trains."""
+TOGETHER = ("federated", "personalised")
+"""Kinds of arms in which the sites train one model."""
+
 _TITLES = {
     "zero_shot": "Zero-shot",
+    "few_shot": "Few-shot",
+    "bert": "BERT, all weights averaged",
+    "endpoint_zero_shot": "Endpoint, zero-shot",
+    "endpoint_few_shot": "Endpoint, few-shot",
     "centralised": "Centralised",
     "mean single site": "Average site alone",
     "best single site": "Best site alone",
@@ -41,10 +50,18 @@ def arms_of(results: Json, *kinds: str) -> list[Json]:
     return [arm for arm in results.get("arms", ()) if arm.get("kind") in kinds]
 
 
+def federations(results: Json) -> list[Json]:
+    """Return the federated arms of the experiment's own model."""
+    return [a for a in arms_of(results, "federated") if a.get("model", "own") == "own"]
+
+
 def compared(results: Json) -> list[Json]:
     """Return the arms that stand side by side on the training sites, from none to all notes."""
-    kinds = ("zero_shot", "single_site", "centralised", "federated", "personalised")
-    return [arm for kind in kinds for arm in arms_of(results, kind)]
+    return [
+        arm
+        for kinds in (UNTRAINED, ("single_site",), ("centralised",), TOGETHER)
+        for arm in arms_of(results, *kinds)
+    ]
 
 
 def sites_of(results: Json, *roles: str) -> list[str]:
@@ -110,7 +127,7 @@ def best(arms: Iterable[Json], metric: str = "ner_strict_f1") -> Json | None:
 
 def lead(results: Json) -> Json | None:
     """Return the federated arm that the run was set up to prefer, else the one that did best."""
-    federated = arms_of(results, "federated")
+    federated = federations(results)
     named = [arm for arm in federated if arm["name"] == results.get("preferred")]
     return named[0] if named else best(federated)
 

@@ -31,7 +31,7 @@ def _number(value: int) -> str:
 
 
 def _reached(results: Json, lead: Json) -> str:
-    rivals = len(arms.arms_of(results, "federated"))
+    rivals = len(arms.federations(results))
     picked = rivals > 1 and lead["name"] != results.get("preferred")
     chosen = f", the higher of {rivals} weightings," if picked else ""
     mean, lowest = arms.summary(lead), arms.summary(lead, statistic="min")

@@ -104,7 +104,7 @@ def _matrix(results: Json, metric: str, caption: str) -> Html:
         scores = {site: arms.final_f1(arm, site, metric) for site in columns}
         return HeatRow(arms.title(arm["name"]), own, scores)
 
-    kinds = (("single_site",), ("zero_shot", "centralised", "federated"))
+    kinds = (("single_site",), (*arms.UNTRAINED, "centralised", *arms.TOGETHER))
     titles = ("One site alone", "For comparison")
     groups = [
         (title, [row(arm) for arm in arms.arms_of(results, *members)])

@@ -30,11 +30,11 @@ from fedmedlora.reporting.quantities import (
 )
 
 _GROUPS = {
-    "zero_shot": "Nobody trains",
-    "single_site": "Each site for itself",
-    "centralised": "All notes in one place",
-    "federated": "Together, notes stay",
-    "personalised": "Together, then each site alone",
+    "Nobody trains": arms.UNTRAINED,
+    "Each site for itself": ("single_site",),
+    "All notes in one place": ("centralised",),
+    "Together, notes stay": ("federated",),
+    "Together, then each site alone": ("personalised",),
 }
 _SHORT = {
     "ner_lenient_f1": "lenient",
@@ -72,10 +72,10 @@ def arms_table(results: Json) -> Html:
         Heading("sent", "Cost"),
     ]
     groups = []
-    for kind, title in _GROUPS.items():
-        members = arms.arms_of(results, kind)
+    for title, kinds in _GROUPS.items():
+        members = arms.arms_of(results, *kinds)
         rows = [_arm_row(results, arm, external) for arm in members]
-        if len(members) > 1 and kind == "single_site":
+        if len(members) > 1 and "single_site" in kinds:
             rows.append(_mean_row(members, external))
         groups.append(Rows(rows, title))
     return table("Means over the training sites", headings, groups)
@@ -243,7 +243,7 @@ def new_site_table(results: Json, site: str) -> Html:
     ]
     untouched = [
         arm
-        for arm in arms.arms_of(results, "zero_shot", "federated")
+        for arm in arms.arms_of(results, *arms.UNTRAINED, "federated")
         if site in arm.get("final", {})
     ]
     own = [a for a in arms.arms_of(results, "new_site") if a["name"].partition(":")[2] == site]
