@@ -181,12 +181,12 @@ def test_every_part_of_the_profile_is_a_function_there_is() -> None:
 
 
 def test_a_variant_of_the_demo_differs_in_what_was_named() -> None:
-    module = script("demo_variants")
-    demo = tomllib.loads(module.experiment((), 0, ["centralised"]))
+    module = script("variants")
+    demo = module.demo()
     both = ["model.base=bundled,minilm", "training.head_learning_rate=", "sites.max_heads=60"]
 
     bundled, minilm = module.combinations(both)
-    found = tomllib.loads(module.experiment(bundled, 3, ["fed_medlora"]))
+    found = tomllib.loads(module.changed(demo, bundled, 3, ["fed_medlora"]))
 
     assert minilm[0] == ("model.base", "minilm")
     assert found["model"] == {**demo["model"], "base": "bundled"}

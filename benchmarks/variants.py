@@ -1,13 +1,14 @@
-"""The demo's experiment with some settings changed: every combination, each with every seed.
+"""An experiment with some settings changed, the demo's or another: every choice, every seed.
 
 A setting is named as in an experiment file; several values are separated by commas, and a setting
 with no value is taken out:
 
-python benchmarks/demo_variants.py --arms centralised fed_medlora --seeds 0 1 2 model.base=bundled
+python benchmarks/variants.py --arms centralised fed_medlora --seeds 0 1 2 model.base=bundled
 model.formulation=markup training.head_learning_rate= model.answer_loss=choices,full
 """
 
 import argparse
+import copy
 import json
 import statistics
 import sys
@@ -36,13 +37,12 @@ def main() -> int:
     options, began_on = _options(), machine()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with redirect_stdout(sys.stderr):
-            command_line(["data", "synthesize", "--out", str(folder / "hospitals")])
+        document = _read(options.experiment) if options.experiment else _demo(folder)
         runs = [
             {
                 "settings": dict(settings),
                 "seed": seed,
-                "arms": _arms(folder, settings, seed, options.arms),
+                "arms": _arms(folder, changed(document, settings, seed, options.arms)),
             }
             for settings in combinations(options.settings)
             for seed in options.seeds
@@ -56,6 +56,7 @@ def main() -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("settings", nargs="*", metavar="SECTION.KEY=VALUE[,VALUE...]")
+    parser.add_argument("--experiment", type=Path, metavar="FILE.toml", help="default: the demo")
     parser.add_argument("--arms", nargs="+", default=["centralised", "fed_medlora"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     told_aside(parser)
@@ -69,19 +70,42 @@ def combinations(settings: Sequence[str]) -> Iterator[tuple[Setting, ...]]:
         yield tuple((key, value) for (key, _), value in zip(named, values, strict=True))
 
 
-def experiment(settings: Sequence[Setting], seed: int, arms: Sequence[str]) -> str:
-    """Return the demo's experiment file with other settings, as TOML."""
+def demo() -> dict[str, Any]:
+    """Return the demo's experiment."""
     text = resources.files("fedmedlora.experiment").joinpath("demo.toml").read_text("utf-8")
-    document = tomllib.loads(text)
-    document["experiment"] |= {"seed": seed, "arms": [*arms]}
-    sites = document.pop("sites")
+    return tomllib.loads(text)
+
+
+def _demo(folder: Path) -> dict[str, Any]:
+    """Return the demo's experiment, its hospitals written into a folder."""
+    with redirect_stdout(sys.stderr):
+        command_line(["data", "synthesize", "--out", str(folder / "hospitals")])
+    return demo()
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """Return an experiment whose sites are found from anywhere."""
+    document = tomllib.loads(file.read_text("utf-8"))
+    for site in document["sites"]:
+        site["path"] = str((file.parent / site["path"]).resolve())
+    return document
+
+
+def changed(
+    document: Mapping[str, Any], settings: Sequence[Setting], seed: int, arms: Sequence[str]
+) -> str:
+    """Return an experiment with other settings, as TOML."""
+    other: dict[str, Any] = copy.deepcopy(dict(document))
+    other["experiment"] |= {"seed": seed, "arms": [*arms]}
+    sites = other.pop("sites")
     for name, value in settings:
         section, _, key = name.partition(".")
-        for keys in _training(sites) if section == "sites" else [document[section]]:
+        own = _training(sites) if section == "sites" else [other.setdefault(section, {})]
+        for keys in own:
             keys.pop(key, None)
             if value:
                 keys[key] = _value(value)
-    sections = [f"[{name}]\n{_lines(keys)}" for name, keys in document.items()]
+    sections = [f"[{name}]\n{_lines(keys)}" for name, keys in other.items()]
     return "\n".join([*sections, *(f"[[sites]]\n{_lines(site)}" for site in sites)])
 
 
@@ -102,13 +126,11 @@ def _lines(keys: Mapping[str, Any]) -> str:
     return "".join(f"{key} = {json.dumps(value)}\n" for key, value in keys.items())
 
 
-def _arms(
-    folder: Path, settings: Sequence[Setting], seed: int, arms: Sequence[str]
-) -> Mapping[str, Any]:
+def _arms(folder: Path, text: str) -> Mapping[str, Any]:
     """Run one experiment; return each arm's summary over the training sites, and its seconds."""
     number = len([*folder.glob("*.toml")])
     file, run = folder / f"{number}.toml", folder / f"{number}"
-    file.write_text(experiment(settings, seed, arms), encoding="utf-8")
+    file.write_text(text, encoding="utf-8")
     with redirect_stdout(sys.stderr):
         code = command_line(["run", str(file), "--out", str(run)])
     if code:
