@@ -49,7 +49,8 @@ def _settings(results: Mapping[str, Any]) -> str:
 
 
 def _over_sites(arms: Sequence[Mapping[str, Any]]) -> str:
-    head = ["arm", *(f"{name}: mean (min)" for name in _SUMMARY.values()), "best round", "minutes"]
+    scores = (f"{name}: mean (min)" for name in _SUMMARY.values())
+    head = ["arm", *scores, "best round", "MB sent", "seconds"]
     rows = [
         [
             arm["name"],
@@ -58,11 +59,19 @@ def _over_sites(arms: Sequence[Mapping[str, Any]]) -> str:
                 for key in _SUMMARY
             ),
             "-" if arm["best_round"] is None else str(arm["best_round"]),
-            f"{arm['seconds'] / 60:.1f}",
+            _megabytes(arm),
+            f"{arm['seconds']:.0f}",
         ]
         for arm in arms
     ]
     return _table(head, rows)
+
+
+def _megabytes(arm: Mapping[str, Any]) -> str:
+    """Return what an arm sent, both ways and over all rounds."""
+    ways = [one[way] for one in arm["rounds"] for way in ("bytes_up", "bytes_down")]
+    total = sum(sum(sent.values()) for sent in ways)
+    return f"{total / 1e6:.1f}" if total else "-"
 
 
 def _by_site(results: Mapping[str, Any], title: str, part: str, matching: str) -> str:
