@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -6,7 +7,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from tests.training.tiny_decoders import markup_examples, stirred_model, tiny_decoder
+from tests.training.tiny_decoders import stirred_model, tiny_decoder, written_examples
 
 from fedmedlora.inference import drafted_cache, writing
 from fedmedlora.inference.constrained import GrammarProcessor
@@ -14,6 +15,8 @@ from fedmedlora.inference.drafted_cache import DraftedCache
 from fedmedlora.inference.writing import write
 from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.copy_or_tag import CopyOrTag, Marks
+from fedmedlora.tasks.json_list import JsonList
+from fedmedlora.tasks.list_items import ListItems
 from fedmedlora.training.causal_model import CausalModel
 
 
@@ -22,7 +25,7 @@ def given(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[CausalModel, list[WrittenExample]]:
     base = tiny_decoder(tmp_path_factory.mktemp(request.param), request.param)
-    return stirred_model(base), markup_examples(base)
+    return stirred_model(base), written_examples(base)
 
 
 def generated(model: CausalModel, examples: Sequence[WrittenExample]) -> list[list[int]]:
@@ -64,6 +67,25 @@ def test_answers_are_those_of_one_id_at_a_time(
         cast("CopyOrTag", one.grammar).run(answer).spans
         for one, answer in zip(examples, answers, strict=True)
     )
+
+
+def test_lists_are_those_of_one_id_at_a_time(tmp_path: Path) -> None:
+    base = tiny_decoder(tmp_path, "llama")
+    model, examples = stirred_model(base), written_examples(base, JsonList)
+    examples = [filled(examples[0]), filled(examples[-1])]
+
+    answers = ours(model, examples)
+
+    assert answers == generated(model, examples)
+    # `[]` and the end are three ids.
+    assert min(map(len, answers)) > 3
+
+
+def filled(example: WrittenExample) -> WrittenExample:
+    """Return an example whose answer may not be an empty list."""
+    grammar = cast("ListItems", example.grammar)
+    marks = replace(grammar.marks, empty=grammar.marks.first[0])
+    return replace(example, grammar=replace(grammar, marks=marks))
 
 
 @pytest.mark.parametrize("draft", [2, 1000])
@@ -135,7 +157,7 @@ def test_logits_that_differ_by_less_than_bfloat16_tells_do_not_tie() -> None:
 
 def test_nothing_is_asked_of_the_model_where_nothing_can_be_chosen(tmp_path: Path) -> None:
     base = tiny_decoder(tmp_path, "llama")
-    example = markup_examples(base)[0]
+    example = written_examples(base)[0]
     marks = cast("CopyOrTag", example.grammar).marks
     empty = WrittenExample(example.instruction, example.question, (), CopyOrTag((), marks))
     model = stirred_model(base)

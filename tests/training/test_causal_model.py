@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 import torch
-from tests.training.tiny_decoders import markup_examples, stirred_model, tiny_decoder
+from tests.training.tiny_decoders import stirred_model, tiny_decoder, written_examples
 from tests.training.tiny_models import LORA, tiny_bert
 from transformers import PhiConfig, PhiForCausalLM
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
@@ -57,7 +57,7 @@ def plain_nats(model: CausalModel, example: WrittenExample) -> list[float]:
 @pytest.mark.parametrize("loss", ["choices", "full"])
 class TestTogether:
     def test_the_loss_is_that_of_plain_passes(self, base: BaseModel, loss: AnswerLoss) -> None:
-        model, examples = stirred_model(base, loss=loss), markup_examples(base)
+        model, examples = stirred_model(base, loss=loss), written_examples(base)
 
         together = float(model.nats(examples).detach())
 
@@ -67,7 +67,7 @@ class TestTogether:
     def test_gradients_are_those_of_separate_sequences(
         self, base: BaseModel, loss: AnswerLoss
     ) -> None:
-        model, examples = stirred_model(base, loss=loss), markup_examples(base)
+        model, examples = stirred_model(base, loss=loss), written_examples(base)
 
         together = gradients(model, lambda: model.objective(examples))
         apart = gradients(
@@ -80,7 +80,7 @@ class TestTogether:
 
 class TestObjective:
     def test_counts_marks_more(self, llama: BaseModel) -> None:
-        model, example = stirred_model(llama), markup_examples(llama)[0]
+        model, example = stirred_model(llama), written_examples(llama)[0]
 
         objective = float(model.objective([example]).detach())
 
@@ -92,13 +92,13 @@ class TestObjective:
 
     def test_of_choices_is_nothing_where_only_one_is_legal(self, llama: BaseModel) -> None:
         model = stirred_model(llama)
-        nats = plain_nats(model, markup_examples(llama)[0])
+        nats = plain_nats(model, written_examples(llama)[0])
 
-        forced = [len(step.legal) == 1 for step in markup_examples(llama)[0].steps]
+        forced = [len(step.legal) == 1 for step in written_examples(llama)[0].steps]
         assert all(n == 0 for n, is_forced in zip(nats, forced, strict=True) if is_forced)
 
     def test_of_an_even_guess_is_ln_of_the_choices(self, llama: BaseModel) -> None:
-        model, example = stirred_model(llama), markup_examples(llama)[0]
+        model, example = stirred_model(llama), written_examples(llama)[0]
         with torch.no_grad():
             model.vocabulary.zero_()
 
@@ -114,7 +114,7 @@ def test_the_adapter_starts_as_no_change(llama: BaseModel) -> None:
     model = load_causal_model(
         llama, lora=LORA, dtype="float32", quantization="none", loss="full", mark_weight=1.0, seed=0
     )
-    example = markup_examples(llama)[0]
+    example = written_examples(llama)[0]
 
     with model.model.disable_adapter():
         bare = float(model.nats([example]).detach())
@@ -124,7 +124,7 @@ def test_the_adapter_starts_as_no_change(llama: BaseModel) -> None:
 
 
 def test_narrow_products_come_close(llama: BaseModel) -> None:
-    examples = markup_examples(llama)
+    examples = written_examples(llama)
     wide = float(stirred_model(llama).nats(examples).detach())
     narrow = load_causal_model(
         llama,
@@ -166,7 +166,7 @@ def test_lora_on_the_output_layer_is_refused(llama: BaseModel) -> None:
 
 
 def test_a_window_without_a_choice_has_no_loss(llama: BaseModel) -> None:
-    example = markup_examples(llama)[0]
+    example = written_examples(llama)[0]
     assert isinstance(example.grammar, CopyOrTag)
     text = example.grammar.marks.closing[:1]
     # The only mark begins as the text does.

@@ -8,7 +8,7 @@ import torch
 from peft import TaskType
 from peft.tuners import lora
 from safetensors.torch import load_file, save_file
-from tests.training.tiny_decoders import markup_examples, stirred_model, tiny_decoder
+from tests.training.tiny_decoders import stirred_model, tiny_decoder, written_examples
 from tests.training.tiny_models import LORA, examples
 from transformers import AutoModelForCausalLM
 
@@ -64,7 +64,7 @@ def gradients(model: Learner[Any], given: list[Any]) -> tuple[dict[str, torch.Te
 
 class TestRecomputed:
     def test_gradients_are_the_same_behind_a_shared_instruction(self, decoder: BaseModel) -> None:
-        model, given = stirred_model(decoder), markup_examples(decoder)
+        model, given = stirred_model(decoder), written_examples(decoder)
         plain, much = gradients(model, given)
 
         recompute_activations(model.model, model.dtype)
@@ -87,7 +87,7 @@ class TestRecomputed:
     def test_dropout_drops_the_same_twice(self, decoder: BaseModel, dtype: Dtype) -> None:
         """What goes on when a layer is computed again is what went on the first time."""
         model = stirred_model(decoder, dtype=dtype, dropout=0.5)
-        given = markup_examples(decoder)
+        given = written_examples(decoder)
         plain, _ = gradients(model, given)
 
         recompute_activations(model.model, model.dtype)
@@ -96,7 +96,7 @@ class TestRecomputed:
         assert all(torch.equal(plain[name], again[name]) for name in plain)
 
     def test_nothing_is_recomputed_where_nothing_is_trained(self, decoder: BaseModel) -> None:
-        model, given = stirred_model(decoder), markup_examples(decoder)
+        model, given = stirred_model(decoder), written_examples(decoder)
         model.model.eval()
         with torch.inference_mode():
             plain = float(model.nats(given))

@@ -23,6 +23,7 @@ from transformers import (
 from fedmedlora.clinical.notes import Entity, Labels, Note, Relation
 from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.extraction import Extraction
+from fedmedlora.tasks.json_list import JsonList
 from fedmedlora.tasks.markup import Markup
 from fedmedlora.training.base_models import BaseModel, find_base_model
 from fedmedlora.training.causal_model import AnswerLoss, CausalModel, load_causal_model
@@ -115,7 +116,9 @@ def stirred_model(
     return model
 
 
-def markup_examples(base: BaseModel) -> list[WrittenExample]:
+def written_examples(
+    base: BaseModel, formulation: type[Markup] | type[JsonList] = Markup
+) -> list[WrittenExample]:
     """Return windows and heads of a few notes: two instructions, unlike lengths."""
     tokenizer = HuggingFaceTokenizer(base.folder)
-    return Extraction(Markup(TYPES, tokenizer, 2), tokenizer, 40).examples(NOTES, LABELS)
+    return Extraction(formulation(TYPES, tokenizer, 2), tokenizer, 40).examples(NOTES, LABELS)
