@@ -193,8 +193,8 @@ def test_activations_computed_again_give_the_same_bytes(backbone: Tagger, bert: 
 
     trained = [one.train(one.initial(), examples(8), PLAN) for one in (backbone, saving)]
 
-    plain: Any = saving.learner.model.get_base_model()
-    assert plain.is_activation_checkpointing
+    model: Any = saving.learner.model
+    assert model.get_base_model().is_activation_checkpointing
     assert same(trained[0].adapter, trained[1].adapter)
 
 
