@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.engines.backbones import tagging_backbone
+from tests.engines.backbones import tagging_backbone, whole_backbone
 from tests.training.tiny_models import LORA, TRAINING, examples
 
 from fedmedlora.adapters.kinds import as_kinds
@@ -193,9 +193,44 @@ def test_activations_computed_again_give_the_same_bytes(backbone: Tagger, bert: 
 
     trained = [one.train(one.initial(), examples(8), PLAN) for one in (backbone, saving)]
 
-    plain: Any = saving.learner.model.get_base_model()
-    assert plain.is_activation_checkpointing
+    model: Any = saving.learner.model
+    assert model.get_base_model().is_activation_checkpointing
     assert same(trained[0].adapter, trained[1].adapter)
+
+
+class TestWhole:
+    def test_weights_do_as_in_a_fresh_model_whatever_was_there_before(
+        self, bert: BaseModel
+    ) -> None:
+        used, expected = whole_backbone(bert), whole_backbone(bert)
+        weights, given = noise(used.initial(), 1), examples(10)
+        used.train(used.initial(), given, PLAN)
+
+        assert used.loss(weights, given) == expected.loss(weights, given)
+        assert as_lists(used.answer(weights, given)) == as_lists(expected.answer(weights, given))
+        trained = used.train(used.initial(), given, PLAN).adapter
+        assert same(trained, expected.train(used.initial(), given, PLAN).adapter)
+
+    def test_activations_computed_again_give_the_same_bytes(self, bert: BaseModel) -> None:
+        saving = replace(TRAINING, gradient_checkpointing=True)
+        plain, again = whole_backbone(bert), whole_backbone(bert, training=saving)
+
+        trained = [one.train(one.initial(), examples(8), PLAN).adapter for one in (plain, again)]
+
+        model: Any = again.learner.model
+        assert model.is_activation_checkpointing
+        assert same(*trained)
+
+    def test_a_patch_is_refused(self, bert: BaseModel) -> None:
+        backbone = whole_backbone(bert)
+        patch = {f"patch1/q.lora_{f}.weight": np.ones((1, 1), np.float32) for f in "AB"}
+
+        with pytest.raises(ModelError, match=r"found a patch of 'q.lora_A.weight', expected one"):
+            backbone.loss({**backbone.initial(), **patch}, examples(1))
+
+    def test_peft_has_nothing_to_load(self, bert: BaseModel) -> None:
+        with pytest.raises(TypeError, match="found BertForTokenClassification, expected a model"):
+            whole_backbone(bert).peft_config()
 
 
 def test_nan_in_an_adapter_stops_its_training_alone(

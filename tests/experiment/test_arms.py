@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from tests.experiment.fakes import EVERY_ARM, experiment, toml
 
@@ -65,6 +67,14 @@ def test_a_federation_is_every_training_site_under_its_own_rule(name: str) -> No
     assert arm.strategy.name == name
 
 
+def test_a_whole_model_is_averaged_as_the_adapters_of_the_same_sites_are() -> None:
+    arm, adapter = only("bert", arm="bert"), only("fed_medlora", arm="fed_medlora")
+
+    assert (arm.model, adapter.model) == ("bert", "own")
+    assert arm.strategy.name == adapter.strategy.name
+    assert replace(arm, name=adapter.name, strategy=adapter.strategy, model="own") == adapter
+
+
 def test_one_participant_needs_no_loss_no_shift_and_no_limit() -> None:
     for arm in planned("single_site", "centralised", "fed_medlora_plus", "local_only", "adapted"):
         alone = len(arm.participants) == 1
@@ -73,15 +83,16 @@ def test_one_participant_needs_no_loss_no_shift_and_no_limit() -> None:
 
 
 def test_a_limit_on_shares_does_not_bind_who_trains_alone() -> None:
-    settings = experiment(toml(("single_site", "fed_medlora"), max_share=0.5))
-    alone, _, together = planned_arms(settings, training_sites=TRAINED, new_sites=())
+    settings = experiment(toml(("single_site", "fed_medlora", "bert"), max_share=0.5))
+    alone, _, *together = planned_arms(settings, training_sites=TRAINED, new_sites=())
     reports = [
         SiteReport(site, 1, tokens, None, None)
         for site, tokens in zip(TRAINED, (9, 1), strict=True)
     ]
 
     assert alone.strategy.weigh({}, reports[:1]).shares == {"heart": 1.0}
-    assert together.strategy.weigh({}, reports).shares == {"heart": 0.5, "bones": 0.5}
+    for arm in together:
+        assert arm.strategy.weigh({}, reports).shares == {"heart": 0.5, "bones": 0.5}
 
 
 def test_a_new_site_starts_alone_adapted_or_joined_and_chooses_nothing() -> None:
@@ -103,7 +114,7 @@ def test_who_joins_goes_on_under_the_rule_of_the_federation_it_joins() -> None:
 
 
 def test_a_site_s_own_rank_and_alpha_hold_in_all_its_arms() -> None:
-    settings = experiment(toml(("single_site", "centralised", "fed_medlora", "local_only")))
+    settings = experiment(toml(("single_site", "centralised", "fed_medlora", "bert", "local_only")))
     own = {"heart": OwnLora(rank=4), "skin": OwnLora(rank=16, alpha=16)}
 
     arms = planned_arms(settings, training_sites=TRAINED, new_sites=("skin",), own_lora=own)
@@ -118,6 +129,9 @@ def test_a_site_s_own_rank_and_alpha_hold_in_all_its_arms() -> None:
         ("centralised", "centralised"): (None, 1.0),
         ("fed_medlora", "heart"): (4, 4.0),
         ("fed_medlora", "bones"): (None, 1.0),
+        # No adapter, no rank.
+        ("bert", "heart"): (None, 1.0),
+        ("bert", "bones"): (None, 1.0),
         ("local_only:skin", "skin"): (None, 0.25),
     }
 

@@ -72,19 +72,22 @@ def test_sites_are_found_by_role(write: Write, tmp_path: Path) -> None:
     assert experiment.sites_of("server") == ()
 
 
+@pytest.mark.parametrize("section", ["model", "bert"])
 def test_a_base_that_begins_with_a_point_is_a_folder_beside_the_file(
-    write: Write, tmp_path: Path
+    write: Write, tmp_path: Path, section: str
 ) -> None:
-    text = SMALLEST.replace('"minilm"', '"./model"')
+    text = f'{SMALLEST}[bert]\nbase = "bundled"\n'
+    before = {"model": '"minilm"', "bert": '"bundled"'}[section]
+    text = text.replace(before, '"./model"')
 
     assert faults(write(text)) == [
         (
-            f"demo.toml: [model].base: found no folder {tmp_path}/model, "
+            f"demo.toml: [{section}].base: found no folder {tmp_path}/model, "
             "expected the folder of a base model"
         )
     ]
     (tmp_path / "model").mkdir()
-    assert read_experiment(write(text)).model.base == f"{tmp_path}/model"
+    assert getattr(read_experiment(write(text)), section).base == f"{tmp_path}/model"
 
 
 def test_every_fault_is_told_at_once(write: Write) -> None:

@@ -33,6 +33,7 @@ def adapter(tagger: TaggingModel) -> AdapterWeights:
 
 @pytest.fixture
 def config(tagger: TaggingModel) -> PeftConfig:
+    assert isinstance(tagger.model, PeftModel)
     return tagger.model.peft_config["default"]
 
 

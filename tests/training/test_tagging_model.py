@@ -217,9 +217,9 @@ def test_what_is_trained_is_wide_in_a_narrow_base(bert: BaseModel) -> None:
 
 
 def test_nothing_is_kept_for_a_next_token(llama: BaseModel) -> None:
-    decoder: Any = tagger_of(llama).model.get_base_model()
+    model: Any = tagger_of(llama).model
 
-    assert decoder.base_model(input_ids=IDS).past_key_values is None
+    assert model.get_base_model().base_model(input_ids=IDS).past_key_values is None
 
 
 def test_narrow_products_differ_and_come_back_wide(bert: BaseModel) -> None:

@@ -22,6 +22,7 @@ from fedmedlora.training.base_models import BaseModel, find_base_model
 from fedmedlora.training.settings import Dtype, LoraSettings, TrainingSettings
 from fedmedlora.training.tagging_model import TaggingModel, load_tagging_model
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
+from fedmedlora.training.whole_model import load_whole_model
 
 TYPES = ("problem", "drug")
 NUM_POSITIONS = 64
@@ -70,6 +71,13 @@ def tagger_of(
         mark_weight=mark_weight,
         seed=seed,
     )
+
+
+def whole_of(
+    base: BaseModel, types: tuple[str, ...] = TYPES, *, dtype: Dtype = "float32", seed: int = 0
+) -> TaggingModel:
+    tokenizer = HuggingFaceTokenizer(base.folder)
+    return load_whole_model(base, tokenizer, types, dtype=dtype, mark_weight=1.0, seed=seed)
 
 
 def tiny_bert(

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.cohorts import annotated_types, load_cohorts, site_faults
 from fedmedlora.experiment.config import read_experiment, readable_sites
 from fedmedlora.experiment.results import results
-from fedmedlora.experiment.schema import Experiment, Model
+from fedmedlora.experiment.schema import Model
 from fedmedlora.experiment.store import RunStore
+from fedmedlora.experiment.used_models import used_models
 from fedmedlora.reporting.page import render_runs
 from fedmedlora.training.base_models import is_local
 
@@ -28,18 +29,21 @@ def check(options: argparse.Namespace) -> int:
         raise InputError([*error.faults, *notes]) from error
     notes = site_faults(experiment.sites, experiment.aggregation)
     cohorts = {} if notes else load_cohorts(experiment)
-    if wrong := [*map(str, notes), *_model_faults(experiment, cohorts)]:
+    models = used_models(experiment)
+    if wrong := [*map(str, notes), *_model_faults(models.values(), cohorts)]:
         sys.stderr.writelines(f"{line}\n" for line in wrong)
         return InputError.exit_code
-    sites, model = cohorts.values(), experiment.model
-    missing = _lacking(model)
+    sites, missing = cohorts.values(), _lacking(experiment.model)
+    bases = {name: _base(model) for name, model in models.items()}
     document = {
         "experiment": str(options.experiment),
-        "base": {"name": model.base, "looked_up": is_local(model.base)},
+        "base": bases["own"],
+        "bases": bases,
         "lacking": missing,
         "sites": [_site(site) for site in sites],
     }
-    verdict = f"{options.experiment}: fit to run{_if_on_the_hub(model)}{_if_elsewhere(missing)}"
+    conditions = f"{_if_on_the_hub(models.values())}{_if_elsewhere(missing)}"
+    verdict = f"{options.experiment}: fit to run{conditions}"
     answer(options, document, [*(f"{s.name}: {s.role}, {_notes(s)}" for s in sites), verdict])
     return 0
 
@@ -53,10 +57,16 @@ def _lacking(model: Model) -> str | None:
     return lacking(model.quantization)
 
 
-def _if_on_the_hub(model: Model) -> str:
-    if is_local(model.base):
+def _base(model: Model) -> dict[str, Any]:
+    return {"name": model.base, "looked_up": is_local(model.base)}
+
+
+def _if_on_the_hub(models: Collection[Model]) -> str:
+    names = dict.fromkeys(model.base for model in models if not is_local(model.base))
+    if not names:
         return ""
-    return f", if {model.base!r} is a model of the hub: that was not looked up"
+    conditions = " and ".join(f"{name!r} is a model of the hub" for name in names)
+    return f", if {conditions}: that was not looked up"
 
 
 def _if_elsewhere(missing: str | None) -> str:
@@ -99,15 +109,19 @@ def write_report(runs: Sequence[Path], out: Path) -> None:
     write_whole(out, render_runs(pages).encode())
 
 
-def _model_faults(experiment: Experiment, cohorts: Mapping[str, Cohort]) -> list[str]:
-    """Return what is wrong with a base model on this machine; a hub is not asked."""
-    if not is_local(experiment.model.base):
-        return []
+def _model_faults(models: Collection[Model], cohorts: Mapping[str, Cohort]) -> list[str]:
+    """Return what is wrong with the base models on this machine; a hub is not asked."""
+    faults = [_fault(model, cohorts) for model in models if is_local(model.base)]
+    # Two arms' models may have one base.
+    return list(dict.fromkeys(fault for fault in faults if fault is not None))
+
+
+def _fault(model: Model, cohorts: Mapping[str, Cohort]) -> str | None:
     # Transformers takes seconds to load, which the faults of a file need not wait for.
     from fedmedlora.engines.readiness import look_up  # noqa: PLC0415
 
     try:
-        look_up(experiment.model, annotated_types(cohorts))
+        look_up(model, annotated_types(cohorts))
     except ModelError as error:
-        return [str(error)]
-    return []
+        return str(error)
+    return None

@@ -23,6 +23,7 @@ from fedmedlora.experiment.run import conclude, missing_arms, models_to_open
 from fedmedlora.experiment.run import run as run_experiment
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
+from fedmedlora.experiment.used_models import used_models
 from fedmedlora.training.quantization import require_quantization
 
 _DEMO = "demo.toml"
@@ -71,9 +72,10 @@ def _run(
 ) -> None:
     cohorts = load_cohorts(experiment)
     if not resume and not has_run(out):
-        # A run without its model must not begin: it could only go on without it.
+        # A run without its models must not begin: it could only go on without them.
         require_quantization(experiment.model.quantization)
-        look_up(experiment.model, annotated_types(cohorts))
+        for model in used_models(experiment).values():
+            look_up(model, annotated_types(cohorts))
     with _store(experiment, file, out, resume=resume) as store:
         if beside and store.meta("beside") is None:
             store.put_meta("beside", beside)

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from numpy.typing import NDArray
-from peft import PeftConfig
+from peft import PeftConfig, PeftModel
 
 from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import ModelError, TrainingError
 from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
 from fedmedlora.tasks.task import Answer, ExampleT
+from fedmedlora.training.adapter_slots import lora_layers
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.folded_patches import FoldedPatches
 from fedmedlora.training.lora_model import recompute_activations, rescaled
@@ -25,7 +26,7 @@ from fedmedlora.training.trainer import Learner, mean_loss, train
 
 
 class HuggingFaceBackbone(Generic[ExampleT]):
-    """A Hugging Face base with LoRA, in any formulation, as a federation's `Backbone`."""
+    """A loaded Hugging Face base, in any formulation, as a federation's `Backbone`."""
 
     def __init__(
         self,
@@ -48,12 +49,19 @@ class HuggingFaceBackbone(Generic[ExampleT]):
         self._training = training
         self._accelerator = accelerator
         self._initial = learner.slots.read()
-        self._folded = FoldedPatches(learner.model)
+        self._folded = FoldedPatches(lora_layers(learner.model, learner.slots))
         self._name = base.name
 
     def peft_config(self) -> PeftConfig:
-        """Return what peft needs to load an adapter of this model."""
-        config = copy.copy(self.learner.model.peft_config["default"])
+        """Return what peft needs to load an adapter of this model.
+
+        Raises:
+            TypeError: Its own weights are trained, of which peft knows nothing.
+        """
+        model = self.learner.model
+        if not isinstance(model, PeftModel):
+            raise TypeError(f"found {type(model).__name__}, expected a model with an adapter")
+        config = copy.copy(model.peft_config["default"])
         # Peft would write where the base lies on this machine.
         config.base_model_name_or_path = self._name
         return config

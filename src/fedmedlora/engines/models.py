@@ -28,9 +28,10 @@ from fedmedlora.training.precision import resolved
 from fedmedlora.training.process import prepared
 from fedmedlora.training.quantization import require_quantization
 from fedmedlora.training.settings import LoraSettings, TrainingSettings
-from fedmedlora.training.tagging_model import load_tagging_model
+from fedmedlora.training.tagging_model import TaggingModel, load_tagging_model
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 from fedmedlora.training.trainer import Learner
+from fedmedlora.training.whole_model import load_whole_model
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ def open_model(
     request = _Request(ready, model, training, types, seed, prepared(training.num_threads))
     formulation = ready.formulation
     opened: AnyModel = (
-        _tagging(request, formulation)
+        _tagging(request, formulation, _with_lora(request))
         if isinstance(formulation, Tagging)
         else _writing(request, formulation)
     )
@@ -106,11 +107,30 @@ def open_model(
     return opened
 
 
-def _tagging(request: _Request, formulation: Tagging) -> OpenModel[TaggingExample]:
-    tokenizer = request.ready.tokenizer
-    tagger = load_tagging_model(
+def open_whole_model(
+    model: Model, training: Training, types: tuple[str, ...], *, seed: int
+) -> OpenModel[TaggingExample]:
+    """Return a loaded base model that tags, all of whose weights are trained.
+
+    Args:
+        model: What it says of an adapter does not count.
+        types: All that will be asked for; the channels of the head.
+
+    Raises:
+        ModelError: The base model is missing, or a window is longer than it can read.
+    """
+    ready = look_up(model, types)
+    request = _Request(ready, model, training, types, seed, prepared(training.num_threads))
+    formulation = Tagging(types, ready.tokenizer)
+    opened = _tagging(request, formulation, _whole(request))
+    require_positions(formulation, model, opened.backbone.num_positions)
+    return opened
+
+
+def _with_lora(request: _Request) -> TaggingModel:
+    return load_tagging_model(
         request.ready.base,
-        tokenizer,
+        request.ready.tokenizer,
         request.types,
         lora=LoraSettings(**asdict(request.model.lora)),
         dtype=resolved(request.model.dtype),
@@ -118,8 +138,24 @@ def _tagging(request: _Request, formulation: Tagging) -> OpenModel[TaggingExampl
         mark_weight=request.model.mark_weight,
         seed=request.seed,
     )
+
+
+def _whole(request: _Request) -> TaggingModel:
+    return load_whole_model(
+        request.ready.base,
+        request.ready.tokenizer,
+        request.types,
+        dtype=resolved(request.model.dtype),
+        mark_weight=request.model.mark_weight,
+        seed=request.seed,
+    )
+
+
+def _tagging(
+    request: _Request, formulation: Tagging, tagger: TaggingModel
+) -> OpenModel[TaggingExample]:
     answer = partial(tag, tagger.logits, pad_id=tagger.pad_id, device=request.accelerator.device)
-    return OpenModel(request.backbone(tagger, answer), formulation, tokenizer)
+    return OpenModel(request.backbone(tagger, answer), formulation, request.ready.tokenizer)
 
 
 def _writing(request: _Request, formulation: Writing) -> OpenModel[WrittenExample]:

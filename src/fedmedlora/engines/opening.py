@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 
-from fedmedlora.engines.models import open_model
+from fedmedlora.engines.models import open_model, open_whole_model
 from fedmedlora.engines.parallel import ParallelEngine
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.baselines import ModelName
 from fedmedlora.experiment.schema import EngineChoice, Experiment, Model, Training
+from fedmedlora.experiment.used_models import bert_model, bert_training
 from fedmedlora.federation.engine import Engine
 
 
@@ -21,29 +22,23 @@ def engine_of(
     """Return the engine of one of an experiment's models, closed on leaving.
 
     Raises:
-        ModelError: As `open_local` has it.
+        ModelError: As `open_model` has it.
         EngineError: A worker ended before it was ready.
     """
     return _OPENINGS[name](experiment, cohorts, types)
 
 
 @contextmanager
-def open_engine(
-    choice: EngineChoice,
-    model: Model,
-    training: Training,
-    cohorts: Mapping[str, Cohort],
-    types: tuple[str, ...],
-    *,
-    seed: int,
-) -> Iterator[Engine]:
+def open_engine(choice: EngineChoice, opening: Callable[[], Engine]) -> Iterator[Engine]:
     """Give the engine of an experiment, and close it.
 
+    Args:
+        opening: Makes an engine in the process in which it is called; can be pickled.
+
     Raises:
-        ModelError: As `open_local` has it.
+        ModelError: The base model cannot be opened.
         EngineError: A worker ended before it was ready.
     """
-    opening = partial(open_local, model, training, cohorts, types, seed=seed)
     one = choice.workers == 1
     engine = opening() if one else ParallelEngine(opening, num_workers=choice.workers)
     with closing(engine):
@@ -72,6 +67,23 @@ def open_local(
     return opened.engine(cohorts, window_tokens=model.window_tokens)
 
 
+def open_whole(
+    model: Model,
+    training: Training,
+    cohorts: Mapping[str, Cohort],
+    types: tuple[str, ...],
+    *,
+    seed: int,
+) -> Engine:
+    """Return an engine in this process whose base model is trained whole.
+
+    Raises:
+        ModelError: As `open_whole_model` has it.
+    """
+    opened = open_whole_model(model, training, types, seed=seed)
+    return opened.engine(cohorts, window_tokens=model.window_tokens)
+
+
 _Opening = Callable[
     [Experiment, Mapping[str, Cohort], tuple[str, ...]], AbstractContextManager[Engine]
 ]
@@ -80,14 +92,17 @@ _Opening = Callable[
 def _own(
     experiment: Experiment, cohorts: Mapping[str, Cohort], types: tuple[str, ...]
 ) -> AbstractContextManager[Engine]:
-    return open_engine(
-        experiment.engine,
-        experiment.model,
-        experiment.training,
-        cohorts,
-        types,
-        seed=experiment.seed,
-    )
+    model, training, seed = experiment.model, experiment.training, experiment.seed
+    opening = partial(open_local, model, training, cohorts, types, seed=seed)
+    return open_engine(experiment.engine, opening)
 
 
-_OPENINGS: Mapping[ModelName, _Opening] = {"own": _own}
+def _bert(
+    experiment: Experiment, cohorts: Mapping[str, Cohort], types: tuple[str, ...]
+) -> AbstractContextManager[Engine]:
+    model, training, seed = bert_model(experiment), bert_training(experiment), experiment.seed
+    opening = partial(open_whole, model, training, cohorts, types, seed=seed)
+    return open_engine(experiment.engine, opening)
+
+
+_OPENINGS: Mapping[ModelName, _Opening] = {"own": _own, "bert": _bert}

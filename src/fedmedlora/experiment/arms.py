@@ -173,11 +173,12 @@ def _arm(
     start: str | None = None,
 ) -> Arm:
     weighting = experiment.aggregation.weighting()
+    alone = len(participants) == 1
     # A joined arm goes on with the rule of the arm it starts from; one participant needs no rule.
-    rule = name if name in methods() else start if len(participants) > 1 else None
-    if rule is None:
+    rule = name if name in methods() else (None if alone else start) or "fed_medlora"
+    if alone:
         # A limit on shares would leave nobody who could have the rest.
-        rule, weighting = "fed_medlora", replace(weighting, max_share=1.0)
+        weighting = replace(weighting, max_share=1.0)
     own = getattr(experiment.methods, rule)
     strategy = strategy_by_name(rule, own, weighting=weighting)
     alike = strategy.local == UNCHANGED

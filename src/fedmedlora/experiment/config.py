@@ -68,6 +68,8 @@ _SECTIONS: dict[str, type[Any]] = {
     "evaluation": Evaluation,
     "engine": EngineChoice,
 }
+_BASES = {"model.base": "[model].base", "bert.base": "[bert].base"}
+"""Keys of bases that may be folders, dotted and as messages have them."""
 _IMMATERIAL = re.compile(r"sites\[\d+\]\.path|engine\.workers")
 _OWN_KEYS = tuple(key.name for key in fields(Experiment) if key.name not in {*_SECTIONS, "sites"})
 
@@ -150,14 +152,17 @@ def _read(text: str, *, name: str, folder: Path) -> Reading:
     sections = [_section(kind, key, tables, name=name) for key, kind in _SECTIONS.items()]
     reading = joined([unknown, own, *sections, _sites(tables.get("sites", []), name, folder)])
     clashes = contradictions(reading.values, name=name)
-    return joined([reading, _absolute_base(reading.values, folder), Reading({}, clashes)])
+    return joined([reading, _absolute_bases(reading.values, folder), Reading({}, clashes)])
 
 
-def _absolute_base(values: Mapping[str, Any], folder: Path) -> Reading:
-    base = values.get("model.base", "")
-    if not base.startswith(".") and not Path(base).is_absolute():
-        return Reading({}, ())
-    return Reading({"model.base": str((folder / base).resolve())}, ())
+def _absolute_bases(values: Mapping[str, Any], folder: Path) -> Reading:
+    bases = {key: values[key] for key in _BASES if key in values}
+    folders = {
+        key: str((folder / base).resolve())
+        for key, base in bases.items()
+        if base.startswith(".") or Path(base).is_absolute()
+    }
+    return Reading(folders, ())
 
 
 def _section(
@@ -194,9 +199,9 @@ def _sites(entries: object, name: str, folder: Path) -> Reading:
 def _missing_folders(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]:
     sites = enumerate(values.get("sites", ()))
     folders = [(f"[[sites]][{index}].path", site["path"], "a site") for index, site in sites]
-    base = values.get("model.base", "")
-    if Path(base).is_absolute():
-        folders.append(("[model].base", Path(base), "a base model"))
+    for key, where in _BASES.items():
+        if Path(values.get(key, "")).is_absolute():
+            folders.append((where, Path(values[key]), "a base model"))
     return tuple(
         Fault(f"{name}: {key}", f"no folder {path}", f"the folder of {owner}")
         for key, path, owner in folders

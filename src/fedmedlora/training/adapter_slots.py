@@ -1,6 +1,6 @@
-"""Where an adapter's tensors sit inside a loaded model, so that adapters can be swapped."""
+"""Where the tensors that are trained sit inside a loaded model, so that they can be swapped."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,27 +13,19 @@ from fedmedlora.adapters.weights import AdapterWeights, lora_factor
 from fedmedlora.errors import ModelError
 
 
-def layer_names(model: PeftModel) -> Mapping[str, LoraLayer]:
-    """Return the layers with LoRA by the names of their factors A, as in PEFT's files."""
-    names = {
-        tensor.data_ptr(): name
-        for name, tensor in get_peft_model_state_dict(model).items()
-        if lora_factor(name) == "A"
-    }
-    layers = [one for one in model.modules() if isinstance(one, LoraLayer)]
-    factors: list[Any] = [one.lora_A["default"] for one in layers]
-    return {names[a.weight.data_ptr()]: one for a, one in zip(factors, layers, strict=True)}
-
-
 class AdapterSlots:
-    """The trainable tensors of one PEFT model, under the names of PEFT's own files."""
+    """The trainable tensors of one model."""
 
-    def __init__(self, model: PeftModel) -> None:
-        parameters = {p.data_ptr(): p for p in model.parameters() if p.requires_grad}
-        self.parameters: Mapping[str, torch.nn.Parameter] = {
-            name: parameters[tensor.data_ptr()]
-            for name, tensor in sorted(get_peft_model_state_dict(model).items())
-        }
+    def __init__(
+        self, parameters: Mapping[str, torch.nn.Parameter], *, head: Collection[str]
+    ) -> None:
+        """Take hold of tensors by name.
+
+        Args:
+            head: Names of those that the base did not bring along.
+        """
+        self.parameters: Mapping[str, torch.nn.Parameter] = dict(sorted(parameters.items()))
+        self.head = frozenset(head)
 
     def read(self) -> AdapterWeights:
         """Return a copy of the adapter in the model, as float32."""
@@ -68,3 +60,22 @@ class AdapterSlots:
                 "use the base, rank and types it was made for"
             )
         return np.ascontiguousarray(values)
+
+
+def lora_slots(model: PeftModel) -> AdapterSlots:
+    """Return the slots of a PEFT model, under the names of PEFT's own files."""
+    trained = {p.data_ptr(): p for p in model.parameters() if p.requires_grad}
+    parameters = {
+        name: trained[tensor.data_ptr()]
+        for name, tensor in get_peft_model_state_dict(model).items()
+    }
+    head = [name for name in parameters if lora_factor(name) is None]
+    return AdapterSlots(parameters, head=head)
+
+
+def lora_layers(model: torch.nn.Module, slots: AdapterSlots) -> Mapping[str, LoraLayer]:
+    """Return the layers with LoRA by the names of their factors A; none in a model without."""
+    names = {parameter.data_ptr(): name for name, parameter in slots.parameters.items()}
+    layers = [one for one in model.modules() if isinstance(one, LoraLayer)]
+    factors: list[Any] = [one.lora_A["default"] for one in layers]
+    return {names[a.weight.data_ptr()]: one for a, one in zip(factors, layers, strict=True)}

@@ -23,7 +23,7 @@ from transformers import AutoModelForCausalLM
 from fedmedlora.errors import ModelError
 from fedmedlora.tasks.answers import Step, WrittenExample
 from fedmedlora.tasks.copy_or_tag import Ids
-from fedmedlora.training.adapter_slots import AdapterSlots
+from fedmedlora.training.adapter_slots import AdapterSlots, lora_slots
 from fedmedlora.training.base_config import num_positions
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.lora_model import Form, load_base, products, with_lora
@@ -185,7 +185,7 @@ def load_causal_model(
             f"model.lora.target_modules: found the output layer of {base.name!r} among them, "
             'expected layers before it; take it out, or say "all-linear"'
         )
-    return CausalModel(model, AdapterSlots(model), limit, dtype, loss, mark_weight)
+    return CausalModel(model, lora_slots(model), limit, dtype, loss, mark_weight)
 
 
 def _output(plain: Any) -> torch.nn.Module:  # noqa: ANN401 -- the class depends on the base

@@ -5,23 +5,24 @@
 W_0 is kept as it was loaded from the first patch on, so that one base serves every adapter.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
-from peft import PeftModel
+from peft.tuners.lora import LoraLayer
 
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import ModelError
 from fedmedlora.federation.patches import patched, patches
-from fedmedlora.training.adapter_slots import layer_names
 
 
 class FoldedPatches:
     """What is folded into one model's base at the moment."""
 
-    def __init__(self, model: PeftModel) -> None:
-        self._layers = layer_names(model)
+    def __init__(self, layers: Mapping[str, LoraLayer]) -> None:
+        """Take hold of the layers that can be patched, by the names of their factors A."""
+        self._layers = layers
         self._loaded: dict[str, torch.Tensor] = {}
         self._folded: AdapterWeights | None = {}
 

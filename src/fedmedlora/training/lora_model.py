@@ -118,7 +118,7 @@ def with_lora(
         ) from error
 
 
-def recompute_activations(model: PeftModel, dtype: Dtype) -> None:
+def recompute_activations(model: PeftModel | PreTrainedModel, dtype: Dtype) -> None:
     """Let every layer keep its input alone in training, and compute the rest again for gradients.
 
     Args:
@@ -127,7 +127,8 @@ def recompute_activations(model: PeftModel, dtype: Dtype) -> None:
     Raises:
         ModelError: The base has no layers that can.
     """
-    plain: Any = model.get_base_model()
+    # Peft's model holds that of transformers, which stands alone where peft has no part in it.
+    plain: Any = next(one for one in model.modules() if isinstance(one, PreTrainedModel))
     try:
         plain.activation_checkpointing_enable(
             {
@@ -145,7 +146,7 @@ def recompute_activations(model: PeftModel, dtype: Dtype) -> None:
 
 
 @contextmanager
-def rescaled(model: PeftModel, factor: float) -> Iterator[None]:
+def rescaled(model: torch.nn.Module, factor: float) -> Iterator[None]:
     """Multiply the alpha / rank of every layer for a while."""
     layers = [one for one in model.modules() if isinstance(one, LoraLayer)]
     before = [dict(layer.scaling) for layer in layers]
@@ -159,8 +160,8 @@ def rescaled(model: PeftModel, factor: float) -> Iterator[None]:
 
 
 @contextmanager
-def products(model: PeftModel, dtype: Dtype) -> Iterator[None]:
-    """Compute a model's products in a number format, the adapter's weights staying float32."""
+def products(model: PeftModel | PreTrainedModel, dtype: Dtype) -> Iterator[None]:
+    """Compute a model's products in a number format, the trained weights staying float32."""
     narrow = dtype == "bfloat16"
     # Peft would widen every layer's input, for autocast to narrow it again.
     with (

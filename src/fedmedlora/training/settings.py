@@ -32,11 +32,11 @@ class TrainingSettings:
         min_steps: Steps of a round's pass, as long as there are as many examples. A small site that
             took few steps would barely move away from the global adapter, and its notes would count
             for less than its share.
-        learning_rate: Peak, for the LoRA factors B.
+        learning_rate: Peak, for the LoRA factors B, or for a base's own weights.
         rate_ratio: How many times as fast B learns as A.
         head_learning_rate: Peak, for a tagging head; None means the same.
         warmup: Share of all steps of the run in which the rate rises.
-        weight_decay: AdamW's, on the LoRA factors and the head.
+        weight_decay: AdamW's, on all that is trained.
         max_gradient_norm: Gradients are scaled down to this L2 norm.
         gradient_checkpointing: Layers keep their input alone and compute the rest again on the way
             back: less memory, a third more time, the same gradients.

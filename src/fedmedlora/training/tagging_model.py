@@ -1,4 +1,4 @@
-"""A Hugging Face encoder or decoder as a tagger: LoRA on its layers, one head of channels.
+"""A Hugging Face encoder or decoder as a tagger, with one head of channels; LoRA on its layers.
 
 A decoder looks both ways here, or is refused: what a word is often shows behind it.
 
@@ -16,7 +16,7 @@ from transformers import AutoModelForTokenClassification, PreTrainedModel
 from fedmedlora.errors import ModelError
 from fedmedlora.tasks.batches import padded
 from fedmedlora.tasks.tagging import IGNORED, NUM_TAGS, OUTSIDE, TaggingExample
-from fedmedlora.training.adapter_slots import AdapterSlots
+from fedmedlora.training.adapter_slots import AdapterSlots, lora_slots
 from fedmedlora.training.base_config import looks_back_only, num_positions, read_config
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.lora_model import Form, load_base, products, with_lora
@@ -34,16 +34,16 @@ Source: the prior initialisation of RetinaNet, arXiv 1708.02002, section 3.3.
 
 @dataclass(frozen=True, slots=True)
 class TaggingModel:
-    """A base model with LoRA and a tagging head.
+    """A base model with a tagging head, of which an adapter or every weight is trained.
 
     Attributes:
         types: The head's channels.
         mark_weight: How often a B or an I counts in training where an O counts once.
         num_positions: The most tokens the base can read at once; None where it sets no limit.
-        dtype: Of the frozen base and of products; adapter and head are float32 always.
+        dtype: Of products, and of the base where it is frozen; what is trained is float32 always.
     """
 
-    model: PeftModel
+    model: PeftModel | PreTrainedModel
     slots: AdapterSlots
     pad_id: int
     types: tuple[str, ...]
@@ -91,11 +91,31 @@ def load_tagging_model(
     mark_weight: float,
     seed: int,
 ) -> TaggingModel:
-    """Return a base model ready to be trained; the same seed gives the same bytes.
+    """Return a base model with LoRA to be trained; the same seed gives the same bytes.
 
     Raises:
-        ModelError: The base has no token classification form, lacks weights, cannot look both ways,
-            or a target module is not in it.
+        ModelError: As `plain_tagger` has it, or a target module is not in the base.
+    """
+    plain, head = plain_tagger(base, types, dtype=dtype, quantization=quantization, seed=seed)
+    limit = num_readable(plain)
+    model = with_lora(plain, base, lora, kind=TaskType.TOKEN_CLS, exclude=(head,))
+    slots = lora_slots(model)
+    return TaggingModel(model, slots, tokenizer.pad_id, types, mark_weight, limit, dtype)
+
+
+def plain_tagger(
+    base: BaseModel,
+    types: tuple[str, ...],
+    *,
+    dtype: Dtype,
+    quantization: Quantization,
+    seed: int,
+) -> tuple[PreTrainedModel, str]:
+    """Return a base with a fresh head and that head's name; the same seed gives the same bytes.
+
+    Raises:
+        ModelError: The base has no token classification form, lacks weights, or cannot look both
+            ways.
     """
     torch.manual_seed(seed)
     both_ways = (("is_causal", False),) if looks_back_only(read_config(base)) else ()
@@ -117,10 +137,18 @@ def load_tagging_model(
     getattr(plain, head).float()
     with torch.no_grad():
         getattr(plain, head).bias.view(len(types), NUM_TAGS)[:, 0] = _OUTSIDE_BIAS
-    limit = _num_readable(plain)
-    model = with_lora(plain, base, lora, kind=TaskType.TOKEN_CLS, exclude=(head,))
-    slots = AdapterSlots(model)
-    return TaggingModel(model, slots, tokenizer.pad_id, types, mark_weight, limit, dtype)
+    return plain, head
+
+
+def num_readable(model: PreTrainedModel) -> int | None:
+    """Return the most tokens a loaded base can read at once; None where it sets no limit."""
+    limit = num_positions(model.config)
+    for name, module in model.named_modules():
+        if limit is not None and name.endswith(".position_embeddings"):
+            # RoBERTa and its kin number positions from behind the padding index.
+            first = getattr(module, "padding_idx", None)
+            limit -= 0 if first is None else first + 1
+    return limit
 
 
 def _sees_behind(plain: PreTrainedModel, *, padded: bool) -> bool:
@@ -140,13 +168,3 @@ def _sees_behind(plain: PreTrainedModel, *, padded: bool) -> bool:
 def _attention() -> str:
     # Fused attention on a CPU takes longer than the plain one on sentences, ten times in bfloat16.
     return "sdpa" if torch.cuda.is_available() else "eager"
-
-
-def _num_readable(model: PreTrainedModel) -> int | None:
-    limit = num_positions(model.config)
-    for name, module in model.named_modules():
-        if limit is not None and name.endswith(".position_embeddings"):
-            # RoBERTa and its kin number positions from behind the padding index.
-            first = getattr(module, "padding_idx", None)
-            limit -= 0 if first is None else first + 1
-    return limit

@@ -5,7 +5,8 @@ At progress p of the whole run, with w the warm-up, the learning rate is its pea
     p / w                                     while p < w
     (1 + cos(pi (p - w) / (1 - w))) / 2       from then on
 
-and of that the factors A take one part in `rate_ratio`, the factors B all.
+and of that the factors A take one part in `rate_ratio`, the factors B all, as do a base's own
+weights where they are trained.
 
 Source: cosine decay, SGDR, arXiv 1608.03983, equation 5, without restarts; AdamW, arXiv 1711.05101;
 unlike rates for A and B, LoRA+, arXiv 2402.12354.
@@ -19,7 +20,9 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from peft import PeftModel
+from transformers import PreTrainedModel
 
+from fedmedlora.adapters.weights import lora_factor
 from fedmedlora.errors import TrainingError
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.tasks.batches import shuffled_batches, sorted_batches
@@ -32,10 +35,10 @@ _LOSS_BATCH_TOKENS = 2048
 
 
 class Learner(Protocol[ExampleT_contra]):
-    """A model with an adapter in it, which can say how far off it is."""
+    """A model of which something is trained, and which can say how far off it is."""
 
     @property
-    def model(self) -> PeftModel:
+    def model(self) -> PeftModel | PreTrainedModel:
         """Return the model itself."""
         ...
 
@@ -46,12 +49,12 @@ class Learner(Protocol[ExampleT_contra]):
 
     @property
     def dtype(self) -> Dtype:
-        """Return the number format of the frozen base and of products."""
+        """Return the number format of products, and of the base where it is frozen."""
         ...
 
     @property
     def slots(self) -> AdapterSlots:
-        """Return where the adapter sits."""
+        """Return where that which is trained sits."""
         ...
 
     def nats(self, examples: Sequence[ExampleT_contra]) -> torch.Tensor:
@@ -79,7 +82,7 @@ def train(
     accelerator: Accelerator,
     wheel: Wheel | None = None,
 ) -> float:
-    """Train the adapter in the model, in place; return the last epoch's objective.
+    """Train what is to be trained in the model, in place; return the last epoch's objective.
 
     Args:
         examples: All of the site's; the round takes its part of them.
@@ -151,7 +154,7 @@ def _step(
     if not math.isfinite(value):
         raise TrainingError(
             f"training: found a loss of {value}, expected a finite number; "
-            "lower training.learning_rate or training.max_gradient_norm"
+            "lower the learning rate or training.max_gradient_norm"
         )
     accelerator.backward(objective / max(_num_label_tokens(drawn), 1))
     if wheel is not None:
@@ -169,13 +172,15 @@ def _num_label_tokens(examples: Sequence[Example]) -> int:
 def _optimizer(learner: Learner[ExampleT], settings: TrainingSettings) -> torch.optim.Optimizer:
     rate = settings.learning_rate
     rates = {
-        ".lora_A": rate / settings.rate_ratio,
-        ".lora_B": rate,
-        "": settings.head_learning_rate or rate,
+        "A": rate / settings.rate_ratio,
+        "B": rate,
+        "base": rate,
+        "head": settings.head_learning_rate or rate,
     }
     groups: dict[str, list[torch.nn.Parameter]] = {part: [] for part in rates}
     for name, parameter in learner.slots.parameters.items():
-        groups[next(part for part in rates if part in name)].append(parameter)
+        part = "head" if name in learner.slots.head else lora_factor(name) or "base"
+        groups[part].append(parameter)
     return torch.optim.AdamW(
         [{"params": groups[part], "lr": rates[part]} for part in rates if groups[part]],
         weight_decay=settings.weight_decay,
@@ -188,5 +193,5 @@ def _require_finite_weights(learner: Learner[ExampleT]) -> None:
         if not torch.isfinite(parameter).all():
             raise TrainingError(
                 f"training: found a value that is not finite in {name!r}, expected finite "
-                "weights; lower training.learning_rate"
+                "weights; lower the learning rate"
             )
