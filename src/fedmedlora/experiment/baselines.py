@@ -55,7 +55,7 @@ class Bert:
     """
 
     base: str = "minilm"
-    learning_rate: Annotated[float, above(0)] = 1e-4
+    learning_rate: Annotated[float, above(0)] = 3e-4
     head_learning_rate: Annotated[float, above(0)] = 1e-2
 
 
