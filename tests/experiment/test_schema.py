@@ -89,9 +89,9 @@ from fedmedlora.experiment.config import read_experiment
             ),
         ),
         (
-            'formulation = "json"',
+            'formulation = "xml"',
             'base = "minilm"',
-            ('[model].formulation: found "json", expected one of "markup", "tagging"'),
+            '[model].formulation: found "xml", expected one of "markup", "json", "tagging"',
         ),
         (
             '[engine]\nname = "nvflare"',
