@@ -34,6 +34,19 @@ def test_without_another_arm_there_is_no_gain(results: Json) -> None:
     assert "No comparison with an interval was recorded." in sections.gains_part(results)
 
 
+def test_bytes_of_whole_models_stand_apart_from_those_of_adapters(results: Json) -> None:
+    rounds = [{"bytes_up": {"a": 3_000_000}, "bytes_down": {}}]
+    adapters = {"name": "fed_medlora", "kind": "federated", "model": "own", "rounds": rounds}
+    whole = {"name": "bert", "kind": "federated", "model": "bert", "rounds": rounds * 30}
+    several = {**results, "arms": [adapters, whole]}
+
+    told = sections.bytes_part({**several, "models": {"bert": {"adapter_bytes": 90_000_000}}})
+
+    assert "All federated arms of adapters together sent 3 MB, both ways." in told
+    assert "One with all weights of BERT was 90 MB." in told
+    assert "BERT" not in sections.bytes_part(several)
+
+
 def test_figures_of_another_run_stand_with_what_differs_and_where_from(results: Json) -> None:
     beside = {
         "title": "in another form",

@@ -160,16 +160,20 @@ def new_sites_part(results: Json) -> Html:
 def bytes_part(results: Json) -> Html:
     """Return what was sent, against the whole model."""
     sent = results.get("communication") or {}
-    total = sum(arms.bytes_sent(arm) or 0 for arm in arms.arms_of(results, "federated"))
+    total = sum(arms.bytes_sent(arm) or 0 for arm in arms.federations(results))
     measured = (
         f"A message of this run was {size(sent.get('adapter_bytes'))} instead of "
         f"{size(sent.get('full_model_bytes'))}: {percent(sent.get('saving'))} less. "
-        f"All federated arms together sent {size(total)}, both ways."
+        f"All federated arms of adapters together sent {size(total)}, both ways."
     )
+    whole = (results.get("models") or {}).get("bert") or {}
+    beside = f" One with all weights of BERT was {size(whole['adapter_bytes'])}." if whole else ""
     computed = prose.LARGE_MODEL.format(
         adapter=records.large_adapter_parameters(), saving=percent(records.large_saving(), digits=2)
     )
-    return join([words("p", measured), records.message_bars(results), words("p", computed)])
+    return join(
+        [words("p", measured + beside), records.message_bars(results), words("p", computed)]
+    )
 
 
 def notes_part(results: Json, drawn: Sequence[Json]) -> Html:
