@@ -49,6 +49,22 @@ def test_each_federated_arm_has_a_colour_of_its_own(results: Json) -> None:
     assert colours == ["arm-fed1", "arm-fed2"]
 
 
+def test_of_many_federated_arms_the_leading_one_and_the_best_are_told_apart() -> None:
+    federated: list[Json] = [
+        {"name": name, "kind": "federated", "summary": {"ner_strict_f1": {"mean": mean}}}
+        for name, mean in zip("abcdef", (0.1, 0.6, 0.5, 0.4, 0.3, None), strict=True)
+    ]
+    results: Json = {"preferred": "a", "arms": federated}
+
+    # a leads though it is last but one; b, c and d are the best of the others.
+    assert [arm["name"] for arm in arms.told_apart(results)] == ["a", "b", "c", "d"]
+    assert [arms.colour(results, arm) for arm in federated] == [
+        *(f"arm-fed{number}" for number in (1, 2, 3, 4)),
+        "arm-zero",
+        "arm-zero",
+    ]
+
+
 def test_the_best_arm_is_the_first_of_equals_and_never_an_undefined_one() -> None:
     scored = [
         {"name": name, "summary": {"ner_strict_f1": {"mean": mean}}}

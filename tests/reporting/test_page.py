@@ -198,7 +198,10 @@ def test_sites_scored_on_dev_are_marked(results: Json) -> None:
 
     results["arms"][0]["final"]["oncology"]["split"] = "dev"
 
-    assert "Scored on dev notes, as they have no test notes: oncology." in render(results, [])
+    assert (
+        "Scored on dev notes, for want of test notes or to leave these unread: oncology."
+        in render(results, [])
+    )
 
 
 def test_a_full_round_of_answers_is_said_too(results: Json) -> None:

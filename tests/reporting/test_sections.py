@@ -47,6 +47,16 @@ def test_bytes_of_whole_models_stand_apart_from_those_of_adapters(results: Json)
     assert "BERT" not in sections.bytes_part(several)
 
 
+def test_of_many_federated_arms_the_shares_of_some_are_folded_away(results: Json) -> None:
+    (arm,) = [arm for arm in results["arms"] if arm["name"] == "fed_medlora"]
+    several = [{**arm, "name": name} for name in ("flora", "fed_prox", "scaffold", "fed_avg_m")]
+
+    told = sections.shares_part({**results, "arms": [*results["arms"], *several]})
+
+    assert told.count("The other federated arms") == 1
+    assert "The other federated arms" not in sections.shares_part(results)
+
+
 def test_figures_of_another_run_stand_with_what_differs_and_where_from(results: Json) -> None:
     beside = {
         "title": "in another form",

@@ -83,11 +83,22 @@ def metric_title(metric: str) -> str:
     return METRICS[metric].title if metric in METRICS else f"Entities of type {type_}, strict"
 
 
+def told_apart(results: Json) -> list[Json]:
+    """Return the federated arms that a figure can tell apart: the leading one, then the best."""
+    federated = arms_of(results, "federated")
+    if len(federated) <= _NUM_FEDERATED_COLOURS:
+        return federated
+    first = lead(results)
+    ranked = sorted(federated, key=lambda arm: (arm is not first, -(summary(arm) or 0.0)))
+    chosen = [arm["name"] for arm in ranked[:_NUM_FEDERATED_COLOURS]]
+    return [arm for arm in federated if arm["name"] in chosen]
+
+
 def colour(results: Json, arm: Json) -> str:
-    """Return the style class of an arm's own colour."""
+    """Return the style class of an arm's colour; of many federated arms a few have their own."""
     if arm.get("kind") == "federated":
-        names = [a["name"] for a in arms_of(results, "federated")]
-        return f"arm-fed{names.index(arm['name']) % _NUM_FEDERATED_COLOURS + 1}"
+        names = [a["name"] for a in told_apart(results)]
+        return f"arm-fed{names.index(arm['name']) + 1}" if arm["name"] in names else "arm-zero"
     if arm.get("kind") == "new_site":
         return _NEW_SITE_COLOURS.get(arm["name"].partition(":")[0], "arm-zero")
     return _COLOURS.get(arm.get("kind", ""), "arm-zero")

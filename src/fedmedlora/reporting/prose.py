@@ -31,7 +31,7 @@ NEW_SITE = (
     "federation's adapter, with the same number of gradient steps. Joined takes part in further "
     "federated rounds."
 )
-ON_DEV = "Scored on dev notes, as they have no test notes: {sites}."
+ON_DEV = "Scored on dev notes, for want of test notes or to leave these unread: {sites}."
 CEILINGS = (
     "Some gold cannot be written in the form the model answers in, such as one of two nested "
     "spans of one type, or a tail outside its head's window. It still counts as missed. So no "

@@ -51,7 +51,11 @@ def arms_part(results: Json) -> Html:
 
 def rounds_part(results: Json) -> Html:
     """Return how the scores grew, round by round and site by site."""
-    learning = [arm for arm in arms.arms_of(results, "centralised", "federated") if _scored(arm)]
+    learning = [
+        arm
+        for arm in (*arms.arms_of(results, "centralised"), *arms.told_apart(results))
+        if _scored(arm)
+    ]
     if not learning:
         return nothing("No arm was scored round by round.")
     sites = [
@@ -65,7 +69,9 @@ def rounds_part(results: Json) -> Html:
         (site, [_series(results, arm, arms.evaluations(arm, site)) for arm in learning])
         for site in sites
     ]
-    caption = "Strict entity F1 on dev notes after each round; the ringed round was kept"
+    left = len(arms.arms_of(results, "federated")) - len(arms.told_apart(results))
+    some = f"; {left} federated arms that did less well are in the figures alone" if left else ""
+    caption = f"Strict entity F1 on dev notes after each round; the ringed round was kept{some}"
     figures = [tables.rounds_table(arm) for arm in results["arms"] if _scored(arm)]
     return join(
         [
@@ -134,7 +140,13 @@ def shares_part(results: Json) -> Html:
     federated = [arm for arm in arms.arms_of(results, "federated") if arm.get("rounds")]
     if not federated:
         return nothing("No federated arm ran.")
-    return join([words("p", prose.SHARES), *(_shares_of(results, arm) for arm in federated)])
+    apart = [arm["name"] for arm in arms.told_apart(results)]
+    first, others = (
+        [_shares_of(results, arm) for arm in federated if (arm["name"] in apart) is shown]
+        for shown in (True, False)
+    )
+    more = details("The other federated arms", *others) if others else NOTHING
+    return join([words("p", prose.SHARES), *first, more])
 
 
 def _shares_of(results: Json, arm: Json) -> Html:
