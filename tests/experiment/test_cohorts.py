@@ -192,6 +192,26 @@ def test_notes_that_are_not_those_pinned_are_refused_before_anything_loads(tmp_p
     ]
 
 
+def test_notes_are_not_loaded_to_be_sent_away_without_leave(tmp_path: Path) -> None:
+    file = written(
+        tmp_path,
+        (site("heart", train=1, dev=1), "train"),
+        (site("bones", public=True, train=1, dev=1), "external"),
+        (site("skin", train=1, dev=1), "new_site"),
+        (site("checks", dev=1), "server"),
+    )
+    text = file.read_text("utf-8").replace('"zero_shot"', '"endpoint_zero_shot"')
+    away = '[endpoint]\nmodel = "m1"\nurl = "https://api.example.org/v1"\n'
+    file.write_text(text + away, encoding="utf-8")
+
+    with pytest.raises(InputError) as caught:
+        load_cohorts(read_experiment(file))
+
+    assert [fault.where for fault in caught.value.faults] == ["site heart", "site skin"]
+    file.write_text(text + away + "sends_notes = true\n", encoding="utf-8")
+    assert len(load_cohorts(read_experiment(file))) == 4
+
+
 def test_a_digest_is_that_of_all_notes_whatever_the_limits() -> None:
     whole = site(train=8, dev=3)
 

@@ -22,6 +22,7 @@ NEW_SITE = '[[sites]]\npath = "new"\nrole = "new_site"\n'
 SCAFFOLD = SMALLEST.replace('"fed_medlora"]', '"scaffold"]')
 FLORA = SMALLEST.replace('"fed_medlora"]', '"flora"]')
 FOUR_BITS = ('base = "minilm"', 'base = "minilm"\nquantization = "4bit"')
+ASKING = SMALLEST.replace('"fed_medlora"]', '"endpoint_zero_shot"]')
 HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
 
 
@@ -56,6 +57,12 @@ HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
         (SCAFFOLD + "lora_alpha = 8\n", "[[sites]][1].lora_rank"),
         (FLORA.replace(*FOUR_BITS), "[model].quantization"),
         (FLORA.replace("flora", "fed_ex_lora").replace(*FOUR_BITS), "[model].quantization"),
+        (ASKING + '[endpoint]\nmodel = "m1"\n', "[endpoint].url"),
+        (ASKING + '[endpoint]\nurl = "http://localhost/v1"\n', "[endpoint].model"),
+        (
+            ASKING.replace("zero_shot", "few_shot") + '[endpoint]\nurl = "http://localhost/v1"\n',
+            "[endpoint].model",
+        ),
     ],
 )
 def test_settings_that_cannot_stand_together_are_refused(write: Write, text: str, key: str) -> None:
@@ -76,6 +83,7 @@ def test_settings_that_cannot_stand_together_are_refused(write: Write, text: str
         FLORA + "lora_rank = 8\n",
         SMALLEST.replace(*FOUR_BITS),
         SCAFFOLD,
+        ASKING + '[endpoint]\nurl = "http://localhost/v1"\nmodel = "m1"\n',
         QUORUM_OF_2,
         QUORUM_OF_2 + "[aggregation]\nmax_share = 0.5\n",
         SMALLEST.replace('"fed_medlora"', '"local_only"') + NEW_SITE,

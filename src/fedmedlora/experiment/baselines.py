@@ -6,8 +6,11 @@ endpoint_zero_shot   a model behind an OpenAI-compatible address, told what to f
 endpoint_few_shot    the same, shown some of a site's notes as well
 """
 
+import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from fedmedlora.ranges import Rule, above, at_least
 
@@ -22,12 +25,33 @@ MODEL_OF: dict[str, ModelName] = {
     "endpoint_few_shot": "endpoint",
 }
 BASELINE_ARMS = tuple(MODEL_OF)
+ENDPOINT_ARMS = tuple(arm for arm, model in MODEL_OF.items() if model == "endpoint")
 PROMPTED_ARMS = tuple(arm for arm in BASELINE_ARMS if arm != "bert")
+
+# What readers of addresses could understand in different ways has no place in one.
+_LABEL = "[A-Za-z0-9_-]{1,63}"
+_HOST = rf"{_LABEL}(\.{_LABEL})*|\[[0-9A-Fa-f:.]+\]"
+_URL = re.compile(rf"https?://({_HOST})(:[0-9]{{1,5}})?(/[A-Za-z0-9._/-]*)?")
+_NUMBERS = re.compile(r"[0-9.]+")
+
+
+def _is_address(text: str) -> bool:
+    """Return whether a text is an address with such numbers in it as there are."""
+    if not _URL.fullmatch(text):
+        return False
+    try:
+        host, port = urlsplit(text).hostname or "", urlsplit(text).port
+        if _NUMBERS.fullmatch(host):
+            ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return port != 0
+
 
 _Count = Annotated[int, at_least(1)]
 _ADDRESS = Rule(
-    'that begins with "http://" or "https://"',
-    lambda text: text.startswith(("http://", "https://")),
+    'of the form "http://host:port/v1" or "https://host/v1", without a name, a key or a query',
+    _is_address,
 )
 _PRICE = Annotated[float, at_least(0)]
 

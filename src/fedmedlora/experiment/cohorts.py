@@ -7,6 +7,7 @@ from fedmedlora.clinical.notes import SiteNotes
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.evaluation.cohorts import Cohort, OwnLora, in_hash_order, limited, set_aside
 from fedmedlora.experiment.schema import Aggregation, Experiment, SiteEntry, Split
+from fedmedlora.experiment.sending import sending_faults
 from fedmedlora.federation.engine import SERVER
 from fedmedlora.formats.site_files import site_digest
 from fedmedlora.formats.site_folder import read_site
@@ -18,10 +19,11 @@ def load_cohorts(experiment: Experiment) -> dict[str, Cohort]:
     """Return every site of an experiment by name, in the order of the file.
 
     Raises:
-        InputError: Everything that is wrong with any site's folder, at once.
+        InputError: Everything that is wrong with any site's folder, at once; and notes that the
+            experiment would send away without leave.
     """
     sites, faults = _read(experiment.sites, experiment.aggregation)
-    if faults:
+    if faults := [*faults, *sending_faults(experiment, _private(sites))]:
         raise InputError(faults)
     use = experiment.aggregation, experiment.evaluation.final_split
     return {name: cohort(*pair, *use) for name, pair in sites.items()}
@@ -75,6 +77,12 @@ def annotated_types(cohorts: Mapping[str, Cohort]) -> tuple[str, ...]:
 
 
 _BOTH = ("train", "dev")
+
+
+def _private(sites: Mapping[str, tuple[SiteEntry, SiteNotes]]) -> list[str]:
+    """Return the sites whose notes are not public; nobody is asked about those of the server."""
+    told = sites.items()
+    return [name for name, (entry, site) in told if entry.role != "server" and not site.public]
 
 
 def _read(

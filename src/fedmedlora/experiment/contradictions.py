@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fedmedlora.errors import Fault
+from fedmedlora.experiment.baselines import ENDPOINT_ARMS
 from fedmedlora.experiment.schema import FEDERATED_ARMS, NEW_SITE_ARMS, PERSONAL_ARMS, Lora
 from fedmedlora.federation.strategies import strategy_by_name
 from fedmedlora.federation.strategy import Strategy
@@ -46,6 +47,7 @@ def contradictions(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]
         _own_lora_misfit: ("experiment.arms", "sites"),
         _nothing_to_show: ("experiment.arms", "model.formulation"),
         _patched_in_four_bits: ("experiment.arms", "model.quantization"),
+        _nobody_to_ask: ("experiment.arms", "endpoint.url", "endpoint.model"),
     }
     return tuple(
         Fault(f"{name}: {fault.where}", fault.found, fault.expected, fault.advice)
@@ -191,6 +193,17 @@ def _patched_in_four_bits(arms: Sequence[str], quantization: str) -> list[Fault]
     expected = f'"none" for {wanting}'
     advice = "they change the base's own weights, which four bits cannot hold"
     return [Fault("[model].quantization", quantization, expected, advice)]
+
+
+def _nobody_to_ask(arms: Sequence[str], url: str | None, model: str | None) -> list[Fault]:
+    wanting = _among(arms, ENDPOINT_ARMS)
+    expected = {"url": "the address that is asked", "model": "the name of the model there"}
+    advice = "or leave these arms out"
+    return [
+        Fault(f"[endpoint].{key}", f"nothing for {wanting}", expected[key], advice)
+        for key, value in {"url": url, "model": model}.items()
+        if wanting and not value
+    ]
 
 
 def _rule(arm: str) -> Strategy:

@@ -1,0 +1,71 @@
+"""What may be sent to an endpoint: whose notes, and with which key.
+
+An endpoint is asked about a note by sending it. Notes of a site that is not public stay on this
+machine, unless the experiment says that they may leave it.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from fedmedlora.errors import Fault, InputError
+from fedmedlora.experiment.baselines import ENDPOINT_ARMS, Endpoint
+from fedmedlora.experiment.schema import Experiment
+
+_KEY = re.compile(r"[!-~]+")
+
+
+def asks_endpoint(experiment: Experiment) -> bool:
+    """Return whether an arm of an experiment asks an endpoint."""
+    return any(arm in ENDPOINT_ARMS for arm in experiment.arms)
+
+
+def sending_faults(experiment: Experiment, private: Iterable[str]) -> list[Fault]:
+    """Return a fault for each site whose notes an experiment would send away without leave.
+
+    Args:
+        private: The sites whose notes are asked about and are not public.
+    """
+    endpoint = experiment.endpoint
+    if not asks_endpoint(experiment) or endpoint.sends_notes or _is_here(f"{endpoint.url}"):
+        return []
+    return [_unsendable(site, endpoint) for site in private]
+
+
+def endpoint_key(endpoint: Endpoint, environ: Mapping[str, str]) -> str:
+    """Return what an endpoint knows us by; "" where it does not ask.
+
+    Args:
+        environ: The environment's variables.
+
+    Raises:
+        InputError: The variable that should hold the key is not set, or holds no key.
+    """
+    if not endpoint.key_variable:
+        return ""
+    key = environ.get(endpoint.key_variable, "").strip()
+    if _KEY.fullmatch(key):
+        return key
+    found = "signs that no key has" if key else "nothing"
+    expected, advice = f"the key of {endpoint.url}", 'export it, or set endpoint.key_variable = ""'
+    raise InputError([Fault(f"environment: {endpoint.key_variable}", found, expected, advice)])
+
+
+def _is_here(url: str) -> bool:
+    """Return whether an address is of this machine and of no other."""
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _unsendable(site: str, endpoint: Endpoint) -> Fault:
+    return Fault(
+        f"site {site}",
+        f"notes that are not public, to be sent to {endpoint.url}",
+        "an address of this machine",
+        "ask a model of your own, leave the site or the endpoint's arms out, or set "
+        "endpoint.sends_notes = true where whoever runs it may read them",
+    )
