@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +105,10 @@ class Untrained:
         """Return what is asked for."""
         del adapter
         return [example.ideal for example in examples]
+
+    def spent(self) -> Mapping[str, int]:
+        """Return nothing."""
+        return {}
 
 
 class Unscored(LocalEngine[WrittenExample]):

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -54,6 +54,7 @@ class Counting:
     digest = "0" * 64
     num_bytes = 12
     dtype = "float32"
+    num_asked = 0
 
     def initial(self) -> AdapterWeights:
         return START
@@ -82,7 +83,11 @@ class Counting:
         adapter: AdapterWeights,  # noqa: ARG002 -- the protocol's
         examples: Sequence[TaggingExample],
     ) -> list[NDArray[np.int64]]:
+        self.num_asked += len(examples)
         return [np.maximum(example.targets, 0) for example in examples]
+
+    def spent(self) -> Mapping[str, int]:
+        return {"asked": self.num_asked}
 
 
 def engine_over(
@@ -224,6 +229,19 @@ class TestEvaluate:
 
         assert counts.ner.matched("strict") == Counts(2)
         assert counts.re.matched("strict") == Counts(fn=1)
+
+    def test_takes_what_each_site_takes_when_it_is_asked_for(
+        self, tokenizer: HuggingFaceTokenizer
+    ) -> None:
+        engine = engine_over(tokenizer, cohort("a"), cohort("b"))
+
+        scored = engine.evaluate(START, ["a", "b"], Scope("dev", PARTS, 1))
+
+        # A window and its two heads.
+        assert [(site, engine.spent()) for site, _ in scored] == [
+            ("a", {"asked": 3}),
+            ("b", {"asked": 6}),
+        ]
 
     def test_ceiling_needs_no_adapter(self, tokenizer: HuggingFaceTokenizer) -> None:
         counts = engine_over(tokenizer, cohort("a")).ceiling("a", "final", limit=9)

@@ -105,6 +105,7 @@ class FakeEngine:
         crash_at: Which step of the engine throws, counted from 1; 0 for none.
         asked: (participant, round) of every training, in order.
         read: (site, split) of every evaluation, in order.
+        spending: What reading has taken; grows with every evaluation where it holds anything.
     """
 
     curves: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -125,6 +126,7 @@ class FakeEngine:
     steps: int = 0
     asked: list[tuple[str, int]] = field(default_factory=list)
     read: list[tuple[str, str]] = field(default_factory=list)
+    spending: dict[str, int] = field(default_factory=dict)
 
     def close(self) -> None:
         self.closed = True
@@ -179,6 +181,8 @@ class FakeEngine:
     def _scored(self, adapter: AdapterWeights, site: str, scope: Scope) -> list[NoteCounts]:
         self._step()
         self.read.append((site, scope.split))
+        # The first evaluation takes one more of each thing, the second two more.
+        self.spending = {name: told + len(self.read) for name, told in self.spending.items()}
         if {name: adapter[name].shape for name in adapter if "/" not in name} != SHAPES:
             raise ModelError(f"{site}: found an adapter of other tensors, expected the model's")
         curve = self.curves.get(site, RISING)
@@ -186,6 +190,9 @@ class FakeEngine:
         found = _counts(right) if right else _missed()
         note = NoteCounts(found, found, found) if "re" in scope.parts else NoteCounts(ner=found)
         return [note] * scope.limit
+
+    def spent(self) -> Mapping[str, int]:
+        return self.spending
 
     def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
         del site, split

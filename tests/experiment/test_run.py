@@ -139,6 +139,32 @@ def test_arms_that_crash_side_by_side_go_on_to_the_same_state(
     assert end_state(tmp_path) == undisturbed[0]
 
 
+def test_what_reading_took_of_somebody_else_is_kept_by_site(tmp_path: Path) -> None:
+    # The first site takes 1 of each, the second 2, up to the fifth.
+    spending = {"requests": 100, "prompt_tokens": 100, "completion_tokens": 100}
+    text = toml(["zero_shot"]) + "[endpoint]\ninput_price = 2.0\noutput_price = 10.0\n"
+    engine = FakeEngine(spending=spending)
+    with new_store(tmp_path, text) as store:
+        run(experiment(text), engine, store, cohorts())
+        finals = store.finals("zero_shot")
+
+    sites = {site: final["asked"]["requests"] for site, final in finals.items()}
+    assert sites == {"heart": 1, "bones": 2, "lungs": 3, "nerves": 4, "skin": 5}
+    (arm,) = told(tmp_path)["arms"]
+    assert arm["asked"]["requests"] == arm["asked"]["prompt_tokens"] == 15
+    # (15 x 2 + 15 x 10) / 1,000,000
+    assert arm["asked"]["cost"] == 0.00018
+    assert arm["asked"]["sites"]["skin"]["completion_tokens"] == 5
+
+
+def test_a_model_of_this_machine_takes_nothing_of_anybody(tmp_path: Path) -> None:
+    finished(tmp_path, "zero_shot")
+
+    with RunStore.open(tmp_path / "run") as store:
+        assert all("asked" not in final for final in store.finals("zero_shot").values())
+    assert "asked" not in told(tmp_path)["arms"][0]
+
+
 def test_sites_in_another_order_are_refused(tmp_path: Path) -> None:
     finished(tmp_path, "zero_shot")
     others = dict(reversed(cohorts().items()))

@@ -1,6 +1,6 @@
 """A backbone that only trains, by a function; nobody asks it for a loss or an answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,4 +37,7 @@ class Learner:
         raise NotImplementedError
 
     def answer(self, adapter: AdapterWeights, examples: Sequence[Any]) -> list[NDArray[np.int64]]:
+        raise NotImplementedError
+
+    def spent(self) -> Mapping[str, int]:
         raise NotImplementedError

@@ -1,7 +1,7 @@
 """One loaded base model that answers for every adapter handed to it."""
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Generic
 
@@ -124,6 +124,10 @@ class HuggingFaceBackbone(Generic[ExampleT]):
         self.learner.model.eval()
         with _memory_told("reading"):
             return self._ask(examples)
+
+    def spent(self) -> Mapping[str, int]:
+        """Return nothing: all answers are made here."""
+        return {}
 
     def _write(self, bundle: AdapterWeights) -> None:
         self._folded.write(bundle)

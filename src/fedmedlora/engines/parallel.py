@@ -113,6 +113,10 @@ class ParallelEngine:
         ):
             yield from scored
 
+    def spent(self) -> Mapping[str, int]:
+        """Return nothing: the processes read by themselves."""
+        return {}
+
     def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
         """Return the counts a perfect model would reach in the experiment's formulation."""
         counts: list[NoteCounts] = self._asked(

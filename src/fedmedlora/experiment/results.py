@@ -1,6 +1,7 @@
 """The figures of a run for scripts and the report: results.json, made from the store alone."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ from fedmedlora.durable_files import write_whole
 from fedmedlora.evaluation.fairness import summary
 from fedmedlora.evaluation.metrics import METRICS, Metric
 from fedmedlora.experiment.arms import preferred_arm
+from fedmedlora.experiment.baselines import Endpoint
 from fedmedlora.experiment.config import settings
 from fedmedlora.experiment.disk import store_errors
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
 
 _SCHEMA = 1
+_PRICED_TOKENS = 1_000_000
 _TRAFFIC = ("full_model_bytes", "adapter_bytes", "saving")
 
 
@@ -39,7 +42,7 @@ def results(store: RunStore) -> dict[str, Any]:
         "seed": experiment.seed,
         "preferred": preferred_arm(experiment),
         "sites": sites,
-        "arms": [_arm(store, name, sites) for name in store.arms()],
+        "arms": [_arm(store, name, sites, experiment.endpoint) for name in store.arms()],
         "communication": {key: own[key] for key in _TRAFFIC} if own else None,
         "models": models,
         "comparisons": store.meta("comparisons") or [],
@@ -72,9 +75,12 @@ def write_results(store: RunStore) -> Path:
     return path
 
 
-def _arm(store: RunStore, name: str, sites: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    document = store.arm(name) or {}
-    final = {site: document["scores"] for site, document in store.finals(name).items()}
+def _arm(
+    store: RunStore, name: str, sites: Sequence[Mapping[str, Any]], endpoint: Endpoint
+) -> dict[str, Any]:
+    document, finals = store.arm(name) or {}, store.finals(name)
+    final = {site: document["scores"] for site, document in finals.items()}
+    asked = {site: document["asked"] for site, document in finals.items() if "asked" in document}
     training = {site["name"]: final.get(site["name"]) for site in sites if site["role"] == "train"}
     return {
         "name": name,
@@ -85,7 +91,19 @@ def _arm(store: RunStore, name: str, sites: Sequence[Mapping[str, Any]]) -> dict
         "rounds": store.rounds(name),
         "final": final,
         "summary": {key: summary(_f1(training, metric)) for key, metric in METRICS.items()},
+        **({"asked": _asked(asked, endpoint)} if asked else {}),
     }
+
+
+def _asked(sites: Mapping[str, Mapping[str, int]], endpoint: Endpoint) -> dict[str, Any]:
+    """Return what the questions of an arm took, of each site and in all, and what that cost."""
+    totals = Counter[str]()
+    for spent in sites.values():
+        totals.update(spent)
+    read, written = totals["prompt_tokens"], totals["completion_tokens"]
+    cost = (read * endpoint.input_price + written * endpoint.output_price) / _PRICED_TOKENS
+    # Of tokens that nobody told, nobody knows the price.
+    return {**totals, "cost": None if totals["untold"] else cost, "sites": sites}
 
 
 def _f1(scores: Mapping[str, Mapping[str, Any] | None], metric: Metric) -> dict[str, float | None]:

@@ -5,9 +5,10 @@ This is the only place that puts the parts together. Whatever is in the store is
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import (
     AggregationError,
     Fault,
@@ -173,14 +174,25 @@ def _run_arm(
         store,
         [cohort.name for cohort in unread],
     ):
-        for site, counts in engine.evaluate(adapter, sites, scope):
-            store.put_final(arm.name, site, _final(cohorts[site], counts, experiment))
+        for site, counts, asked in _read(engine, adapter, sites, scope):
+            final = _final(cohorts[site], counts, experiment)
+            store.put_final(arm.name, site, {**final, **({"asked": asked} if asked else {})})
     if arm.name == preferred_arm(experiment):
         store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, cohorts))
     document["evaluation_seconds"] = time.monotonic() - began
     planned = [other.name for other in _planned(experiment, cohorts)]
     store.put_arm(arm.name, document, position=planned.index(arm.name))
     logger.info("%s: scored on %d sites", arm.name, len(store.finals(arm.name)))
+
+
+def _read(
+    engine: Engine, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
+) -> Iterator[tuple[str, list[NoteCounts], dict[str, int]]]:
+    """Yield each site with its counts and with what reading it took of somebody else."""
+    spent = engine.spent()
+    for site, counts in engine.evaluate(adapter, sites, scope):
+        before, spent = spent, engine.spent()
+        yield site, counts, {name: spent[name] - before.get(name, 0) for name in spent}
 
 
 def _shifts(arm: Arm, engine: Engine) -> Mapping[str, float]:

@@ -1,6 +1,6 @@
-"""What a federation asks of a model: four verbs on plain values; a test fake is ten lines."""
+"""What a federation asks of a model: a few verbs on plain values; a test fake is ten lines."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -126,4 +126,11 @@ class Backbone(Protocol[ExampleT_contra]):
         self, adapter: AdapterWeights, examples: Sequence[ExampleT_contra]
     ) -> Sequence[NDArray[np.int64]]:
         """Return for each example what the model gives back, in the form of its `ideal`."""
+        ...
+
+    def spent(self) -> Mapping[str, int]:
+        """Return what the answers so far took of somebody else, by name; nothing of a model here.
+
+        Numbers only grow.
+        """
         ...

@@ -119,6 +119,13 @@ class Engine(Protocol):
         """Yield each site with the counts of each note in the scope, as they arrive."""
         ...
 
+    def spent(self) -> Mapping[str, int]:
+        """Return what reading has taken of somebody else so far, by name; as `Backbone` has it.
+
+        Where it says anything, sites are read one after the other, each when it is asked for.
+        """
+        ...
+
     def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
         """Return the counts a perfect model would reach in the experiment's formulation."""
         ...
