@@ -1,6 +1,7 @@
 """What is there, without any model: check, report."""
 
 import argparse
+import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -8,12 +9,13 @@ from typing import Any
 
 from fedmedlora.cli.answers import answer
 from fedmedlora.durable_files import write_whole
-from fedmedlora.errors import InputError, ModelError
+from fedmedlora.errors import Fault, InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.cohorts import annotated_types, load_cohorts, site_faults
 from fedmedlora.experiment.config import read_experiment, readable_sites
 from fedmedlora.experiment.results import results
-from fedmedlora.experiment.schema import Model
+from fedmedlora.experiment.schema import Experiment, Model
+from fedmedlora.experiment.sending import asks_endpoint, endpoint_key
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.used_models import used_models
 from fedmedlora.reporting.page import render_runs
@@ -27,10 +29,10 @@ def check(options: argparse.Namespace) -> int:
     except InputError as error:
         notes = site_faults(readable_sites(options.experiment))
         raise InputError([*error.faults, *notes]) from error
-    notes = site_faults(experiment.sites, experiment.aggregation)
-    cohorts = {} if notes else load_cohorts(experiment)
+    cohorts, faults = _sites(experiment)
+    told = (*faults, *_key_faults(experiment))
     models = used_models(experiment)
-    if wrong := [*map(str, notes), *_model_faults(models.values(), cohorts)]:
+    if wrong := [*map(str, told), *_model_faults(models.values(), cohorts)]:
         sys.stderr.writelines(f"{line}\n" for line in wrong)
         return InputError.exit_code
     sites, missing = cohorts.values(), _lacking(experiment.model)
@@ -46,6 +48,25 @@ def check(options: argparse.Namespace) -> int:
     verdict = f"{options.experiment}: fit to run{conditions}"
     answer(options, document, [*(f"{s.name}: {s.role}, {_notes(s)}" for s in sites), verdict])
     return 0
+
+
+def _sites(experiment: Experiment) -> tuple[Mapping[str, Cohort], Sequence[Fault]]:
+    """Return the sites of an experiment, or what is wrong with them."""
+    try:
+        return load_cohorts(experiment), ()
+    except InputError as error:
+        return {}, error.faults
+
+
+def _key_faults(experiment: Experiment) -> Sequence[Fault]:
+    """Return what is wrong with the key of an endpoint that would be asked."""
+    if not asks_endpoint(experiment):
+        return ()
+    try:
+        endpoint_key(experiment.endpoint, os.environ)
+    except InputError as error:
+        return error.faults
+    return ()
 
 
 def _lacking(model: Model) -> str | None:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -15,6 +16,7 @@ from fedmedlora.engines.opening import engine_of
 from fedmedlora.engines.readiness import look_up
 from fedmedlora.errors import Fault, InputError, QuorumError
 from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.experiment.baselines import ENDPOINT_ARMS
 from fedmedlora.experiment.cohorts import annotated_types, load_cohorts
 from fedmedlora.experiment.config import read_experiment
 from fedmedlora.experiment.database import has_run
@@ -22,6 +24,7 @@ from fedmedlora.experiment.environment import environment
 from fedmedlora.experiment.run import conclude, missing_arms, models_to_open
 from fedmedlora.experiment.run import run as run_experiment
 from fedmedlora.experiment.schema import Experiment
+from fedmedlora.experiment.sending import endpoint_key
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.used_models import used_models
 from fedmedlora.training.quantization import require_quantization
@@ -76,6 +79,8 @@ def _run(
         require_quantization(experiment.model.quantization)
         for model in used_models(experiment).values():
             look_up(model, annotated_types(cohorts))
+        if any(arm in ENDPOINT_ARMS for arm in arms or experiment.arms):
+            endpoint_key(experiment.endpoint, os.environ)
     with _store(experiment, file, out, resume=resume) as store:
         if beside and store.meta("beside") is None:
             store.put_meta("beside", beside)
@@ -108,8 +113,12 @@ def _go_on(
     if store.meta("types") is None:
         store.put_meta("types", types)
     failures = []
-    for model in models_to_open(experiment, store, cohorts, only=arms):
-        with engine_of(model, experiment, cohorts, types) as engine:
+    models = models_to_open(experiment, store, cohorts, only=arms)
+    if "endpoint" in models:
+        # Hours of other arms must not end in a key that is missing.
+        endpoint_key(experiment.endpoint, os.environ)
+    for model in models:
+        with engine_of(model, experiment, cohorts, types, environ=os.environ) as engine:
             try:
                 run_experiment(experiment, engine, store, cohorts, only=arms, model=model)
             except QuorumError as error:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 
+from fedmedlora.engines.endpoint.opening import open_endpoint
 from fedmedlora.engines.models import open_model, open_whole_model
 from fedmedlora.engines.parallel import ParallelEngine
 from fedmedlora.evaluation.cohorts import Cohort
@@ -18,14 +19,26 @@ def engine_of(
     experiment: Experiment,
     cohorts: Mapping[str, Cohort],
     types: tuple[str, ...],
+    *,
+    environ: Mapping[str, str],
 ) -> AbstractContextManager[Engine]:
     """Return the engine of one of an experiment's models, closed on leaving.
 
+    Args:
+        types: All that will be asked for.
+        environ: The environment's variables, one of which may hold a key.
+
     Raises:
+        InputError: Notes would be sent away without leave, or a key is missing.
         ModelError: As `open_model` has it.
         EngineError: A worker ended before it was ready.
     """
-    return _OPENINGS[name](experiment, cohorts, types)
+    openings: Mapping[ModelName, _Opening] = {
+        "own": _own,
+        "bert": _bert,
+        "endpoint": partial(_endpoint, environ),
+    }
+    return openings[name](experiment, cohorts, types)
 
 
 @contextmanager
@@ -105,4 +118,10 @@ def _bert(
     return open_engine(experiment.engine, opening)
 
 
-_OPENINGS: Mapping[ModelName, _Opening] = {"own": _own, "bert": _bert}
+def _endpoint(
+    environ: Mapping[str, str],
+    experiment: Experiment,
+    cohorts: Mapping[str, Cohort],
+    types: tuple[str, ...],
+) -> AbstractContextManager[Engine]:
+    return closing(open_endpoint(experiment, cohorts, types, environ=environ))

@@ -1,0 +1,118 @@
+"""The chat-completions protocol: a question as it is sent, and what an answer says.
+
+Source: OpenAI's API reference, POST /chat/completions, as vLLM, llama.cpp and DeepSeek speak it.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from fedmedlora.experiment.baselines import Endpoint
+from fedmedlora.tasks.prompting import Flaw, PromptExample
+
+# Azure refuses a question that its filter dislikes as if it were malformed.
+_FILTERED = ("content_filter", "content_policy_violation")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came back to a question.
+
+    Attributes:
+        flaw: What keeps it from being an answer.
+        prompt_tokens: Read by the model; None where the endpoint does not tell.
+        completion_tokens: Written by the model; None where the endpoint does not tell.
+    """
+
+    text: str
+    flaw: Flaw | None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+def question(example: PromptExample, endpoint: Endpoint, *, seed: int) -> bytes:
+    """Return a question as it is sent."""
+    form = _response_format(example, endpoint)
+    body = {
+        "model": endpoint.model,
+        "messages": _messages(example),
+        "temperature": 0,
+        "seed": seed,
+        "max_tokens": endpoint.max_answer_tokens,
+        **({"response_format": form} if form else {}),
+    }
+    return json.dumps(body).encode()
+
+
+def read_said(content: bytes) -> Said | None:
+    """Return what an endpoint's answer says; None where it is not one of the protocol."""
+    envelope = _parsed(content)
+    choices = envelope.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(choice, dict) or not isinstance(message, dict):
+        return None
+    text = message.get("content")
+    usage = envelope.get("usage")
+    return Said(
+        text if isinstance(text, str) else "",
+        _flaw(choice, message),
+        _count(usage, "prompt_tokens"),
+        _count(usage, "completion_tokens"),
+    )
+
+
+def is_filtered(content: bytes) -> bool:
+    """Return whether an error says that the question itself was held back."""
+    error = _parsed(content).get("error")
+    return isinstance(error, dict) and error.get("code") in _FILTERED
+
+
+def _messages(example: PromptExample) -> list[dict[str, str]]:
+    """Return the turns of a conversation; an instruction is told where it is not that before.
+
+    All is said by the user: some models know no other role before an answer, and DeepSeek-R1's
+    makers advise against one.
+    """
+    turns = [*example.shown, example]
+    told = ["", *(turn.instruction for turn in turns)]
+    asked = [
+        (instruction if instruction != before else "") + turn.text
+        for (before, instruction), turn in zip(pairwise(told), turns, strict=True)
+    ]
+    messages = []
+    for text, turn in zip(asked, turns, strict=True):
+        messages.append({"role": "user", "content": text})
+        messages.append({"role": "assistant", "content": turn.answer})
+    return messages[:-1]
+
+
+def _response_format(example: PromptExample, endpoint: Endpoint) -> dict[str, object] | None:
+    if endpoint.structured == "none":
+        return None
+    if endpoint.structured == "json_object":
+        return {"type": "json_object"}
+    schema = {"name": "findings", "strict": True, "schema": example.schema}
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def _flaw(choice: Mapping[str, Any], message: Mapping[str, Any]) -> Flaw | None:
+    if message.get("refusal") or choice.get("finish_reason") == "content_filter":
+        return "refused"
+    return "cut_off" if choice.get("finish_reason") == "length" else None
+
+
+def _count(usage: object, key: str) -> int | None:
+    value = usage.get(key) if isinstance(usage, dict) else None
+    return value if type(value) is int and value >= 0 else None
+
+
+def _parsed(content: bytes) -> dict[str, Any]:
+    """Return the JSON object that bytes hold, an empty one where they hold none."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
