@@ -106,7 +106,7 @@ def parsed(text: str) -> Experiment:
 @contextmanager
 def opened(store: RunStore, name: ModelName, *, workers: int = 1) -> Iterator[Engine]:
     experiment = replace(store.experiment(), engine=EngineChoice(workers=workers))
-    with engine_of(name, experiment, COHORTS, CHANNELS) as engine:
+    with engine_of(name, experiment, COHORTS, CHANNELS, environ={}) as engine:
         yield engine
 
 

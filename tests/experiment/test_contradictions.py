@@ -60,7 +60,8 @@ HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
         (ASKING + '[endpoint]\nmodel = "m1"\n', "[endpoint].url"),
         (ASKING + '[endpoint]\nurl = "http://localhost/v1"\n', "[endpoint].model"),
         (
-            ASKING.replace("zero_shot", "few_shot") + '[endpoint]\nurl = "http://localhost/v1"\n',
+            ASKING.replace("endpoint_zero", "endpoint_few")
+            + '[endpoint]\nurl = "http://localhost/v1"\n',
             "[endpoint].model",
         ),
     ],

@@ -54,13 +54,13 @@ def test_notes_leave_where_the_experiment_says_so() -> None:
 
 
 def test_notes_do_not_leave_where_nobody_asks() -> None:
-    assert faults(AWAY, "zero_shot", "few_shot") == []
+    assert faults(AWAY, "zero_shot", "bert") == []
 
 
 @pytest.mark.parametrize(
     ("arms", "asks"),
     [
-        (["zero_shot", "few_shot", "bert"], False),
+        (["zero_shot", "bert"], False),
         (["endpoint_zero_shot"], True),
         (["bert", "endpoint_few_shot"], True),
     ],

@@ -120,6 +120,14 @@ def test_an_example_comes_behind_those_that_show_how_it_is_done() -> None:
     assert (behind.text, behind.instruction, made.shown) == (made.text, made.instruction, ())
 
 
+def test_as_much_is_shown_as_the_experiment_wants() -> None:
+    # 27 characters of text, and those of the answer.
+    long = example(whole(), CHEST_PAIN, ASPIRIN)
+
+    assert Prompting(TYPES).num_shown(long) == 27 + len(ANSWER)
+    assert Prompting(TYPES).num_shown(long) < Prompting(TYPES).spare(8)
+
+
 class TestWholeWords:
     @pytest.mark.parametrize(
         ("text", "own"),

@@ -9,6 +9,7 @@ It reads text and says text, so ids mean nothing here: an output is the code poi
 negative number before them says what kept it from being an answer.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast, get_args
@@ -101,10 +102,6 @@ class Prompting:
             answer_schema(reading.types),
         )
 
-    def behind(self, example: PromptExample, shown: Sequence[PromptExample]) -> PromptExample:
-        """Return an example that comes behind others, which show how it is done."""
-        return replace(example, shown=(*shown,))
-
     def found(self, reading: Reading, output: NDArray[np.int64]) -> Found:
         """Return what an answer lists, and what kept it from being one."""
         answer, flaw = said_by(output)
@@ -117,6 +114,19 @@ class Prompting:
     def num_positions(self, window_tokens: int) -> int:
         """Return the words of a window: what else a model reads, only its keeper could count."""
         return window_tokens
+
+    def spare(self, window_tokens: int) -> float:
+        """Return infinity: how much a model reads at once, only its keeper knows."""
+        del window_tokens
+        return math.inf
+
+    def num_shown(self, example: PromptExample) -> int:
+        """Return the number of characters that showing an example takes."""
+        return len(example.text) + len(example.answer)
+
+    def behind(self, example: PromptExample, shown: Sequence[PromptExample]) -> PromptExample:
+        """Return an example that comes behind others, which are shown with their answers."""
+        return replace(example, shown=(*shown,))
 
 
 class WholeWords:

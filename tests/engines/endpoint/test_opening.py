@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import subprocess
@@ -104,6 +105,27 @@ def test_an_endpoint_that_knows_all_finds_all(folder: Path) -> None:
             "cost": 0.000352,
             "sites": {"bones": spent, "heart": spent},
         }
+
+
+def test_the_second_arm_is_shown_what_its_own_site_annotated(folder: Path) -> None:
+    _, asked = finished(folder, knows_all)
+
+    shown = {
+        window(one): [turn["content"].rpartition("\n")[2] for turn in one.body["messages"]]
+        for one in asked[8:]
+    }
+    answers = {
+        text: json.dumps({"findings": [{"type": type_, "text": found}]})
+        for text, ((type_, found),) in ANSWERS.items()
+    }
+    # Two windows before a window and two heads before a head, the first of the note first.
+    for text, *turns in (
+        (HEART[0], HEART[0], answers[HEART[0]], HEART[1], answers[HEART[1]], HEART[0]),
+        (BONES[1], BONES[0], answers[BONES[0]], BONES[1], answers[BONES[1]], BONES[1]),
+        (HEART[3], HEART[2], answers[HEART[2]], HEART[3], answers[HEART[3]], HEART[3]),
+    ):
+        assert shown[text] == turns
+    assert {len(one.body["messages"]) for one in asked[:8]} == {1}
 
 
 def test_each_refusal_is_counted_where_it_came(folder: Path) -> None:
