@@ -1,9 +1,12 @@
+import re
 from typing import Any
 
+import pytest
 from tests.reporting.conftest import row
 
 from fedmedlora.reporting import absences
 from fedmedlora.reporting.sections import absences_part
+from fedmedlora.tasks.prompting import FLAWS
 
 Json = dict[str, Any]
 
@@ -37,6 +40,11 @@ def test_lost_entities_stand_by_arm_site_and_reason(results: Json) -> None:
         "3",
     ]
     assert "with no end" in absences_part(results)
+
+
+@pytest.mark.parametrize("reason", ["unreadable", *FLAWS])
+def test_an_answer_that_was_none_has_words(reason: str) -> None:
+    assert re.search(": 2 (answers|questions) that ", absences.lost_in_words({reason: 2}))
 
 
 def test_where_nothing_was_lost_the_page_says_so(results: Json) -> None:

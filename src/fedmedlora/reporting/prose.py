@@ -84,6 +84,10 @@ LOST = {
     "never_closed": "with no end",
     "not_in_text": "of words that are not in the text read",
     "repeated": "a second time",
+    "refused": "answers that were refused",
+    "cut_off": "answers that were cut off",
+    "unreadable": "answers that hold no list",
+    "no_answer": "questions that got no answer",
 }
 NOBODY_ABSENT = "None: every site's update counted in every round."
 NOTHING_LOST = "None: every entity that an answer announced stands in its note."

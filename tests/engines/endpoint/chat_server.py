@@ -53,6 +53,16 @@ Behave = Callable[[Handler, Asked], None]
 
 
 @dataclass
+class Waits:
+    """Waits no time, and knows how long it should have been."""
+
+    seconds: list[float] = field(default_factory=list)
+
+    async def __call__(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+
+
+@dataclass
 class Script:
     """What is done with one request after another; the last one's from there on."""
 

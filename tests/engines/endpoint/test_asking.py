@@ -11,6 +11,7 @@ from tests.engines.endpoint.chat_server import (
     Behave,
     ChatServer,
     Handler,
+    Waits,
     drops,
     echoes,
     envelope,
@@ -31,18 +32,11 @@ FINE = Said("[]", None, 7, 3)
 NO_ANSWER = Said("", "no_answer")
 
 
-class Waits(list[float]):
-    """Waits no time, and knows how long it should have been."""
-
-    async def __call__(self, seconds: float) -> None:
-        self.append(seconds)
-
-
 def asking(server: ChatServer, waits: Waits | None = None, **settings: Any) -> Asking:  # noqa: ANN401
     given = {"attempts": 3, "at_once": 1, "timeout_s": 2.0, **settings}
     endpoint = Endpoint(url=server.url, model="m1", **given)
     rng = np.random.default_rng(0)
-    return Asking(endpoint, key=KEY, rng=rng, sleep=Waits() if waits is None else waits)
+    return Asking(endpoint, key=KEY, rng=rng, sleep=waits or Waits())
 
 
 def questions(number: int = 1) -> list[bytes]:
@@ -57,7 +51,7 @@ def after(*behaviours: Behave, **settings: Any) -> tuple[list[Said], Asking, lis
     waits = Waits()
     with serving(*behaviours) as server:
         asked = asking(server, waits, **settings)
-        return asked.answers(questions()), asked, waits
+        return asked.answers(questions()), asked, waits.seconds
 
 
 def spent(asked: Asking) -> dict[str, int]:
@@ -179,7 +173,7 @@ class TestNoAnswer:
 
             # 3 questions, each put twice.
             assert len(server.asked) == 6
-        assert len(waits) == 3
+        assert len(waits.seconds) == 3
 
     def test_to_any_of_the_first_few_questions_ends_all(self) -> None:
         with (

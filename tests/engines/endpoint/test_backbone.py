@@ -2,7 +2,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from tests.engines.endpoint.chat_server import says, sends, serving
+from tests.engines.endpoint.chat_server import Waits, says, sends, serving
 
 from fedmedlora.engines.endpoint.backbone import EndpointBackbone
 from fedmedlora.experiment.baselines import Endpoint
@@ -14,18 +14,11 @@ EXAMPLE = PromptExample("List problems.\n", "Pain.", "[]", answer_schema(("probl
 NOWHERE = "http://127.0.0.1:1/v1"
 
 
-class Waits(list[float]):
-    """Waits no time, and knows how long it should have been."""
-
-    async def __call__(self, seconds: float) -> None:
-        self.append(seconds)
-
-
 def backbone(
     url: str = NOWHERE, *, attempts: int = 1, waits: Waits | None = None
 ) -> EndpointBackbone:
     endpoint = Endpoint(url=url, model="m1", attempts=attempts, at_once=1)
-    return EndpointBackbone(endpoint, key="k1", seed=5, sleep=Waits() if waits is None else waits)
+    return EndpointBackbone(endpoint, key="k1", seed=5, sleep=waits or Waits())
 
 
 def test_has_no_weights() -> None:
@@ -70,7 +63,7 @@ def test_a_question_is_put_as_the_endpoint_is_described() -> None:
     with serving(sends(503), says("[]")) as server:
         backbone(server.url, attempts=2, waits=(waits := Waits())).answer({}, [EXAMPLE])
 
-    assert len(waits) == 1
+    assert len(waits.seconds) == 1
     asked = server.asked[1]
     assert (asked.body["model"], asked.body["seed"], asked.last) == (
         "m1",
