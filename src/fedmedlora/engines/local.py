@@ -107,6 +107,10 @@ class LocalEngine(Generic[ExampleT]):
             found = self._task.predict(notes, cohort.labels, answer, parts=scope.parts, shown=shown)
             yield site, self._task.score(notes, found, cohort.labels)
 
+    def spent(self) -> Mapping[str, int]:
+        """Return what reading has taken of somebody else so far, by name."""
+        return self._backbone.spent()
+
     def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
         """Return the counts a perfect model would reach in the experiment's formulation."""
         cohort, notes = self._cohorts[site], self._cohorts[site].notes(split)[:limit]

@@ -139,7 +139,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Prompting:
+class Prompts:
     """How a base is asked to write.
 
     Attributes:

@@ -34,7 +34,17 @@ class Link:
         return self.tail.type
 
 
-Lost = Literal["unknown_type", "no_text", "never_closed", "not_in_text", "repeated"]
+Lost = Literal[
+    "unknown_type",
+    "no_text",
+    "never_closed",
+    "not_in_text",
+    "repeated",
+    "unreadable",
+    "refused",
+    "cut_off",
+    "no_answer",
+]
 """Why an entity that an answer announced stands nowhere in the text:
 
 unknown_type    its type was not asked for
@@ -42,6 +52,13 @@ no_text         nothing but white space was marked
 never_closed    where it ends is not said
 not_in_text     what was marked is not in the text that was read
 repeated        the same entity was announced before
+
+or why an answer announced none, however many it may have meant:
+
+unreadable      it is not of the form that was asked for
+refused         the model would not answer, or its keeper held the answer back
+cut_off         it had more to say than it was let
+no_answer       none came
 """
 
 

@@ -15,10 +15,9 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from fedmedlora.tasks.findings import Found, Lost, Span, gathered
-from fedmedlora.tasks.marked_text import THOUGHT_END
+from fedmedlora.tasks.marked_text import THOUGHT_END, folded
 from fedmedlora.tasks.reading import Reading, announced, covered_tokens, inked, is_cut
 
 _THOUGHT = "<think>"
@@ -26,7 +25,6 @@ _DECODER = json.JSONDecoder(strict=False)
 _SPACE = re.compile(r"\s*")
 # Prose before the answer may hold brackets too, such as those around a head.
 _BEGIN = re.compile(r"""\[(?=\s*(?:[{\["\]]|\Z))|\{(?=\s*")""")
-_UNREADABLE = cast("Lost", "unreadable")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ def read_items(answer: str, reading: Reading) -> Found:
     """
     found = listed(answer)
     if found is None:
-        return Found(lost=(_UNREADABLE,))
+        return Found(lost=("unreadable",))
     broken: list[Lost] = [] if found.is_whole else ["never_closed"]
     return gathered([*_placed(found.items, reading), *broken])
 
@@ -187,7 +185,7 @@ def _where(
     type_ = next((one for one in types if one.casefold() == named), None)
     if type_ is None:
         return "unknown_type"
-    letters = "".join(_folded(_string(item, "text")).split())
+    letters = "".join(folded(_string(item, "text")).split())
     if not letters:
         return "no_text"
     spans = [Span(*place, type_) for place in window.places(letters)]
@@ -206,21 +204,15 @@ def _string(item: object, key: str) -> str:
 
 def _window(reading: Reading) -> _Window:
     start, end = reading.offsets[0][0], reading.offsets[-1][1]
-    folded = _folded(reading.tokens.text[start:end])
-    inside = [index for index, letter in enumerate(folded) if not letter.isspace()]
+    text = folded(reading.tokens.text[start:end])
+    inside = [index for index, letter in enumerate(text) if not letter.isspace()]
     edges = [edge for word in reading.words if (edge := inked(reading, *word))]
     return _Window(
-        "".join(folded[index] for index in inside),
+        "".join(text[index] for index in inside),
         [start + index for index in inside],
         frozenset(first for first, _ in edges),
         frozenset(last for _, last in edges),
     )
-
-
-def _folded(text: str) -> str:
-    """Return a text without case; each letter stays one, so that it keeps its place."""
-    folded = {ord(letter): letter.casefold() for letter in set(text)}
-    return text.translate({code: own for code, own in folded.items() if len(own) == 1})
 
 
 def _closed(properties: dict[str, object]) -> dict[str, object]:

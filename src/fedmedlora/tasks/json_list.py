@@ -20,7 +20,7 @@ from itertools import takewhile
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmedlora.tasks.answers import Prompting, WrittenExample
+from fedmedlora.tasks.answers import Prompts, WrittenExample
 from fedmedlora.tasks.findings import Found, Span
 from fedmedlora.tasks.heads import Ids
 from fedmedlora.tasks.items import read_items
@@ -53,14 +53,14 @@ class JsonList:
     most_positions: int | None = None
 
     @property
-    def prompting(self) -> Prompting:
+    def prompts(self) -> Prompts:
         """Return how the base is asked."""
-        return Prompting(LISTING, self.tokenizer, self.most_positions)
+        return Prompts(LISTING, self.tokenizer, self.most_positions)
 
     def example(self, reading: Reading, gold: Sequence[Span]) -> WrittenExample:
         """Return a window with its prompt and its list."""
-        prompt = self.prompting.prompt(reading)
-        grammar = self._grammar(reading, self.prompting.most_ids(prompt))
+        prompt = self.prompts.prompt(reading)
+        grammar = self._grammar(reading, self.prompts.most_ids(prompt))
         completion = _written(grammar, _expressible(grammar, _targets(reading, gold)))
         return WrittenExample(prompt.instruction, prompt.question, completion, grammar)
 
@@ -71,19 +71,19 @@ class JsonList:
 
     def num_positions(self, window_tokens: int) -> int:
         """Return the tokens of an example whose list is as long as its window, for a length."""
-        return self.prompting.num_positions(self.types, window_tokens)
+        return self.prompts.num_positions(self.types, window_tokens)
 
     def spare(self, window_tokens: int) -> float:
         """Return how many tokens are left for examples that are shown before a window."""
-        return self.prompting.spare(self.types, window_tokens)
+        return self.prompts.spare(self.types, window_tokens)
 
     def num_shown(self, example: WrittenExample) -> int:
         """Return how many tokens showing an example takes."""
-        return self.prompting.num_shown(example)
+        return self.prompts.num_shown(example)
 
     def behind(self, example: WrittenExample, shown: Sequence[WrittenExample]) -> WrittenExample:
         """Return an example that comes behind others, which are shown with their answers."""
-        return self.prompting.behind(example, shown)
+        return self.prompts.behind(example, shown)
 
     def _grammar(self, reading: Reading, most_ids: int | None) -> ListItems:
         opens = [self._ids(f"[{_OPEN.format(type_)}") for type_ in reading.types]

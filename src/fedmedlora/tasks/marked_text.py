@@ -180,14 +180,14 @@ def read_marked(answer: str, text: str, types: Sequence[str]) -> Found:
     return gathered(_placed(_walked(said, window, types), window))
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
     """Return a text without case; each letter stays one, so that it keeps its place."""
     folded = {ord(letter): letter.casefold() for letter in set(text)}
     return text.translate({code: own for code, own in folded.items() if len(own) == 1})
 
 
 def _window(text: str) -> _Window:
-    found = list(_WORDS.finditer(_folded(text)))
+    found = list(_WORDS.finditer(folded(text)))
     words = [word[0] for word in found]
     phrases: dict[str, list[int]] = {}
     for index, place in enumerate(accumulate(map(len, words[:-1]), initial=0)):
@@ -199,7 +199,7 @@ def _window(text: str) -> _Window:
 def _walked(answer: str, window: _Window, types: Sequence[str]) -> _Walk:
     known = {type_.casefold(): type_ for type_ in types}
     walk = _Walk()
-    for piece, phrase in _pieces(_folded(answer)):
+    for piece, phrase in _pieces(folded(answer)):
         letters = "".join(piece.split())
         if walk.is_in_step and window.letters.startswith(letters, walk.next):
             walk.read(letters, walk.next)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.clinical.notes import trimmed
-from fedmedlora.tasks.answers import Prompting, WrittenExample
+from fedmedlora.tasks.answers import Prompts, WrittenExample
 from fedmedlora.tasks.copy_or_tag import MAX_DEPTH, CopyOrTag, Ids, Marks, State
 from fedmedlora.tasks.findings import Found, Lost, Span, gathered
 from fedmedlora.tasks.heads import laid_out, laid_out_text
@@ -51,8 +51,8 @@ class Markup:
 
     def example(self, reading: Reading, gold: Sequence[Span]) -> WrittenExample:
         """Return a window with its prompt and its marked copy."""
-        prompt = self.prompting.prompt(reading)
-        most = self.prompting.most_ids(prompt)
+        prompt = self.prompts.prompt(reading)
+        most = self.prompts.most_ids(prompt)
         grammar = self._grammar(reading, prompt.text, prompt.positions, most)
         targets = _targets(reading, prompt.positions, gold)
         completion = _written(grammar, _expressible(grammar, targets))
@@ -82,24 +82,24 @@ class Markup:
 
     def num_positions(self, window_tokens: int) -> int:
         """Return the most tokens of an example without marks, for windows of a length."""
-        return self.prompting.num_positions(self.types, window_tokens)
+        return self.prompts.num_positions(self.types, window_tokens)
 
     def spare(self, window_tokens: int) -> float:
         """Return how many tokens are left for examples that are shown before a window."""
-        return self.prompting.spare(self.types, window_tokens)
+        return self.prompts.spare(self.types, window_tokens)
 
     def num_shown(self, example: WrittenExample) -> int:
         """Return how many tokens showing an example takes."""
-        return self.prompting.num_shown(example)
+        return self.prompts.num_shown(example)
 
     def behind(self, example: WrittenExample, shown: Sequence[WrittenExample]) -> WrittenExample:
         """Return an example that comes behind others, which are shown with their answers."""
-        return self.prompting.behind(example, shown)
+        return self.prompts.behind(example, shown)
 
     @property
-    def prompting(self) -> Prompting:
+    def prompts(self) -> Prompts:
         """Return how the base is asked."""
-        return Prompting(MARKING, self.tokenizer, self.most_positions)
+        return Prompts(MARKING, self.tokenizer, self.most_positions)
 
     def _marked(self, reading: Reading, first: int, ids: Sequence[int]) -> Iterator[Span | Lost]:
         """Yield what ids announce that should have written a window from one of its tokens on."""

@@ -12,12 +12,12 @@ negative number before them says what kept it from being an answer.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, cast, get_args
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmedlora.tasks.findings import Found, Lost, Span
+from fedmedlora.tasks.findings import Found, Span
 from fedmedlora.tasks.heads import laid_out_text
 from fedmedlora.tasks.items import answer_schema, items_text, read_items
 from fedmedlora.tasks.prompts import MEANINGS
@@ -109,7 +109,7 @@ class Prompting:
         if flaw is None:
             return found
         lost = [reason for reason in found.lost if reason not in _BROKEN]
-        return Found(found.spans, (*lost, cast("Lost", flaw)))
+        return Found(found.spans, (*lost, flaw))
 
     def num_positions(self, window_tokens: int) -> int:
         """Return the words of a window: what else a model reads, only its keeper could count."""
