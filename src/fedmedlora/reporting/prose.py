@@ -61,6 +61,12 @@ CENTRALISED = (
     "The centralised arm is a yardstick and not federated: it reads all training notes in one "
     "place."
 )
+ASKED = (
+    "The text of notes was sent to {endpoint}: every window that was read, and those that were "
+    "shown. The cost is in the currency of the prices in the experiment; what was asked before a "
+    "run was killed is not counted."
+)
+SENT_AWAY = "The text of notes went to {endpoint}: the arms that ask an endpoint send what is read."
 DRAWN = "Notes drawn on this page are of sites marked public."
 NOT_PRIVATE = (
     "There is no differential privacy and no secure aggregation here: the server sees each "

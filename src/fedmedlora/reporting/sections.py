@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from fedmedlora.reporting import absences, arms, prose, records, tables
 from fedmedlora.reporting.arms import Json
+from fedmedlora.reporting.asking import asked_part
 from fedmedlora.reporting.figures import HeatRow, Series, Strip, heat_map, rounds_chart, strips
 from fedmedlora.reporting.markup import NOTHING, Html, details, element, join, words
 from fedmedlora.reporting.notes import drawn_note, legend
@@ -183,9 +184,8 @@ def bytes_part(results: Json) -> Html:
     computed = prose.LARGE_MODEL.format(
         adapter=records.large_adapter_parameters(), saving=percent(records.large_saving(), digits=2)
     )
-    return join(
-        [words("p", measured + beside), records.message_bars(results), words("p", computed)]
-    )
+    bars, asked = records.message_bars(results), asked_part(results)
+    return join([words("p", measured + beside), bars, words("p", computed), asked])
 
 
 def notes_part(results: Json, drawn: Sequence[Json]) -> Html:
@@ -223,9 +223,11 @@ def privacy_part(results: Json) -> Html:
     """Return what leaves a site, what does not, and what is not guaranteed."""
     held = sum((site.get("notes") or {}).get("held_out", 0) for site in results.get("sites") or ())
     aside = (prose.SET_ASIDE.format(notes=count(held)),) if held else ()
+    endpoint = (results.get("models") or {}).get("endpoint") or {}
+    away = (prose.SENT_AWAY.format(endpoint=endpoint["base"]),) if endpoint else ()
     pooled = (prose.CENTRALISED,) if arms.arms_of(results, "centralised") else ()
     columns = (
-        ("What leaves a site", (prose.LEAVES_A_SITE,)),
+        ("What leaves a site", (prose.LEAVES_A_SITE, *away)),
         ("What does not", (prose.STAYS_AT_A_SITE, *aside, *pooled, prose.DRAWN)),
         ("What is not guaranteed", (prose.NOT_PRIVATE, prose.LEAKS)),
     )

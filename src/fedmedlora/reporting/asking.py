@@ -1,0 +1,43 @@
+"""What was asked of a model elsewhere: how often, what kept answers from being any, what it cost."""
+
+from fedmedlora.reporting import arms
+from fedmedlora.reporting.arms import Json
+from fedmedlora.reporting.markup import NOTHING, Cell, Heading, Html, Rows, join, table, text, words
+from fedmedlora.reporting.prose import ASKED
+from fedmedlora.reporting.quantities import UNDEFINED, count, defined, show
+
+_COUNTED = {
+    "requests": ("sent", "Questions"),
+    "retries": ("put again", "Questions"),
+    "refused": ("refused", "Answers"),
+    "cut_off": ("cut off", "Answers"),
+    "unreadable": ("unreadable", "Answers"),
+    "no_answer": ("none came", "Answers"),
+    "prompt_tokens": ("read", "Tokens"),
+    "completion_tokens": ("written", "Tokens"),
+}
+
+
+def asked_part(results: Json) -> Html:
+    """Return what the endpoint's arms asked; nothing where none did."""
+    asked = [arm for arm in results.get("arms", ()) if arm.get("asked")]
+    if not asked:
+        return NOTHING
+    endpoint = (results.get("models") or {}).get("endpoint") or {}
+    headings = [
+        Heading("Arm", figures=False),
+        *(Heading(*titles) for titles in _COUNTED.values()),
+        Heading("cost"),
+    ]
+    rows = [_row(arm) for arm in asked]
+    told = words("p", ASKED.format(endpoint=endpoint.get("base", UNDEFINED)))
+    return join([told, table("Asked of the endpoint", headings, [Rows(rows)])])
+
+
+def _row(arm: Json) -> list[Cell]:
+    asked, cost = arm["asked"], defined(arm["asked"].get("cost"))
+    return [
+        Cell(text(arms.title(arm["name"]))),
+        *(Cell(show(count(asked.get(key)))) for key in _COUNTED),
+        Cell(show(UNDEFINED if cost is None else f"{cost:.2f}")),
+    ]
