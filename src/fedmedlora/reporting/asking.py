@@ -1,4 +1,4 @@
-"""What was asked of a model elsewhere: how often, what kept answers from being any, what it cost."""
+"""What was asked of a model elsewhere: how often, which answers were none and why, what it cost."""
 
 from fedmedlora.reporting import arms
 from fedmedlora.reporting.arms import Json
