@@ -14,9 +14,8 @@ So all arms share one loop, one learning-rate schedule and one way to stop and r
 over every note equally often.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Literal
 
 from fedmedlora.evaluation.cohorts import OwnLora
@@ -26,7 +25,6 @@ from fedmedlora.experiment.schema import (
     FEDERATED_ARMS,
     PERSONAL_ARMS,
     Experiment,
-    Lora,
 )
 from fedmedlora.federation.backbone import ChosenMethod
 from fedmedlora.federation.engine import Participant
@@ -78,42 +76,9 @@ def planned_arms(
     Args:
         own_lora: Site to its own LoRA rank and alpha, where it has such.
     """
-    trained = tuple(training_sites)
-    alone = partial(_alone, lora=experiment.model.lora, own_lora=own_lora or {})
-    arms: list[Arm] = []
-    for name in sorted(experiment.arms, key=ARM_NAMES.index):
-        if name == "zero_shot":
-            arms.append(_arm(experiment, name, "zero_shot", (), (), rounds=0))
-        elif name == "single_site":
-            arms += [
-                _arm(experiment, f"{name}:{site}", "single_site", (alone(site),), (site,))
-                for site in trained
-            ]
-        elif name == "centralised":
-            pooled = (Participant(name, trained),)
-            arms.append(_arm(experiment, name, "centralised", pooled, trained))
-        elif name in PROMPTED_ARMS:
-            arms.append(_prompted(experiment, name))
-        elif name == "bert":
-            # Ranks are the adapter's; here all weights travel.
-            everyone = tuple(Participant(site, (site,)) for site in trained)
-            arm = _arm(experiment, name, "federated", everyone, trained)
-            arms.append(replace(arm, model=MODEL_OF[name]))
-        elif name in FEDERATED_ARMS:
-            everyone = tuple(alone(site) for site in trained)
-            arms.append(_arm(experiment, name, "federated", everyone, trained))
-        elif name in PERSONAL_ARMS:
-            everyone = tuple(alone(site) for site in trained)
-            rounds, start = experiment.personal_rounds, preferred_arm(experiment)
-            arms.append(
-                _arm(experiment, name, "personalised", everyone, (), rounds=rounds, start=start)
-            )
-        else:
-            others = [alone(site) for site in trained] if name == "joined" else []
-            arms += [
-                _new_site_arm(experiment, name, site, (*others, alone(site))) for site in new_sites
-            ]
-    return arms
+    plan = _Plan(experiment, tuple(training_sites), tuple(new_sites), own_lora or {})
+    names = sorted(experiment.arms, key=ARM_NAMES.index)
+    return [arm for name in names for arm in _FAMILIES[name](plan, name)]
 
 
 PREFERENCE = (
@@ -135,31 +100,106 @@ def federated_arms(names: Sequence[str]) -> list[str]:
     return [arm for arm in ordered if arm in names]
 
 
-def _alone(site: str, *, lora: Lora, own_lora: Mapping[str, OwnLora]) -> Participant:
-    own = own_lora.get(site, OwnLora())
-    rank, alpha = own.rank or lora.rank, own.alpha or lora.alpha
-    scaling = (alpha / rank) / (lora.alpha / lora.rank)
-    return Participant(site, (site,), None if rank == lora.rank else rank, scaling)
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What arms are made of."""
+
+    experiment: Experiment
+    trained: tuple[str, ...]
+    new_sites: tuple[str, ...]
+    own_lora: Mapping[str, OwnLora]
+
+    def alone(self, site: str) -> Participant:
+        """Return a site by itself, with the form of its own adapter."""
+        lora, own = self.experiment.model.lora, self.own_lora.get(site, OwnLora())
+        rank, alpha = own.rank or lora.rank, own.alpha or lora.alpha
+        scaling = (alpha / rank) / (lora.alpha / lora.rank)
+        return Participant(site, (site,), None if rank == lora.rank else rank, scaling)
+
+    def everyone(self) -> tuple[Participant, ...]:
+        """Return every training site."""
+        return tuple(map(self.alone, self.trained))
 
 
-def _prompted(experiment: Experiment, name: str) -> Arm:
-    arm = _arm(experiment, name, "prompted", (), (), rounds=0)
-    shown = experiment.few_shot.examples if name in FEW_SHOT_ARMS else 0
-    return replace(arm, model=MODEL_OF[name], num_shown=shown)
+def _zero_shot(plan: _Plan, name: str) -> list[Arm]:
+    return [_arm(plan.experiment, name, "zero_shot", (), (), rounds=0)]
 
 
-def _new_site_arm(
-    experiment: Experiment, name: str, site: str, participants: tuple[Participant, ...]
+def _prompted(plan: _Plan, name: str) -> list[Arm]:
+    arm = _arm(plan.experiment, name, "prompted", (), (), rounds=0)
+    shown = plan.experiment.few_shot.examples if name in FEW_SHOT_ARMS else 0
+    return [replace(arm, model=MODEL_OF[name], num_shown=shown)]
+
+
+def _single_sites(plan: _Plan, name: str) -> list[Arm]:
+    return [
+        _arm(plan.experiment, f"{name}:{site}", "single_site", (plan.alone(site),), (site,))
+        for site in plan.trained
+    ]
+
+
+def _centralised(plan: _Plan, name: str) -> list[Arm]:
+    pooled = (Participant(name, plan.trained),)
+    return [_arm(plan.experiment, name, "centralised", pooled, plan.trained)]
+
+
+def _federated(plan: _Plan, name: str) -> list[Arm]:
+    return [_arm(plan.experiment, name, "federated", plan.everyone(), plan.trained)]
+
+
+def _whole(plan: _Plan, name: str) -> list[Arm]:
+    # Ranks are the adapter's; here all weights travel.
+    everyone = tuple(Participant(site, (site,)) for site in plan.trained)
+    arm = _arm(plan.experiment, name, "federated", everyone, plan.trained)
+    return [replace(arm, model=MODEL_OF[name])]
+
+
+def _personalised(plan: _Plan, name: str) -> list[Arm]:
+    rounds, start = plan.experiment.personal_rounds, preferred_arm(plan.experiment)
+    everyone = plan.everyone()
+    return [_arm(plan.experiment, name, "personalised", everyone, (), rounds=rounds, start=start)]
+
+
+def _local_only(plan: _Plan, name: str) -> list[Arm]:
+    return [_at_new_site(plan, name, site, (), start=None) for site in plan.new_sites]
+
+
+def _adapted(plan: _Plan, name: str) -> list[Arm]:
+    start = preferred_arm(plan.experiment)
+    return [_at_new_site(plan, name, site, (), start=start) for site in plan.new_sites]
+
+
+def _joined(plan: _Plan, name: str) -> list[Arm]:
+    start, others = preferred_arm(plan.experiment), plan.everyone()
+    return [_at_new_site(plan, name, site, others, start=start) for site in plan.new_sites]
+
+
+def _at_new_site(
+    plan: _Plan, name: str, site: str, others: tuple[Participant, ...], *, start: str | None
 ) -> Arm:
     return _arm(
-        experiment,
+        plan.experiment,
         f"{name}:{site}",
         "new_site",
-        participants,
+        (*others, plan.alone(site)),
         (),
-        rounds=experiment.new_site_rounds,
-        start=None if name == "local_only" else preferred_arm(experiment),
+        rounds=plan.experiment.new_site_rounds,
+        start=start,
     )
+
+
+_FAMILIES: Mapping[str, Callable[[_Plan, str], list[Arm]]] = {
+    "zero_shot": _zero_shot,
+    "single_site": _single_sites,
+    "centralised": _centralised,
+    "bert": _whole,
+    "local_only": _local_only,
+    "adapted": _adapted,
+    "joined": _joined,
+    **dict.fromkeys(PROMPTED_ARMS, _prompted),
+    **dict.fromkeys(FEDERATED_ARMS, _federated),
+    **dict.fromkeys(PERSONAL_ARMS, _personalised),
+}
 
 
 def _arm(

