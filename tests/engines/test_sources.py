@@ -150,6 +150,20 @@ def test_an_arm_whose_sites_read_with_tensors_of_their_own_is_no_source(
         open_source(tmp_path / "run", arm=arm)
 
 
+@pytest.mark.parametrize("arm", ["few_shot", "bert"])
+def test_an_arm_that_is_more_than_an_adapter_is_no_source(tmp_path: Path, arm: str) -> None:
+    text = toml(("zero_shot", "few_shot", "bert"), rounds=1).replace(
+        'base = "minilm"', 'base = "minilm"\nformulation = "markup"'
+    )
+    with new_store(tmp_path, text) as store:
+        for model in ("own", "bert"):
+            run(experiment(text), FakeEngine(), store, cohorts(), model=model)
+
+    expected = f"--arm: found {arm}, which is more than an adapter .*, expected one of zero_shot"
+    with pytest.raises(InputError, match=expected):
+        open_source(tmp_path / "run", arm=arm)
+
+
 def test_what_a_run_folded_into_its_base_comes_as_a_wider_adapter(tmp_path: Path) -> None:
     text = toml(("flora",), rounds=2)
     with new_store(tmp_path, text) as store:

@@ -102,6 +102,7 @@ class FakeEngine:
         silent: (participant, round) that never answer.
         spoilt: Participant to what happens to the adapter it sends in round 1.
         claims: Participant to what it says it trained with in round 1, where it is not so.
+        ceilings: What of ten entities and ten relations can be expressed.
         crash_at: Which step of the engine throws, counted from 1; 0 for none.
         asked: (participant, round) of every training, in order.
         read: (site, split) of every evaluation, in order.
@@ -115,6 +116,7 @@ class FakeEngine:
     claims: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     training_loss: float = 0.1
     crash_at: int = 0
+    ceilings: tuple[int, int] = (9, 8)
     say_steps: bool = False
     base: str = "b" * 64
     num_base_bytes: int = 4800
@@ -194,10 +196,14 @@ class FakeEngine:
     def spent(self) -> Mapping[str, int]:
         return self.spending
 
+    def shown(self, site: str, number: int) -> Mapping[str, int]:
+        return {"windows": number - 1, "heads": len(site)}
+
     def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
         del site, split
         self._step()
-        return [NoteCounts(_counts(9), re_gold=_counts(8))] * limit
+        entities, relations = self.ceilings
+        return [NoteCounts(_counts(entities), re_gold=_counts(relations))] * limit
 
     def predictions(
         self, adapter: AdapterWeights, site: str, split: str, *, limit: int

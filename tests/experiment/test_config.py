@@ -187,6 +187,16 @@ def test_changed_keys_are_named_with_dots(write: Write, tmp_path: Path) -> None:
     ]
 
 
+def test_an_endpoint_may_be_asked_more_patiently_in_a_run_that_goes_on(write: Write) -> None:
+    endpoint = '[endpoint]\nurl = "http://127.0.0.1:1/v1"\nmodel = "big"\n'
+    patient = 'timeout_s = 9.0\nattempts = 9\nat_once = 1\nkey_variable = "KEY"\n'
+    before = read_experiment(write(SMALLEST + endpoint))
+
+    assert changed_keys(before, read_experiment(write(SMALLEST + endpoint + patient))) == []
+    other = read_experiment(write(SMALLEST + endpoint + "window_words = 9\n"))
+    assert changed_keys(before, other) == ["endpoint.window_words"]
+
+
 def test_two_spellings_of_one_experiment_have_the_same_settings(write: Write) -> None:
     before = read_experiment(write(SMALLEST))
     text = SMALLEST.replace('"heart"', '"./bones/../heart"')

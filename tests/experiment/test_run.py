@@ -539,3 +539,51 @@ def test_time_adds_up_over_the_processes_of_a_run_and_the_peak_stays() -> None:
     assert first == {"seconds": 3.0, "peak_memory_bytes": 5}
     # A system that does not say
     assert usage({}, seconds=3.0, peak_memory_bytes=None)["peak_memory_bytes"] is None
+
+
+def run_baselines(folder: Path) -> None:
+    """Run arms of two models, the second on an engine with other ceilings."""
+    text = toml(("few_shot", "bert", "fed_medlora")).replace(
+        'base = "minilm"', 'base = "minilm"\nformulation = "markup"'
+    )
+    with new_store(folder, text) as store:
+        run(experiment(text), FakeEngine(), store, cohorts())
+        sites = store.meta("sites")
+        other = FakeEngine(base="c" * 64, ceilings=(1, 1))
+        run(experiment(text), other, store, cohorts(), model="bert")
+        assert store.meta("sites") == sites
+
+
+def test_the_sites_are_told_by_the_experiments_own_model(tmp_path: Path) -> None:
+    run_baselines(tmp_path)
+
+    told_ = told(tmp_path)
+    assert told_["sites"][0]["ceiling"] == {"ner": 0.9, "re": 0.8}
+    assert {name: told_["models"][name]["base"][0] for name in told_["models"]} == {
+        "own": "b",
+        "bert": "c",
+    }
+
+
+def test_a_federation_is_compared_with_the_baselines(tmp_path: Path) -> None:
+    run_baselines(tmp_path)
+
+    pairs = {(one["arm"], one["against"]) for one in told(tmp_path)["comparisons"]}
+    assert {("fed_medlora", "few_shot"), ("fed_medlora", "bert")} <= pairs
+
+
+def test_how_much_a_model_was_shown_is_kept_by_site(tmp_path: Path) -> None:
+    run_baselines(tmp_path)
+
+    arms = {arm["name"]: arm for arm in told(tmp_path)["arms"]}
+    # Four are wanted; the fake has one window less, and a head a letter of the site's name.
+    assert arms["few_shot"]["shown"]["heart"] == {"windows": 3, "heads": 5}
+    assert "shown" not in arms["fed_medlora"]
+
+
+def test_without_prices_a_cost_is_not_made_up(tmp_path: Path) -> None:
+    text = toml(["zero_shot"]) + "[endpoint]\ninput_price = 2.0\n"
+    with new_store(tmp_path, text) as store:
+        run(experiment(text), FakeEngine(spending={"requests": 9}), store, cohorts())
+
+    assert told(tmp_path)["arms"][0]["asked"]["cost"] is None

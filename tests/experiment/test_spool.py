@@ -46,6 +46,7 @@ def test_what_trains_alike_is_kept_under_one_key_whatever_the_arm() -> None:
         key(replace(HEART, participants=(Participant("heart", ("heart", "bones")),))),
         # A site of this name would be another one than the stand-in for all sites.
         key(arm_of("centralised")),
+        key(replace(HEART, model="bert")),
     ],
 )
 def test_what_trains_otherwise_has_another_key(other: str) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 from tests.reporting.conftest import row
 
 from fedmedlora.reporting import sections
-from fedmedlora.reporting.asking import asked_part
+from fedmedlora.reporting.asking import asked_part, shown_table
 
 Json = dict[str, Any]
 
@@ -44,6 +44,16 @@ def test_where_notes_went_is_said_with_what_travelled_and_under_privacy(results:
 
     assert "sent to big at https://models.example/v1" in sections.bytes_part(several)
     assert "went to big at https://models.example/v1" in sections.privacy_part(several)
+
+
+def test_how_much_a_model_was_shown_stands_by_site(results: Json) -> None:
+    shown = {"cardiology": {"windows": 3, "heads": 4}, "oncology": {"windows": 0, "heads": 0}}
+    arm = {"name": "few_shot", "kind": "prompted", "model": "own", "shown": shown}
+
+    told = shown_table({**results, "arms": [*results["arms"], arm]})
+
+    assert row(told, "Few-shot") == ["Few-shot", "3, 4", "0, 0"]
+    assert shown_table(results) == ""
 
 
 def test_without_an_endpoint_nothing_is_said_of_one(results: Json) -> None:

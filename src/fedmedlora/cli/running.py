@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,15 @@ from fedmedlora.cli.reading import write_report
 from fedmedlora.durable_files import write_whole
 from fedmedlora.engines.opening import engine_of
 from fedmedlora.engines.readiness import look_up
-from fedmedlora.errors import Fault, InputError, QuorumError
+from fedmedlora.errors import (
+    EngineError,
+    Fault,
+    FedMedLoRAError,
+    InputError,
+    ModelError,
+    QuorumError,
+)
 from fedmedlora.evaluation.cohorts import Cohort
-from fedmedlora.experiment.baselines import ENDPOINT_ARMS
 from fedmedlora.experiment.cohorts import annotated_types, load_cohorts
 from fedmedlora.experiment.config import read_experiment
 from fedmedlora.experiment.database import has_run
@@ -24,7 +31,7 @@ from fedmedlora.experiment.environment import environment
 from fedmedlora.experiment.run import conclude, missing_arms, models_to_open
 from fedmedlora.experiment.run import run as run_experiment
 from fedmedlora.experiment.schema import Experiment
-from fedmedlora.experiment.sending import endpoint_key
+from fedmedlora.experiment.sending import asks_endpoint, endpoint_key
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.used_models import used_models
 from fedmedlora.training.quantization import require_quantization
@@ -77,18 +84,20 @@ def _run(
     if not resume and not has_run(out):
         # A run without its models must not begin: it could only go on without them.
         require_quantization(experiment.model.quantization)
-        for model in used_models(experiment).values():
+        chosen = replace(experiment, arms=tuple(arms or experiment.arms))
+        for model in used_models(chosen).values():
             look_up(model, annotated_types(cohorts))
-        if any(arm in ENDPOINT_ARMS for arm in arms or experiment.arms):
+        if asks_endpoint(chosen):
             endpoint_key(experiment.endpoint, os.environ)
     with _store(experiment, file, out, resume=resume) as store:
         if beside and store.meta("beside") is None:
             store.put_meta("beside", beside)
         try:
             _go_on(experiment, store, cohorts, arms)
-        except QuorumError:
+        except FedMedLoRAError:
             # What could be run is worth a look while the others are mended.
-            _report(options, out)
+            if store.arms():
+                _report(options, out)
             raise
         _report(options, out)
 
@@ -112,19 +121,21 @@ def _go_on(
     types = annotated_types(cohorts)
     if store.meta("types") is None:
         store.put_meta("types", types)
-    failures = []
+    failures: list[FedMedLoRAError] = []
     models = models_to_open(experiment, store, cohorts, only=arms)
     if "endpoint" in models:
         # Hours of other arms must not end in a key that is missing.
         endpoint_key(experiment.endpoint, os.environ)
     for model in models:
-        with engine_of(model, experiment, cohorts, types, environ=os.environ) as engine:
-            try:
+        try:
+            with engine_of(model, experiment, cohorts, types, environ=os.environ) as engine:
                 run_experiment(experiment, engine, store, cohorts, only=arms, model=model)
-            except QuorumError as error:
-                failures.append(str(error))
+        except (QuorumError, ModelError, EngineError) as error:
+            failures.append(error)
+    if len(failures) == 1:
+        raise failures[0]
     if failures:
-        raise QuorumError("\n".join(failures))
+        raise QuorumError("\n".join(map(str, failures)))
 
 
 def _store(experiment: Experiment, file: Path, out: Path, *, resume: bool) -> RunStore:

@@ -107,6 +107,12 @@ class LocalEngine(Generic[ExampleT]):
             found = self._task.predict(notes, cohort.labels, answer, parts=scope.parts, shown=shown)
             yield site, self._task.score(notes, found, cohort.labels)
 
+    def shown(self, site: str, number: int) -> Mapping[str, int]:
+        """Return how many windows and heads of a site a model is shown where so many are wanted."""
+        shown = self._shown(site, number)
+        windows, heads = (shown.entities, shown.relations) if shown else ((), ())
+        return {"windows": len(windows), "heads": len(heads)}
+
     def spent(self) -> Mapping[str, int]:
         """Return what reading has taken of somebody else so far, by name."""
         return self._backbone.spent()

@@ -113,6 +113,11 @@ class ParallelEngine:
         ):
             yield from scored
 
+    def shown(self, site: str, number: int) -> Mapping[str, int]:
+        """Return how many windows and heads of a site a model is shown where so many are wanted."""
+        told: Mapping[str, int] = self._asked(partial(_called, "shown", site, number))
+        return told
+
     def spent(self) -> Mapping[str, int]:
         """Return nothing: the processes read by themselves."""
         return {}

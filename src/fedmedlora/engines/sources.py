@@ -156,17 +156,22 @@ def _trained(best_round: int | None) -> str:
 
 def _arm(store: RunStore, name: str | None) -> tuple[str, dict[str, Any]]:
     """Return the name and the document of the arm that was asked for, or of the federated one."""
-    finished = store.arms()
-    chosen = name or next(iter(federated_arms(finished)), None)
-    document = store.arm(chosen) if chosen else None
-    if chosen is None or document is None:
-        found = f"no finished arm {name!r}" if name else "no federated arm that is finished"
-        expected = f"one of {', '.join(finished)}" if finished else "a run with a finished arm"
-        raise InputError([Fault(f"{store.folder}: --arm", found, expected)])
-    if document["model"] != "own":
-        found = f"{chosen}, whose model is not the experiment's"
-        raise InputError([Fault(f"{store.folder}: --arm", found, "an arm with an adapter")])
-    return chosen, document
+    finished = {arm: store.arm(arm) or {} for arm in store.arms()}
+    usable = [arm for arm, document in finished.items() if _is_an_adapter(document)]
+    chosen = name or next(iter(federated_arms(usable)), None)
+    if chosen in usable:
+        return chosen, finished[chosen]
+    found = f"{name!r}, which is no finished arm" if name else "no federated arm that is finished"
+    if chosen in finished:
+        found = f"{chosen}, which is more than an adapter of the experiment's model"
+    expected = f"one of {', '.join(usable)}" if usable else "a run with an arm that has an adapter"
+    raise InputError([Fault(f"{store.folder}: --arm", found, expected)])
+
+
+def _is_an_adapter(document: Mapping[str, Any]) -> bool:
+    """Return whether an arm is known by its adapter alone, not by what is shown or whom it asks."""
+    model: str = document["model"]
+    return model == "own" and document["kind"] != "prompted"
 
 
 def _require_one_model(arm: str, adapter: AdapterWeights, *, place: str) -> None:

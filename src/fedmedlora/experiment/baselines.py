@@ -99,7 +99,7 @@ class Endpoint:
         timeout_s: For one answer, from the question to its last byte.
         attempts: How often a question is put at most, where the endpoint is busy or out of order.
         at_once: Questions under way at the same time.
-        input_price: Of a million tokens read, in any currency; only the sum is told.
+        input_price: Of a million tokens read, in any currency; None where it is not known.
         output_price: Of a million tokens written.
     """
 
@@ -113,5 +113,5 @@ class Endpoint:
     timeout_s: Annotated[float, above(0)] = 120.0
     attempts: _Count = 5
     at_once: _Count = 4
-    input_price: _PRICE = 0.0
-    output_price: _PRICE = 0.0
+    input_price: _PRICE | None = None
+    output_price: _PRICE | None = None

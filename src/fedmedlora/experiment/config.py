@@ -70,7 +70,9 @@ _SECTIONS: dict[str, type[Any]] = {
 }
 _BASES = {"model.base": "[model].base", "bert.base": "[bert].base"}
 """Keys of bases that may be folders, dotted and as messages have them."""
-_IMMATERIAL = re.compile(r"sites\[\d+\]\.path|engine\.workers")
+_IMMATERIAL = re.compile(
+    r"sites\[\d+\]\.path|engine\.workers|endpoint\.(timeout_s|attempts|at_once|key_variable)"
+)
 _OWN_KEYS = tuple(key.name for key in fields(Experiment) if key.name not in {*_SECTIONS, "sites"})
 
 
@@ -119,8 +121,8 @@ def settings(experiment: Experiment) -> dict[str, object]:
 def changed_keys(a: Experiment, b: Experiment) -> list[str]:
     """Return the dotted keys whose values differ, or that only one of the two has.
 
-    What changes no result does not count: how many workers there are, and where a site's folder
-    lies (its notes have a digest).
+    What changes no result does not count: how many workers there are, where a site's folder lies
+    (its notes have a digest), and how patiently an endpoint is asked.
     """
     before, after = (
         {key: value for key, value in settings(one).items() if not _IMMATERIAL.fullmatch(key)}

@@ -81,6 +81,7 @@ def _arm(
     document, finals = store.arm(name) or {}, store.finals(name)
     final = {site: document["scores"] for site, document in finals.items()}
     asked = {site: document["asked"] for site, document in finals.items() if "asked" in document}
+    shown = {site: document["shown"] for site, document in finals.items() if "shown" in document}
     training = {site["name"]: final.get(site["name"]) for site in sites if site["role"] == "train"}
     return {
         "name": name,
@@ -92,6 +93,7 @@ def _arm(
         "final": final,
         "summary": {key: summary(_f1(training, metric)) for key, metric in METRICS.items()},
         **({"asked": _asked(asked, endpoint)} if asked else {}),
+        **({"shown": shown} if shown else {}),
     }
 
 
@@ -100,10 +102,16 @@ def _asked(sites: Mapping[str, Mapping[str, int]], endpoint: Endpoint) -> dict[s
     totals = Counter[str]()
     for spent in sites.values():
         totals.update(spent)
-    read, written = totals["prompt_tokens"], totals["completion_tokens"]
-    cost = (read * endpoint.input_price + written * endpoint.output_price) / _PRICED_TOKENS
-    # Of tokens that nobody told, nobody knows the price.
-    return {**totals, "cost": None if totals["untold"] else cost, "sites": sites}
+    return {**totals, "cost": _cost(totals, endpoint), "sites": sites}
+
+
+def _cost(spent: Mapping[str, int], endpoint: Endpoint) -> float | None:
+    """Return what tokens cost; None where nobody told their number, or their price."""
+    prices = endpoint.input_price, endpoint.output_price
+    if spent["untold"] or prices[0] is None or prices[1] is None:
+        return None
+    tokens = spent["prompt_tokens"] * prices[0] + spent["completion_tokens"] * prices[1]
+    return tokens / _PRICED_TOKENS
 
 
 def _f1(scores: Mapping[str, Mapping[str, Any] | None], metric: Metric) -> dict[str, float | None]:

@@ -176,7 +176,9 @@ def _run_arm(
     ):
         for site, counts, asked in _read(engine, adapter, sites, scope):
             final = _final(cohorts[site], counts, experiment)
-            store.put_final(arm.name, site, {**final, **({"asked": asked} if asked else {})})
+            shown = engine.shown(site, arm.num_shown) if arm.num_shown else {}
+            told = {key: value for key, value in (("asked", asked), ("shown", shown)) if value}
+            store.put_final(arm.name, site, {**final, **told})
     if arm.name == preferred_arm(experiment):
         store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, cohorts))
     document["evaluation_seconds"] = time.monotonic() - began

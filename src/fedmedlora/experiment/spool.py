@@ -86,7 +86,7 @@ def update_keys(arm: Arm, plans: Mapping[str, LocalPlan], before: str) -> dict[s
         before: sha256 of what the sites are sent.
     """
     return {
-        participant.name: _key(before, participant, plans[participant.name])
+        participant.name: _key(arm.model, before, participant, plans[participant.name])
         for participant in arm.participants
     }
 
@@ -170,8 +170,9 @@ def _spooled(store: RunStore, outcome: Outcome, most_values: int) -> Spooled | s
         return f"update of {site}: {error}"
 
 
-def _key(before: str, participant: Participant, plan: LocalPlan) -> str:
+def _key(model: str, before: str, participant: Participant, plan: LocalPlan) -> str:
     inputs = [
+        model,
         before,
         participant.name,
         participant.sites,

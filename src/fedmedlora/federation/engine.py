@@ -126,6 +126,10 @@ class Engine(Protocol):
         """
         ...
 
+    def shown(self, site: str, number: int) -> Mapping[str, int]:
+        """Return how many windows and heads of a site a model is shown where so many are wanted."""
+        ...
+
     def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
         """Return the counts a perfect model would reach in the experiment's formulation."""
         ...

@@ -1,4 +1,4 @@
-"""What was asked of a model elsewhere: how often, which answers were none and why, what it cost."""
+"""What models that are only asked were shown, what an endpoint was asked, and what that cost."""
 
 from fedmedlora.reporting import arms
 from fedmedlora.reporting.arms import Json
@@ -32,6 +32,28 @@ def asked_part(results: Json) -> Html:
     rows = [_row(arm) for arm in asked]
     told = words("p", ASKED.format(endpoint=endpoint.get("base", UNDEFINED)))
     return join([told, table("Asked of the endpoint", headings, [Rows(rows)])])
+
+
+def shown_table(results: Json) -> Html:
+    """Return how many windows and heads models were shown before each question; nothing of none."""
+    shown = [arm for arm in results.get("arms", ()) if arm.get("shown")]
+    if not shown:
+        return NOTHING
+    sites = sorted({site for arm in shown for site in arm["shown"]})
+    headings = [Heading("Arm", figures=False), *(Heading(site) for site in sites)]
+    rows = [
+        [
+            Cell(text(arms.title(arm["name"]))),
+            *(Cell(show(_shown(arm["shown"].get(site)))) for site in sites),
+        ]
+        for arm in shown
+    ]
+    title = "Shown before each question: windows of the site's notes, and heads"
+    return table(title, headings, [Rows(rows)])
+
+
+def _shown(number: Json | None) -> str:
+    return f"{number['windows']}, {number['heads']}" if number else UNDEFINED
 
 
 def _row(arm: Json) -> list[Cell]:

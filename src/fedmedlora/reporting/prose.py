@@ -13,6 +13,12 @@ GLOSSARY = (
     ("Lowest, harmonic mean", "How the weakest sites fare; the harmonic mean is drawn to them."),
     ("Std. dev.", "Standard deviation over the training sites: how unequal they are served."),
     ("Zero-shot", "Nothing trained. A model that never learnt the task finds next to nothing."),
+    (
+        "Few-shot",
+        "Nothing trained; the model sees some of a site's notes with their answers first.",
+    ),
+    ("Endpoint", "A model elsewhere is asked, told in words what to find; nothing is trained."),
+    ("BERT", "A small model with a head; all its weights are trained at the sites and averaged."),
     ("Alone", "One site trains on its own notes, as many passes as the federation may make."),
     ("Centralised", "All notes in one place, as many passes: what sharing notes would give."),
     ("Fed-MedLoRA", "Adapters averaged by how many label tokens each site trained on."),
@@ -77,8 +83,7 @@ LEAKS = (
     "you treat the notes."
 )
 MATRIX = (
-    "Each row is one trained model, each column the notes it is scored on. A framed cell is a "
-    "site's own."
+    "Each row is one model, each column the notes it is scored on. A framed cell is a site's own."
 )
 INTERVALS = (
     "Intervals come from drawing the notes of each site anew, the same draws for both arms. "

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from fedmedlora.reporting import absences, arms, prose, records, tables
 from fedmedlora.reporting.arms import Json
-from fedmedlora.reporting.asking import asked_part
+from fedmedlora.reporting.asking import asked_part, shown_table
 from fedmedlora.reporting.figures import HeatRow, Series, Strip, heat_map, rounds_chart, strips
 from fedmedlora.reporting.markup import NOTHING, Html, details, element, join, words
 from fedmedlora.reporting.notes import drawn_note, legend
@@ -37,6 +37,7 @@ def arms_part(results: Json) -> Html:
         [
             strips("Strict entity F1 from 0 to 1: bar = mean, point = one training site", rows),
             tables.arms_table(results),
+            shown_table(results),
             nothing(prose.ON_DEV.format(sites=", ".join(on_dev))) if on_dev else NOTHING,
             details("What the scores mean", element("dl", *glossary)),
             details("All statistics", tables.statistics_table(results)),

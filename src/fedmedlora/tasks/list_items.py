@@ -9,7 +9,8 @@ At each step:
   and may end where a word ends;
 - an item begins no earlier in the window than the one before, and later than the last of its type.
 
-So every answer ends, can be read as JSON, and names nothing that the window does not have.
+So every answer ends, can be read as JSON (line breaks in a text stand as they are), and names
+nothing that the window does not have.
 """
 
 import math
@@ -120,16 +121,6 @@ class ListItems:
         nexts = dict.fromkeys(mark[begun] for mark in marks)
         copied = () if state.pending else (self.text[at] for _, at in self._going_on(state))
         return tuple(dict.fromkeys((*copied, *nexts)))
-
-    def after(self, state: ListState, id_: int) -> ListState:
-        """Return the state after one more id.
-
-        Raises:
-            ValueError: The id is not legal.
-        """
-        if id_ not in self.legal(state):
-            raise ValueError(f"id {id_} may not come after {state.num_ids} others")
-        return self.step(state, id_)
 
     def step(self, state: ListState, id_: int) -> ListState:
         """Return the state after one more id, without a look at whether it is legal."""
