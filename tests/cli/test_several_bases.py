@@ -64,3 +64,21 @@ def test_a_check_says_of_each_base_whether_it_was_looked_up(
         "own": {"name": str(base), "looked_up": True},
         "bert": {"name": "nobody/no-such-model", "looked_up": False},
     }
+
+
+def test_a_model_that_fails_keeps_no_other_from_running_nor_from_the_report(
+    shell: Shell, tmp_path: Path, sites: Path, base: Path
+) -> None:
+    file = experiment(tmp_path, sites, base, arms=("zero_shot", "endpoint_zero_shot", "bert"))
+    # Nothing listens at a port of this number.
+    endpoint = '[endpoint]\nurl = "http://127.0.0.1:9/v1"\nmodel = "big"\nattempts = 1\n'
+    bert = f'[bert]\nbase = "{base}"\n'
+    file.write_text(f"{file.read_text('utf-8')}\n{endpoint}{bert}", encoding="utf-8")
+
+    said = shell("run", file, "--out", tmp_path / "run")
+
+    assert said.code == 2
+    assert "endpoint http://127.0.0.1:9/v1: found a connection that failed" in said.err
+    told = json.loads((tmp_path / "run" / "results.json").read_text("utf-8"))
+    assert [arm["name"] for arm in told["arms"]] == ["zero_shot", "bert"]
+    assert (tmp_path / "run" / "report.html").is_file()

@@ -186,3 +186,20 @@ def test_no_text_begins_or_ends_with_white_space(listing: JsonList) -> None:
 
     assert isinstance(grammar, ListItems)
     assert (grammar.starts, grammar.ends) == ((0, 2), frozenset({1, 3}))
+
+
+def test_what_is_shown_takes_room_from_the_answer(listing: JsonList, tokens: Tokens) -> None:
+    shown = listing.example(whole(tokens), [ASPIRIN])
+    alone = listing.example(whole(tokens), [CHEST_PAIN])
+    before = len(alone.instruction) + len(alone.question) + listing.num_shown(shown)
+    # Room for the answer behind what is shown, and for one id less; the last is never read.
+    enough = replace(listing, most_positions=before + len(alone.completion) - 1)
+    short = replace(listing, most_positions=before + len(alone.completion) - 2)
+
+    for form, openings in ((enough, 2), (short, 1)):
+        example = form.behind(form.example(whole(tokens), [CHEST_PAIN]), [shown])
+        (bracket,) = example.grammar.legal(example.grammar.begin())
+        begun = example.grammar.step(example.grammar.begin(), bracket)
+        # Where an item has no room, the list must be closed at once.
+        assert len(example.grammar.legal(begun)) == openings
+        assert len(example.instruction) == len(alone.instruction) + listing.num_shown(shown)
