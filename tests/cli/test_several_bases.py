@@ -1,10 +1,13 @@
 """Experiments with an arm of another model: its base is looked up as well, before anything runs."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file, save_file
 from tests.cli.conftest import Shell, experiment
+from tests.engines.endpoint.chat_server import says, serving
 
 
 def with_bert(folder: Path, sites: Path, base: Path, *, arm: str = "bert", theirs: str) -> Path:
@@ -69,16 +72,21 @@ def test_a_check_says_of_each_base_whether_it_was_looked_up(
 def test_a_model_that_fails_keeps_no_other_from_running_nor_from_the_report(
     shell: Shell, tmp_path: Path, sites: Path, base: Path
 ) -> None:
-    file = experiment(tmp_path, sites, base, arms=("zero_shot", "endpoint_zero_shot", "bert"))
-    # Nothing listens at a port of this number.
-    endpoint = '[endpoint]\nurl = "http://127.0.0.1:9/v1"\nmodel = "big"\nattempts = 1\n'
-    bert = f'[bert]\nbase = "{base}"\n'
-    file.write_text(f"{file.read_text('utf-8')}\n{endpoint}{bert}", encoding="utf-8")
+    broken = tmp_path / "broken"
+    shutil.copytree(base, broken)
+    # What is wrong with these weights shows only once they are read.
+    weights = load_file(broken / "model.safetensors")
+    save_file(dict(list(weights.items())[1:]), broken / "model.safetensors", {"format": "pt"})
+    file = experiment(tmp_path, sites, base, arms=("zero_shot", "bert", "endpoint_zero_shot"))
 
-    said = shell("run", file, "--out", tmp_path / "run")
+    with serving(says("[]")) as server:
+        endpoint = f'[endpoint]\nurl = "{server.url}"\nmodel = "big"\n'
+        bert = f'[bert]\nbase = "{broken}"\n'
+        file.write_text(f"{file.read_text('utf-8')}\n{endpoint}{bert}", encoding="utf-8")
+        said = shell("run", file, "--out", tmp_path / "run")
 
     assert said.code == 2
-    assert "endpoint http://127.0.0.1:9/v1: found a connection that failed" in said.err
+    assert f"model '{broken}': found 1 weights missing" in said.err
     told = json.loads((tmp_path / "run" / "results.json").read_text("utf-8"))
-    assert [arm["name"] for arm in told["arms"]] == ["zero_shot", "bert"]
+    assert [arm["name"] for arm in told["arms"]] == ["zero_shot", "endpoint_zero_shot"]
     assert (tmp_path / "run" / "report.html").is_file()
