@@ -12,6 +12,7 @@ ASKED = {
     "retries": 4,
     "refused": 3,
     "cut_off": 2,
+    "too_long": 6,
     "unreadable": 1,
     "no_answer": 5,
     "prompt_tokens": 90_000,
@@ -30,7 +31,7 @@ def test_questions_flaws_tokens_and_cost_stand_in_one_row(results: Json) -> None
     told = asked_part(with_endpoint(results, **ASKED))
 
     _, *figures = row(told, "Endpoint, zero-shot")
-    assert figures == ["1,204", "4", "3", "2", "1", "5", "90,000", "7,000", "0.30"]
+    assert figures == ["1,204", "4", "3", "2", "6", "1", "5", "90,000", "7,000", "0.30"]
 
 
 def test_a_cost_that_nobody_knows_is_not_made_up(results: Json) -> None:

@@ -87,7 +87,7 @@ def _run(
         chosen = replace(experiment, arms=tuple(arms or experiment.arms))
         for model in used_models(chosen).values():
             look_up(model, annotated_types(cohorts))
-        if asks_endpoint(chosen):
+        if asks_endpoint(chosen.arms):
             endpoint_key(experiment.endpoint, os.environ)
     with _store(experiment, file, out, resume=resume) as store:
         if beside and store.meta("beside") is None:

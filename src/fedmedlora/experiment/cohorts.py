@@ -7,7 +7,7 @@ from fedmedlora.clinical.notes import SiteNotes
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.evaluation.cohorts import Cohort, OwnLora, in_hash_order, limited, set_aside
 from fedmedlora.experiment.schema import Aggregation, Experiment, SiteEntry, Split
-from fedmedlora.experiment.sending import sending_faults
+from fedmedlora.experiment.sending import is_private, sending_faults
 from fedmedlora.federation.engine import SERVER
 from fedmedlora.formats.site_files import site_digest
 from fedmedlora.formats.site_folder import read_site
@@ -80,9 +80,9 @@ _BOTH = ("train", "dev")
 
 
 def _private(sites: Mapping[str, tuple[SiteEntry, SiteNotes]]) -> list[str]:
-    """Return the sites whose notes are not public; nobody is asked about those of the server."""
+    """Return the sites whose notes are asked about and not public."""
     told = sites.items()
-    return [name for name, (entry, site) in told if entry.role != "server" and not site.public]
+    return [name for name, (entry, site) in told if is_private(entry.role, public=site.public)]
 
 
 def _read(

@@ -11,6 +11,7 @@ _COUNTED = {
     "retries": ("put again", "Questions"),
     "refused": ("refused", "Answers"),
     "cut_off": ("cut off", "Answers"),
+    "too_long": ("too long", "Answers"),
     "unreadable": ("unreadable", "Answers"),
     "no_answer": ("none came", "Answers"),
     "prompt_tokens": ("read", "Tokens"),

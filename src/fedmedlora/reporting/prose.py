@@ -97,6 +97,7 @@ LOST = {
     "repeated": "a second time",
     "refused": "answers that were refused",
     "cut_off": "answers that were cut off",
+    "too_long": "questions that were more than the model reads at once",
     "unreadable": "answers that hold no list",
     "no_answer": "questions that got no answer",
 }
