@@ -4,6 +4,7 @@ Source: OpenAI's API reference, POST /chat/completions, as vLLM, llama.cpp and D
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,8 +13,16 @@ from typing import Any
 from fedmedlora.experiment.baselines import Endpoint
 from fedmedlora.tasks.prompting import Flaw, PromptExample
 
-# Azure refuses a question that its filter dislikes as if it were malformed.
-_FILTERED = ("content_filter", "content_policy_violation")
+_UNANSWERED: Mapping[tuple[str, str], Flaw] = {
+    # Azure refuses a question that its filter dislikes as if it were malformed.
+    ("code", "content_filter"): "refused",
+    ("code", "content_policy_violation"): "refused",
+    ("code", "context_length_exceeded"): "too_long",
+    # llama.cpp's and vLLM's own; older releases of vLLM tell it in prose alone.
+    ("type", "exceed_context_size_error"): "too_long",
+    ("param", "input_tokens"): "too_long",
+}
+_NAME = re.compile(r"[a-z0-9_.]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +73,18 @@ def read_said(content: bytes) -> Said | None:
     )
 
 
-def is_filtered(content: bytes) -> bool:
-    """Return whether an error says that the question itself was held back."""
-    error = _parsed(content).get("error")
-    return isinstance(error, dict) and error.get("code") in _FILTERED
+def told_flaw(content: bytes) -> Flaw | None:
+    """Return what an error says of this one question; None where it may be about all."""
+    error = _error(content)
+    told = (flaw for (key, value), flaw in _UNANSWERED.items() if error.get(key) == value)
+    return next(told, None)
+
+
+def told_names(content: bytes) -> tuple[str, ...]:
+    """Return an error's code and the setting it is about, where they are names and no prose."""
+    error = _error(content)
+    told = (error.get(key) for key in ("code", "param"))
+    return tuple(name for name in told if isinstance(name, str) and _NAME.fullmatch(name))
 
 
 def _messages(example: PromptExample) -> list[dict[str, str]]:
@@ -107,6 +124,11 @@ def _flaw(choice: Mapping[str, Any], message: Mapping[str, Any]) -> Flaw | None:
 def _count(usage: object, key: str) -> int | None:
     value = usage.get(key) if isinstance(usage, dict) else None
     return value if type(value) is int and value >= 0 else None
+
+
+def _error(content: bytes) -> dict[str, Any]:
+    error = _parsed(content).get("error")
+    return error if isinstance(error, dict) else {}
 
 
 def _parsed(content: bytes) -> dict[str, Any]:
