@@ -93,9 +93,11 @@ class Endpoint:
         key_variable: The environment variable that holds the key; "" where none is needed.
         sends_notes: Notes of sites that are not public may go to an address that is not of this
             machine.
+        dialect: "reasoning" for models that refuse max_tokens and a temperature of 0, as OpenAI's
+            o1, o3, o4 and GPT-5 do: max_completion_tokens is sent instead, and no temperature.
         structured: How the endpoint is held to an answer that can be read.
         window_words: Longest stretch of a note that is sent at once, in words.
-        max_answer_tokens: Of one answer.
+        max_answer_tokens: Of one answer, with what a model that reasons writes before it.
         timeout_s: For one answer, from the question to its last byte.
         attempts: How often a question is put at most, where the endpoint is busy or out of order.
         at_once: Questions under way at the same time.
@@ -107,6 +109,7 @@ class Endpoint:
     model: str | None = None
     key_variable: str = ""
     sends_notes: bool = False
+    dialect: Literal["classic", "reasoning"] = "classic"
     structured: Literal["json_schema", "json_object", "none"] = "json_schema"
     window_words: Annotated[int, at_least(8)] = 256
     max_answer_tokens: _Count = 2048

@@ -31,6 +31,13 @@ class TestQuestion:
 
         assert (body["model"], body["temperature"], body["seed"]) == ("m1", 0, 11)
         assert body["max_tokens"] == 50
+        assert "max_completion_tokens" not in body
+
+    def test_is_put_to_a_model_that_reasons_as_it_wants_it(self) -> None:
+        body = sent(dialect="reasoning")
+
+        assert (body["max_completion_tokens"], body["seed"]) == (50, 11)
+        assert not {"max_tokens", "temperature"} & body.keys()
 
     def test_is_one_turn_of_the_user_which_does_not_hold_the_answer(self) -> None:
         assert turns(PAIN) == [("user", "List problems.\nPain.")]
@@ -84,6 +91,22 @@ class TestSaid:
     )
     def test_tells_what_keeps_it_from_being_an_answer(self, content: bytes, said: Said) -> None:
         assert read_said(content) == said
+
+    @pytest.mark.parametrize(
+        ("parts", "text"),
+        [
+            ([{"type": "text", "text": "[1"}, {"type": "text", "text": "]"}], "[1]"),
+            ([{"type": "thinking", "thinking": []}, {"type": "text", "text": "[]"}], "[]"),
+            ([{"type": "text", "text": None}, "[1]", None, 7], ""),
+            ([], ""),
+            ({"type": "text", "text": "[]"}, ""),
+        ],
+    )
+    def test_may_come_in_parts(self, parts: object, text: str) -> None:
+        told = json.loads(envelope(None))
+        told["choices"][0]["message"]["content"] = parts
+
+        assert read_said(json.dumps(told).encode()) == Said(text, None, 7, 3)
 
     @pytest.mark.parametrize(
         "usage",

@@ -47,9 +47,8 @@ def question(example: PromptExample, endpoint: Endpoint, *, seed: int) -> bytes:
     body = {
         "model": endpoint.model,
         "messages": _messages(example),
-        "temperature": 0,
         "seed": seed,
-        "max_tokens": endpoint.max_answer_tokens,
+        **_limits(endpoint),
         **({"response_format": form} if form else {}),
     }
     return json.dumps(body).encode()
@@ -63,10 +62,9 @@ def read_said(content: bytes) -> Said | None:
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
         return None
-    text = message.get("content")
     usage = envelope.get("usage")
     return Said(
-        text if isinstance(text, str) else "",
+        _text(message.get("content")),
         _flaw(choice, message),
         _count(usage, "prompt_tokens"),
         _count(usage, "completion_tokens"),
@@ -106,6 +104,16 @@ def _messages(example: PromptExample) -> list[dict[str, str]]:
     return messages[:-1]
 
 
+def _limits(endpoint: Endpoint) -> dict[str, int]:
+    """Return how long an answer may be, and that the likeliest is wanted where one may say so.
+
+    Source: OpenAI's guide to reasoning models, limitations; they say no to what they do not know.
+    """
+    if endpoint.dialect == "reasoning":
+        return {"max_completion_tokens": endpoint.max_answer_tokens}
+    return {"max_tokens": endpoint.max_answer_tokens, "temperature": 0}
+
+
 def _response_format(example: PromptExample, endpoint: Endpoint) -> dict[str, object] | None:
     if endpoint.structured == "none":
         return None
@@ -119,6 +127,15 @@ def _flaw(choice: Mapping[str, Any], message: Mapping[str, Any]) -> Flaw | None:
     if message.get("refusal") or choice.get("finish_reason") == "content_filter":
         return "refused"
     return "cut_off" if choice.get("finish_reason") == "length" else None
+
+
+def _text(content: object) -> str:
+    """Return the text of a message, which may come in parts; what a model thinks is none."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    texts = [part.get("text") for part in parts if isinstance(part, dict)]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _count(usage: object, key: str) -> int | None:
