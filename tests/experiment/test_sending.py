@@ -3,7 +3,12 @@ from tests.experiment.fakes import experiment, toml
 
 from fedmedlora.errors import InputError
 from fedmedlora.experiment.baselines import Endpoint
-from fedmedlora.experiment.sending import asks_endpoint, endpoint_key, sending_faults
+from fedmedlora.experiment.sending import (
+    asks_endpoint,
+    endpoint_key,
+    is_in_the_clear,
+    sending_faults,
+)
 
 AWAY = "https://api.example.org/v1"
 ASKING = ["zero_shot", "endpoint_few_shot"]
@@ -21,11 +26,11 @@ def faults(url: str, *arms: str, sends_notes: bool = False) -> list[str]:
     [
         AWAY,
         "http://10.0.0.7:8000/v1",
-        "http://127.0.0.1.example.org/v1",
-        "http://localhost.example.org/v1",
-        "http://128.0.0.1/v1",
-        "http://[::2]/v1",
-        "http://[::ffff:10.0.0.7]/v1",
+        "https://127.0.0.1.example.org/v1",
+        "https://localhost.example.org/v1",
+        "https://128.0.0.1/v1",
+        "https://[::2]/v1",
+        "https://[::ffff:10.0.0.7]/v1",
     ],
 )
 def test_notes_that_are_not_public_do_not_leave_this_machine(url: str) -> None:
@@ -47,6 +52,35 @@ def test_notes_that_are_not_public_do_not_leave_this_machine(url: str) -> None:
 )
 def test_notes_may_be_read_on_this_machine(url: str) -> None:
     assert faults(url) == []
+
+
+@pytest.mark.parametrize(
+    ("address", "in_the_clear"),
+    [
+        ("localhost:8000", False),
+        ("127.3.2.1", False),
+        ("[::1]", False),
+        ("10.0.0.7:8000", False),
+        ("172.31.0.1", False),
+        ("192.168.1.1", False),
+        ("[fd00::1]", False),
+        ("172.32.0.1", True),
+        ("192.169.1.1", True),
+        ("[fe00::1]", True),
+        # An address in an address is for others to read.
+        ("[::ffff:8.8.8.8]", True),
+        ("8.8.8.8", True),
+        ("api.example.org", True),
+        ("gpu01", True),
+        ("localhost.example.org", True),
+        ("10.0.0.7.example.org", True),
+    ],
+)
+def test_nothing_goes_unencrypted_through_foreign_networks(
+    address: str, in_the_clear: bool
+) -> None:
+    assert is_in_the_clear(f"http://{address}/v1") == in_the_clear
+    assert not is_in_the_clear(f"https://{address}/v1")
 
 
 def test_notes_leave_where_the_experiment_says_so() -> None:
