@@ -7,8 +7,10 @@ from fedmedlora.experiment.sending import (
     asks_endpoint,
     endpoint_key,
     is_in_the_clear,
+    is_private,
     sending_faults,
 )
+from fedmedlora.sites import SiteRole
 
 AWAY = "https://api.example.org/v1"
 ASKING = ["zero_shot", "endpoint_few_shot"]
@@ -100,9 +102,23 @@ def test_notes_do_not_leave_where_nobody_asks() -> None:
     ],
 )
 def test_some_arms_ask_an_endpoint(arms: list[str], asks: bool) -> None:
-    text = toml(arms) + f'[endpoint]\nurl = "{AWAY}"\nmodel = "m1"\n'
+    assert asks_endpoint(arms) == asks
 
-    assert asks_endpoint(experiment(text)) == asks
+
+@pytest.mark.parametrize(
+    ("role", "public", "private"),
+    [
+        ("train", False, True),
+        ("new_site", False, True),
+        ("external", False, True),
+        ("train", True, False),
+        ("server", False, False),
+    ],
+)
+def test_notes_that_are_asked_about_are_private_unless_they_are_public(
+    role: SiteRole, public: bool, private: bool
+) -> None:
+    assert is_private(role, public=public) == private
 
 
 class TestKey:

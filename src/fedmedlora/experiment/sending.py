@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.experiment.baselines import ENDPOINT_ARMS, Endpoint
 from fedmedlora.experiment.schema import Experiment
+from fedmedlora.sites import SiteRole
 
 _KEY = re.compile(r"[!-~]+")
 # Source: RFC 1918, section 3, and RFC 4193.
@@ -21,9 +22,19 @@ _PRIVATE_NETWORKS = tuple(
 )
 
 
-def asks_endpoint(experiment: Experiment) -> bool:
-    """Return whether an arm of an experiment asks an endpoint."""
-    return any(arm in ENDPOINT_ARMS for arm in experiment.arms)
+def asks_endpoint(arms: Iterable[str]) -> bool:
+    """Return whether one of some arms asks an endpoint."""
+    return any(arm in ENDPOINT_ARMS for arm in arms)
+
+
+def is_asked_about(role: SiteRole) -> bool:
+    """Return whether a site's notes are asked about; about the server's own nobody asks."""
+    return role != "server"
+
+
+def is_private(role: SiteRole, *, public: bool) -> bool:
+    """Return whether a site's notes are asked about and not public."""
+    return is_asked_about(role) and not public
 
 
 def sending_faults(experiment: Experiment, private: Iterable[str]) -> list[Fault]:
@@ -33,7 +44,8 @@ def sending_faults(experiment: Experiment, private: Iterable[str]) -> list[Fault
         private: The sites whose notes are asked about and are not public.
     """
     endpoint = experiment.endpoint
-    if not asks_endpoint(experiment) or endpoint.sends_notes or _is_here(f"{endpoint.url}"):
+    asks = asks_endpoint(experiment.arms)
+    if not asks or endpoint.sends_notes or _is_here(f"{endpoint.url}"):
         return []
     return [_unsendable(site, endpoint) for site in private]
 
