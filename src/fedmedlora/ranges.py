@@ -12,10 +12,12 @@ class Rule:
     Attributes:
         expected: Completes "expected a whole number ...".
         holds: Whether a value of the right type keeps the rule.
+        secret: Whether a key may stand in a value that breaks it, so that it is not told.
     """
 
     expected: str
     holds: Callable[[Any], bool]
+    secret: bool = False
 
 
 def at_least(low: float) -> Rule:

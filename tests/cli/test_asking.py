@@ -88,6 +88,24 @@ def test_an_experiment_that_may_ask_is_fit_to_run(
     assert shell("check", file).code == 0
 
 
+def test_a_check_tells_whose_notes_would_be_sent_and_where(
+    shell: Shell, tmp_path: Path, sites: Path, base: Path
+) -> None:
+    file = asking(tmp_path, sites, base, url=AWAY, key="")
+
+    document = json.loads(shell("check", file, "--json").out)
+    # The server's notes, which the validation folder holds, are asked about by nobody.
+    asked = [site["site"] for site in document["sites"] if site["role"] != "server"]
+    assert document["sends_notes_to"] == {"url": AWAY, "sites": asked}
+    assert len(asked) == len(document["sites"]) - 1
+    verdict = shell("check", file).out.splitlines()[-1]
+    assert verdict.endswith(f": fit to run; sends the notes of {len(asked)} sites to {AWAY}")
+
+    changed(file, "arms", '["zero_shot"]')
+    assert json.loads(shell("check", file, "--json").out)["sends_notes_to"] is None
+    assert shell("check", file).out.endswith(": fit to run\n")
+
+
 def test_a_key_is_needed_where_an_arm_that_asks_is_to_run(
     shell: Shell, tmp_path: Path, sites: Path, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,10 +3,40 @@ from tests.experiment.fakes import experiment, toml
 
 from fedmedlora.errors import InputError
 
+KEY = "sk-very-secret"
+
 
 def endpoint(url: str) -> str | None:
     text = toml(["zero_shot"]) + f'[endpoint]\nurl = "{url}"\n'
     return experiment(text).endpoint.url
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        f'[endpoint]\nurl = "http://name:{KEY}@127.0.0.1/v1"',
+        f'[endpoint]\nurl = "https://example.org/v1?key={KEY}"',
+        f'[endpoint]\nurl = ["https://example.org/v1?key={KEY}"]',
+        f'[endpoint]\nkey_variable = "{KEY}"',
+    ],
+)
+def test_an_error_does_not_tell_a_key(wrong: str) -> None:
+    with pytest.raises(InputError) as caught:
+        experiment(f"{toml(['zero_shot'])}{wrong}\n")
+
+    told = str(caught.value)
+    assert "found something else, which is not told as a key may be in it, expected a text" in told
+    assert KEY not in told
+
+
+def test_an_error_does_not_tell_a_key_beside_its_section() -> None:
+    with pytest.raises(InputError) as caught:
+        experiment(f'endpoint = "{KEY}"\n{toml(["zero_shot"])}')
+
+    assert str(caught.value).endswith(
+        "not told as a key may be in it, expected a table of keys and values"
+    )
+    assert KEY not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -58,6 +58,7 @@ HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
         (FLORA.replace(*FOUR_BITS), "[model].quantization"),
         (FLORA.replace("flora", "fed_ex_lora").replace(*FOUR_BITS), "[model].quantization"),
         (ASKING + '[endpoint]\nmodel = "m1"\n', "[endpoint].url"),
+        (ASKING + '[endpoint]\nmodel = "m1"\nurl = "http://gpu01/v1"\n', "[endpoint].url"),
         (ASKING + '[endpoint]\nurl = "http://localhost/v1"\n', "[endpoint].model"),
         (
             ASKING.replace("endpoint_zero", "endpoint_few")
@@ -85,6 +86,9 @@ def test_settings_that_cannot_stand_together_are_refused(write: Write, text: str
         SMALLEST.replace(*FOUR_BITS),
         SCAFFOLD,
         ASKING + '[endpoint]\nurl = "http://localhost/v1"\nmodel = "m1"\n',
+        ASKING + '[endpoint]\nurl = "https://gpu01/v1"\nmodel = "m1"\n',
+        # Nobody is asked.
+        SMALLEST + '[endpoint]\nurl = "http://gpu01/v1"\n',
         QUORUM_OF_2,
         QUORUM_OF_2 + "[aggregation]\nmax_share = 0.5\n",
         SMALLEST.replace('"fed_medlora"', '"local_only"') + NEW_SITE,

@@ -3,7 +3,14 @@ from tests.experiment.fakes import experiment, toml
 
 from fedmedlora.errors import InputError
 from fedmedlora.experiment.baselines import Endpoint
-from fedmedlora.experiment.sending import asks_endpoint, endpoint_key, sending_faults
+from fedmedlora.experiment.sending import (
+    asks_endpoint,
+    endpoint_key,
+    is_in_the_clear,
+    is_private,
+    sending_faults,
+)
+from fedmedlora.sites import SiteRole
 
 AWAY = "https://api.example.org/v1"
 ASKING = ["zero_shot", "endpoint_few_shot"]
@@ -21,11 +28,11 @@ def faults(url: str, *arms: str, sends_notes: bool = False) -> list[str]:
     [
         AWAY,
         "http://10.0.0.7:8000/v1",
-        "http://127.0.0.1.example.org/v1",
-        "http://localhost.example.org/v1",
-        "http://128.0.0.1/v1",
-        "http://[::2]/v1",
-        "http://[::ffff:10.0.0.7]/v1",
+        "https://127.0.0.1.example.org/v1",
+        "https://localhost.example.org/v1",
+        "https://128.0.0.1/v1",
+        "https://[::2]/v1",
+        "https://[::ffff:10.0.0.7]/v1",
     ],
 )
 def test_notes_that_are_not_public_do_not_leave_this_machine(url: str) -> None:
@@ -49,6 +56,35 @@ def test_notes_may_be_read_on_this_machine(url: str) -> None:
     assert faults(url) == []
 
 
+@pytest.mark.parametrize(
+    ("address", "in_the_clear"),
+    [
+        ("localhost:8000", False),
+        ("127.3.2.1", False),
+        ("[::1]", False),
+        ("10.0.0.7:8000", False),
+        ("172.31.0.1", False),
+        ("192.168.1.1", False),
+        ("[fd00::1]", False),
+        ("172.32.0.1", True),
+        ("192.169.1.1", True),
+        ("[fe00::1]", True),
+        # An address in an address is for others to read.
+        ("[::ffff:8.8.8.8]", True),
+        ("8.8.8.8", True),
+        ("api.example.org", True),
+        ("gpu01", True),
+        ("localhost.example.org", True),
+        ("10.0.0.7.example.org", True),
+    ],
+)
+def test_nothing_goes_unencrypted_through_foreign_networks(
+    address: str, in_the_clear: bool
+) -> None:
+    assert is_in_the_clear(f"http://{address}/v1") == in_the_clear
+    assert not is_in_the_clear(f"https://{address}/v1")
+
+
 def test_notes_leave_where_the_experiment_says_so() -> None:
     assert faults(AWAY, sends_notes=True) == []
 
@@ -66,9 +102,23 @@ def test_notes_do_not_leave_where_nobody_asks() -> None:
     ],
 )
 def test_some_arms_ask_an_endpoint(arms: list[str], asks: bool) -> None:
-    text = toml(arms) + f'[endpoint]\nurl = "{AWAY}"\nmodel = "m1"\n'
+    assert asks_endpoint(arms) == asks
 
-    assert asks_endpoint(experiment(text)) == asks
+
+@pytest.mark.parametrize(
+    ("role", "public", "private"),
+    [
+        ("train", False, True),
+        ("new_site", False, True),
+        ("external", False, True),
+        ("train", True, False),
+        ("server", False, False),
+    ],
+)
+def test_notes_that_are_asked_about_are_private_unless_they_are_public(
+    role: SiteRole, public: bool, private: bool
+) -> None:
+    assert is_private(role, public=public) == private
 
 
 class TestKey:

@@ -15,7 +15,7 @@ from fedmedlora.experiment.cohorts import annotated_types, load_cohorts, site_fa
 from fedmedlora.experiment.config import read_experiment, readable_sites
 from fedmedlora.experiment.results import results
 from fedmedlora.experiment.schema import Experiment, Model
-from fedmedlora.experiment.sending import asks_endpoint, endpoint_key
+from fedmedlora.experiment.sending import asks_endpoint, endpoint_key, is_asked_about
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.used_models import used_models
 from fedmedlora.reporting.page import render_runs
@@ -36,16 +36,18 @@ def check(options: argparse.Namespace) -> int:
         sys.stderr.writelines(f"{line}\n" for line in wrong)
         return InputError.exit_code
     sites, missing = cohorts.values(), _lacking(experiment.model)
+    sending = _sending(experiment, sites)
     bases = {name: _base(model) for name, model in models.items()}
     document = {
         "experiment": str(options.experiment),
         "base": bases["own"],
         "bases": bases,
         "lacking": missing,
+        "sends_notes_to": sending,
         "sites": [_site(site) for site in sites],
     }
     conditions = f"{_if_on_the_hub(models.values())}{_if_elsewhere(missing)}"
-    verdict = f"{options.experiment}: fit to run{conditions}"
+    verdict = f"{options.experiment}: fit to run{conditions}{_if_sending(sending)}"
     answer(options, document, [*(f"{s.name}: {s.role}, {_notes(s)}" for s in sites), verdict])
     return 0
 
@@ -60,13 +62,27 @@ def _sites(experiment: Experiment) -> tuple[Mapping[str, Cohort], Sequence[Fault
 
 def _key_faults(experiment: Experiment) -> Sequence[Fault]:
     """Return what is wrong with the key of an endpoint that would be asked."""
-    if not asks_endpoint(experiment):
+    if not asks_endpoint(experiment.arms):
         return ()
     try:
         endpoint_key(experiment.endpoint, os.environ)
     except InputError as error:
         return error.faults
     return ()
+
+
+def _sending(experiment: Experiment, sites: Collection[Cohort]) -> dict[str, Any] | None:
+    """Return where notes would be sent, and those of which sites; None where nobody is asked."""
+    if not asks_endpoint(experiment.arms):
+        return None
+    asked = [site.name for site in sites if is_asked_about(site.role)]
+    return {"url": experiment.endpoint.url, "sites": asked}
+
+
+def _if_sending(sending: Mapping[str, Any] | None) -> str:
+    if sending is None:
+        return ""
+    return f"; sends the notes of {len(sending['sites'])} sites to {sending['url']}"
 
 
 def _lacking(model: Model) -> str | None:

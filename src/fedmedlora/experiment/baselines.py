@@ -52,6 +52,13 @@ _Count = Annotated[int, at_least(1)]
 _ADDRESS = Rule(
     'of the form "http://host:port/v1" or "https://host/v1", without a name, a key or a query',
     _is_address,
+    secret=True,
+)
+# Who takes it for the key's own place must not read the key in an error.
+_VARIABLE = Rule(
+    "that names an environment variable, or is empty",
+    lambda text: bool(re.fullmatch(r"([A-Za-z_][A-Za-z0-9_]*)?", text)),
+    secret=True,
 )
 _PRICE = Annotated[float, at_least(0)]
 
@@ -88,14 +95,18 @@ class Endpoint:
     """A model that is asked over the network; the text of notes goes to whoever runs it.
 
     Attributes:
-        url: Where the protocol begins, as "http://127.0.0.1:8000/v1"; None where no arm asks.
+        url: Where the protocol begins, as "https://host/v1"; None where no arm asks. Without https
+            only an address of this machine or, in numbers, of a private network (RFC 1918, RFC
+            4193) is asked.
         model: As the endpoint calls it.
         key_variable: The environment variable that holds the key; "" where none is needed.
         sends_notes: Notes of sites that are not public may go to an address that is not of this
             machine.
+        dialect: "reasoning" for models that refuse max_tokens and a temperature of 0, as OpenAI's
+            o1, o3, o4 and GPT-5 do: max_completion_tokens is sent instead, and no temperature.
         structured: How the endpoint is held to an answer that can be read.
         window_words: Longest stretch of a note that is sent at once, in words.
-        max_answer_tokens: Of one answer.
+        max_answer_tokens: Of one answer, with what a model that reasons writes before it.
         timeout_s: For one answer, from the question to its last byte.
         attempts: How often a question is put at most, where the endpoint is busy or out of order.
         at_once: Questions under way at the same time.
@@ -105,8 +116,9 @@ class Endpoint:
 
     url: Annotated[str, _ADDRESS] | None = None
     model: str | None = None
-    key_variable: str = ""
+    key_variable: Annotated[str, _VARIABLE] = ""
     sends_notes: bool = False
+    dialect: Literal["classic", "reasoning"] = "classic"
     structured: Literal["json_schema", "json_object", "none"] = "json_schema"
     window_words: Annotated[int, at_least(8)] = 256
     max_answer_tokens: _Count = 2048

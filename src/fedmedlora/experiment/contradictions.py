@@ -7,6 +7,7 @@ from typing import Any
 from fedmedlora.errors import Fault
 from fedmedlora.experiment.baselines import ENDPOINT_ARMS
 from fedmedlora.experiment.schema import FEDERATED_ARMS, NEW_SITE_ARMS, PERSONAL_ARMS, Lora
+from fedmedlora.experiment.sending import is_in_the_clear
 from fedmedlora.federation.strategies import strategy_by_name
 from fedmedlora.federation.strategy import Strategy
 from fedmedlora.federation.weighting import Weighting
@@ -48,6 +49,7 @@ def contradictions(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]
         _nothing_to_show: ("experiment.arms", "model.formulation"),
         _patched_in_four_bits: ("experiment.arms", "model.quantization"),
         _nobody_to_ask: ("experiment.arms", "endpoint.url", "endpoint.model"),
+        _asked_in_the_clear: ("experiment.arms", "endpoint.url"),
     }
     return tuple(
         Fault(f"{name}: {fault.where}", fault.found, fault.expected, fault.advice)
@@ -204,6 +206,15 @@ def _nobody_to_ask(arms: Sequence[str], url: str | None, model: str | None) -> l
         for key, value in {"url": url, "model": model}.items()
         if wanting and not value
     ]
+
+
+def _asked_in_the_clear(arms: Sequence[str], url: str | None) -> list[Fault]:
+    if not _among(arms, ENDPOINT_ARMS) or not url or not is_in_the_clear(url):
+        return []
+    found = f'"{url}", to which notes and key would go unencrypted'
+    expected = "https, or an address of this machine or in numbers of a private network"
+    advice = "put https:// in front, or ask through a tunnel that begins on this machine"
+    return [Fault("[endpoint].url", found, expected, advice)]
 
 
 def _rule(arm: str) -> Strategy:

@@ -17,7 +17,7 @@ from fedmedlora.experiment.toml_values import (
     converted,
     did_you_mean,
     expected,
-    show,
+    found,
     value_faults,
 )
 
@@ -59,10 +59,11 @@ def read_table(
         where: File and section, as `demo.toml: [training]`.
         keys: The fields to read, all of them when None.
     """
-    if not isinstance(table, Mapping):
-        return Reading({}, (Fault(where, show(table), "a table of keys and values"),))
-    names = [field.name for field in fields(kind)] if keys is None else list(keys)
     hints = typing.get_type_hints(kind, include_extras=True)
+    if not isinstance(table, Mapping):
+        fault = Fault(where, found(table, *hints.values()), "a table of keys and values")
+        return Reading({}, (fault,))
+    names = [field.name for field in fields(kind)] if keys is None else list(keys)
     readings = [
         _read_key(field, hints[field.name], table, where=f"{where}.{field.name}")
         for field in fields(kind)
@@ -118,5 +119,5 @@ def _syntax_fault(reason: str, text: str, name: str) -> Fault:
     last_line = str(text.count("\n") + 1)
     line = (position and position.group(1)) or last_line
     problem = _POSITION.sub("", reason)
-    found = problem[:1].lower() + problem[1:]
-    return Fault(f"{name}:{line}", found, "TOML", "correct this line")
+    wrong = problem[:1].lower() + problem[1:]
+    return Fault(f"{name}:{line}", wrong, "TOML", "correct this line")

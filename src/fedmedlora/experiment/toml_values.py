@@ -26,6 +26,7 @@ _SCALARS: dict[Hint, str] = {
     bool: "true or false",
 }
 _LONGEST_SHOWN = 80
+_UNTOLD = "something else, which is not told as a key may be in it"
 _INTEGER_LIMIT = 2**63
 
 
@@ -37,7 +38,7 @@ def value_faults(hint: Hint, value: object, *, where: str) -> list[Fault]:
         in_items = faults and all(fault.where != where for fault in faults)
         if in_items or (not faults and all(rule.holds(value) for rule in arguments[1:])):
             return faults
-        return [Fault(where, show(value), expected(hint))]
+        return [Fault(where, found(value, hint), expected(hint))]
     if origin is tuple and isinstance(value, list):
         items = [
             value_faults(arguments[0], item, where=f"{where}[{index}]")
@@ -47,7 +48,7 @@ def value_faults(hint: Hint, value: object, *, where: str) -> list[Fault]:
     if _accepts(hint, value):
         return []
     advice = did_you_mean(value, arguments) if origin is Literal else ""
-    return [Fault(where, show(value), expected(hint), advice)]
+    return [Fault(where, found(value, hint), expected(hint), advice)]
 
 
 def converted(hint: Hint, value: Any) -> Any:  # noqa: ANN401 -- any value of any field
@@ -81,6 +82,11 @@ def expected(hint: Hint) -> str:
     return " or ".join(expected(one) for one in arguments if one is not types.NoneType)
 
 
+def found(value: object, *hints: Hint) -> str:
+    """Return a value that breaks hints in words that complete "found ...", without a key."""
+    return _UNTOLD if any(map(_may_hold_key, hints)) else show(value)
+
+
 def show(value: object) -> str:
     """Return a value as a person finds it in the file, cut where it is long."""
     shown = json.dumps(value, default=str, ensure_ascii=False)
@@ -109,6 +115,12 @@ def _is_number(hint: Hint, value: object) -> bool:
     if type(value) is int:
         return abs(value) < _INTEGER_LIMIT
     return hint is float and isinstance(value, float) and math.isfinite(value)
+
+
+def _may_hold_key(hint: Hint) -> bool:
+    if isinstance(hint, Rule):
+        return hint.secret
+    return any(map(_may_hold_key, typing.get_args(hint)))
 
 
 def _joined(rules: Iterable[Rule]) -> list[str]:

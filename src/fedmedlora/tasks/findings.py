@@ -43,6 +43,7 @@ Lost = Literal[
     "unreadable",
     "refused",
     "cut_off",
+    "too_long",
     "no_answer",
 ]
 """Why an entity that an answer announced stands nowhere in the text:
@@ -58,6 +59,7 @@ or why an answer announced none, however many it may have meant:
 unreadable      it is not of the form that was asked for
 refused         the model would not answer, or its keeper held the answer back
 cut_off         it had more to say than it was let
+too_long        the question was more than the model reads at once
 no_answer       none came
 """
 

@@ -24,11 +24,13 @@ from fedmedlora.tasks.prompts import MEANINGS
 from fedmedlora.tasks.reading import Reading, words
 from fedmedlora.tasks.task import Tokens
 
-Flaw = Literal["refused", "cut_off", "no_answer"]
+Flaw = Literal["refused", "cut_off", "too_long", "no_answer"]
 """What keeps an output from being an answer:
 
 refused      the model would not answer, or its keeper held the answer back
 cut_off      it had more to say than it was let
+too_long     the question, with what is shown before it and the answer's limit, is more than the
+             model reads at once
 no_answer    none came
 """
 FLAWS: tuple[Flaw, ...] = get_args(Flaw)

@@ -212,7 +212,7 @@ class TestUnwanted:
     @pytest.mark.parametrize(
         ("status", "advice"),
         [
-            (400, "see whether it knows endpoint.model and endpoint.structured"),
+            (400, "see whether it knows endpoint.model, structured and dialect"),
             (401, "see whether endpoint.key_variable holds its key"),
             (403, "see whether the key may use endpoint.model"),
             (404, "see whether endpoint.url ends as the protocol begins, and the model"),
@@ -239,6 +239,33 @@ class TestUnwanted:
                 asking(server).answers(questions())
 
             assert elsewhere.asked == []
+
+    def test_is_told_by_the_names_an_error_gives(self) -> None:
+        error = {"message": NOTE, "code": "unsupported_parameter", "param": "max_tokens"}
+        with (
+            serving(sends(400, json.dumps({"error": error}).encode())) as server,
+            pytest.raises(ModelError) as caught,
+        ):
+            asking(server).answers(questions())
+
+        found = "found status 400 (unsupported_parameter, max_tokens), expected an answer; see"
+        assert found in str(caught.value)
+        assert "pain" not in str(caught.value)
+
+    def test_is_not_a_question_that_is_too_long(self) -> None:
+        too_long = sends(400, b'{"error": {"code": "context_length_exceeded"}}')
+
+        with serving(too_long, says("[]")) as server:
+            asked = asking(server)
+            assert asked.answers(questions(2)) == [Said("", "too_long"), FINE]
+
+        # What nobody read costs nothing.
+        assert spent(asked) == {
+            "requests": 2,
+            "too_long": 1,
+            "prompt_tokens": 7,
+            "completion_tokens": 3,
+        }
 
     def test_is_not_what_a_filter_held_back(self) -> None:
         held_back = sends(400, b'{"error": {"code": "content_filter"}}')

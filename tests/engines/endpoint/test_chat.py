@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.engines.endpoint.chat_server import envelope
 
-from fedmedlora.engines.endpoint.chat import Said, is_filtered, question, read_said
+from fedmedlora.engines.endpoint.chat import Said, question, read_said, told_flaw, told_names
 from fedmedlora.experiment.baselines import Endpoint
 from fedmedlora.tasks.items import answer_schema
 from fedmedlora.tasks.prompting import PromptExample
@@ -31,6 +31,13 @@ class TestQuestion:
 
         assert (body["model"], body["temperature"], body["seed"]) == ("m1", 0, 11)
         assert body["max_tokens"] == 50
+        assert "max_completion_tokens" not in body
+
+    def test_is_put_to_a_model_that_reasons_as_it_wants_it(self) -> None:
+        body = sent(dialect="reasoning")
+
+        assert (body["max_completion_tokens"], body["seed"]) == (50, 11)
+        assert not {"max_tokens", "temperature"} & body.keys()
 
     def test_is_one_turn_of_the_user_which_does_not_hold_the_answer(self) -> None:
         assert turns(PAIN) == [("user", "List problems.\nPain.")]
@@ -86,6 +93,22 @@ class TestSaid:
         assert read_said(content) == said
 
     @pytest.mark.parametrize(
+        ("parts", "text"),
+        [
+            ([{"type": "text", "text": "[1"}, {"type": "text", "text": "]"}], "[1]"),
+            ([{"type": "thinking", "thinking": []}, {"type": "text", "text": "[]"}], "[]"),
+            ([{"type": "text", "text": None}, "[1]", None, 7], ""),
+            ([], ""),
+            ({"type": "text", "text": "[]"}, ""),
+        ],
+    )
+    def test_may_come_in_parts(self, parts: object, text: str) -> None:
+        told = json.loads(envelope(None))
+        told["choices"][0]["message"]["content"] = parts
+
+        assert read_said(json.dumps(told).encode()) == Said(text, None, 7, 3)
+
+    @pytest.mark.parametrize(
         "usage",
         [
             [],
@@ -119,15 +142,39 @@ class TestSaid:
 
 
 @pytest.mark.parametrize(
-    ("content", "filtered"),
+    ("content", "flaw"),
     [
-        (b'{"error": {"code": "content_filter", "message": "no"}}', True),
-        (b'{"error": {"code": "content_policy_violation"}}', True),
-        (b'{"error": {"code": "model_not_found"}}', False),
-        (b'{"error": "content_filter"}', False),
-        (b'{"error": {"code": ["content_filter"]}}', False),
-        (b"content_filter", False),
+        (b'{"error": {"code": "content_filter", "message": "no"}}', "refused"),
+        (b'{"error": {"code": "content_policy_violation"}}', "refused"),
+        (b'{"error": {"code": "context_length_exceeded", "param": "messages"}}', "too_long"),
+        (b'{"error": {"code": 400, "type": "exceed_context_size_error"}}', "too_long"),
+        (b'{"error": {"code": 400, "param": "input_tokens"}}', "too_long"),
+        (b'{"error": {"code": 400, "message": "maximum context length"}}', None),
+        (b'{"error": {"code": "model_not_found"}}', None),
+        (b'{"error": "content_filter"}', None),
+        (b'{"error": {"code": ["content_filter"]}}', None),
+        (b"content_filter", None),
     ],
 )
-def test_a_question_may_be_held_back(content: bytes, filtered: bool) -> None:
-    assert is_filtered(content) == filtered
+def test_an_error_may_be_about_one_question_alone(content: bytes, flaw: str | None) -> None:
+    assert told_flaw(content) == flaw
+
+
+@pytest.mark.parametrize(
+    ("code", "param", "names"),
+    [
+        ("unsupported_parameter", "max_tokens", ("unsupported_parameter", "max_tokens")),
+        (None, "response_format.json_schema", ("response_format.json_schema",)),
+        ("unsupported_value", None, ("unsupported_value",)),
+        ("x" * 40, "x" * 41, ("x" * 40,)),
+        (400, ["max_tokens"], ()),
+        ("Severe pain", "severe pain", ()),
+        ("", "pain\n", ()),
+    ],
+)
+def test_an_error_tells_names_and_no_prose(
+    code: object, param: object, names: tuple[str, ...]
+) -> None:
+    error = {"code": code, "param": param, "message": "pain"}
+
+    assert told_names(json.dumps({"error": error}).encode()) == names

@@ -93,6 +93,7 @@ def test_an_endpoint_that_knows_all_finds_all(folder: Path) -> None:
             "retries": 0,
             "refused": 0,
             "cut_off": 0,
+            "too_long": 0,
             "unreadable": 0,
             "no_answer": 0,
             "prompt_tokens": 28,
@@ -145,6 +146,7 @@ def test_each_refusal_is_counted_where_it_came(folder: Path) -> None:
     [
         (says('{"findings": [{"type": "drug", "te', finish="length"), "cut_off"),
         (says("The drug is aspirin."), "unreadable"),
+        (sends(400, b'{"error": {"code": "context_length_exceeded"}}'), "too_long"),
         (sends(500), "no_answer"),
     ],
 )

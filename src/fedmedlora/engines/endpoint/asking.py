@@ -1,6 +1,7 @@
 """Many questions to one endpoint, some at a time, each put again where it is busy or out of order.
 
-An endpoint that does not want the question (a wrong key, an unknown model) ends all at once. One
+An endpoint that does not want such questions (a wrong key, an unknown model) ends all at once; one
+that cannot take a single question (too long, held back by a filter) is asked the others. One
 that is silent is given up after a few questions if it never answered, and after many if it did: a
 score of what was never asked would be worse than none.
 """
@@ -13,7 +14,7 @@ from http import HTTPStatus
 import httpx2
 import numpy as np
 
-from fedmedlora.engines.endpoint.chat import Said, is_filtered, read_said
+from fedmedlora.engines.endpoint.chat import Said, read_said, told_flaw, told_names
 from fedmedlora.engines.endpoint.client import (
     Reply,
     Silence,
@@ -29,6 +30,7 @@ SPENT = (
     "retries",
     "refused",
     "cut_off",
+    "too_long",
     "unreadable",
     "no_answer",
     "prompt_tokens",
@@ -43,10 +45,11 @@ Sleep = Callable[[float], Awaitable[None]]
 _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.CONFLICT, HTTPStatus.TOO_MANY_REQUESTS)
 _MOST_DOUBLINGS = 6
 _LONGEST_WAIT_S = 60.0
+_UNREAD = ("no_answer", "too_long")
 _NEVER_ANSWERED = 3
 _STOPPED_ANSWERING = 20
 _ADVICE: Mapping[int, str] = {
-    HTTPStatus.BAD_REQUEST: "see whether it knows endpoint.model and endpoint.structured",
+    HTTPStatus.BAD_REQUEST: "see whether it knows endpoint.model, structured and dialect",
     HTTPStatus.UNAUTHORIZED: "see whether endpoint.key_variable holds its key",
     HTTPStatus.FORBIDDEN: "see whether the key may use endpoint.model",
     HTTPStatus.NOT_FOUND: "see whether endpoint.url ends as the protocol begins, and the model",
@@ -132,9 +135,9 @@ class Asking:
             return read_said(reply.content) or Silence("an answer that is not of the protocol")
         if status in _BUSY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return Silence(f"status {status}", reply.wait_s)
-        if status == HTTPStatus.BAD_REQUEST and is_filtered(reply.content):
-            return Said("", "refused")
-        raise self._unwanted(status)
+        if status == HTTPStatus.BAD_REQUEST and (flaw := told_flaw(reply.content)):
+            return Said("", flaw)
+        raise self._unwanted(reply)
 
     def _wait_s(self, silence: Silence, attempt: int) -> float:
         """Return how long to wait: as long as we are told to, else ever longer, never the same."""
@@ -150,7 +153,7 @@ class Asking:
         }
         if said.flaw:
             self.spent[said.flaw] += 1
-        if said.flaw != "no_answer" and None in tokens.values():
+        if said.flaw not in _UNREAD and None in tokens.values():
             self.spent["untold"] += 1
         self.spent.update({name: number or 0 for name, number in tokens.items()})
 
@@ -172,9 +175,11 @@ class Asking:
             "endpoint.url is its address"
         )
 
-    def _unwanted(self, status: int) -> ModelError:
-        moved = status < HTTPStatus.BAD_REQUEST
-        advice = _MOVED if moved else _ADVICE.get(status, _OTHER_ADVICE)
+    def _unwanted(self, reply: Reply) -> ModelError:
+        moved = reply.status < HTTPStatus.BAD_REQUEST
+        advice = _MOVED if moved else _ADVICE.get(reply.status, _OTHER_ADVICE)
+        names = ", ".join(told_names(reply.content))
+        found = f"status {reply.status}" + (f" ({names})" if names else "")
         return ModelError(
-            f"endpoint {self._endpoint.url}: found status {status}, expected an answer; {advice}"
+            f"endpoint {self._endpoint.url}: found {found}, expected an answer; {advice}"
         )

@@ -4,6 +4,7 @@ Source: OpenAI's API reference, POST /chat/completions, as vLLM, llama.cpp and D
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,8 +13,16 @@ from typing import Any
 from fedmedlora.experiment.baselines import Endpoint
 from fedmedlora.tasks.prompting import Flaw, PromptExample
 
-# Azure refuses a question that its filter dislikes as if it were malformed.
-_FILTERED = ("content_filter", "content_policy_violation")
+_UNANSWERED: Mapping[tuple[str, str], Flaw] = {
+    # Azure refuses a question that its filter dislikes as if it were malformed.
+    ("code", "content_filter"): "refused",
+    ("code", "content_policy_violation"): "refused",
+    ("code", "context_length_exceeded"): "too_long",
+    # llama.cpp's and vLLM's own; older releases of vLLM tell it in prose alone.
+    ("type", "exceed_context_size_error"): "too_long",
+    ("param", "input_tokens"): "too_long",
+}
+_NAME = re.compile(r"[a-z0-9_.]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +47,8 @@ def question(example: PromptExample, endpoint: Endpoint, *, seed: int) -> bytes:
     body = {
         "model": endpoint.model,
         "messages": _messages(example),
-        "temperature": 0,
         "seed": seed,
-        "max_tokens": endpoint.max_answer_tokens,
+        **_limits(endpoint),
         **({"response_format": form} if form else {}),
     }
     return json.dumps(body).encode()
@@ -54,20 +62,27 @@ def read_said(content: bytes) -> Said | None:
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(choice, dict) or not isinstance(message, dict):
         return None
-    text = message.get("content")
     usage = envelope.get("usage")
     return Said(
-        text if isinstance(text, str) else "",
+        _text(message.get("content")),
         _flaw(choice, message),
         _count(usage, "prompt_tokens"),
         _count(usage, "completion_tokens"),
     )
 
 
-def is_filtered(content: bytes) -> bool:
-    """Return whether an error says that the question itself was held back."""
-    error = _parsed(content).get("error")
-    return isinstance(error, dict) and error.get("code") in _FILTERED
+def told_flaw(content: bytes) -> Flaw | None:
+    """Return what an error says of this one question; None where it may be about all."""
+    error = _error(content)
+    told = (flaw for (key, value), flaw in _UNANSWERED.items() if error.get(key) == value)
+    return next(told, None)
+
+
+def told_names(content: bytes) -> tuple[str, ...]:
+    """Return an error's code and the setting it is about, where they are names and no prose."""
+    error = _error(content)
+    told = (error.get(key) for key in ("code", "param"))
+    return tuple(name for name in told if isinstance(name, str) and _NAME.fullmatch(name))
 
 
 def _messages(example: PromptExample) -> list[dict[str, str]]:
@@ -89,6 +104,16 @@ def _messages(example: PromptExample) -> list[dict[str, str]]:
     return messages[:-1]
 
 
+def _limits(endpoint: Endpoint) -> dict[str, int]:
+    """Return how long an answer may be, and that the likeliest is wanted where one may say so.
+
+    Source: OpenAI's guide to reasoning models, limitations; they say no to what they do not know.
+    """
+    if endpoint.dialect == "reasoning":
+        return {"max_completion_tokens": endpoint.max_answer_tokens}
+    return {"max_tokens": endpoint.max_answer_tokens, "temperature": 0}
+
+
 def _response_format(example: PromptExample, endpoint: Endpoint) -> dict[str, object] | None:
     if endpoint.structured == "none":
         return None
@@ -104,9 +129,23 @@ def _flaw(choice: Mapping[str, Any], message: Mapping[str, Any]) -> Flaw | None:
     return "cut_off" if choice.get("finish_reason") == "length" else None
 
 
+def _text(content: object) -> str:
+    """Return the text of a message, which may come in parts; what a model thinks is none."""
+    if isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else []
+    texts = [part.get("text") for part in parts if isinstance(part, dict)]
+    return "".join(text for text in texts if isinstance(text, str))
+
+
 def _count(usage: object, key: str) -> int | None:
     value = usage.get(key) if isinstance(usage, dict) else None
     return value if type(value) is int and value >= 0 else None
+
+
+def _error(content: bytes) -> dict[str, Any]:
+    error = _parsed(content).get("error")
+    return error if isinstance(error, dict) else {}
 
 
 def _parsed(content: bytes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from fedmedlora.engines.local import LocalEngine
 from fedmedlora.errors import InputError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.schema import Experiment
-from fedmedlora.experiment.sending import endpoint_key, sending_faults
+from fedmedlora.experiment.sending import endpoint_key, is_private, sending_faults
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.prompting import PromptExample, Prompting, WholeWords
 
@@ -28,8 +28,8 @@ def open_endpoint(
     Raises:
         InputError: Notes would be sent away without leave, or the key is missing.
     """
-    asked = [site for site in cohorts.values() if site.role != "server"]
-    private = [site.name for site in asked if not site.public]
+    sites = cohorts.values()
+    private = [site.name for site in sites if is_private(site.role, public=site.public)]
     if faults := sending_faults(experiment, private):
         raise InputError(faults)
     key = endpoint_key(experiment.endpoint, environ)
