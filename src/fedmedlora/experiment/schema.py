@@ -58,7 +58,14 @@ else:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lora:
-    """The low-rank adapter that is trained on the base model."""
+    """The low-rank adapter that is trained on the base model.
+
+    Attributes:
+        rank: Of the product B·A that is added to a layer.
+        alpha: The product counts alpha / rank times.
+        dropout: Share of what goes into an adapter that is left out at each step of training.
+        target_modules: Names of the layers that get an adapter; "all-linear" is every linear one.
+    """
 
     rank: _Count = 16
     alpha: _Count = 64
@@ -109,8 +116,11 @@ class Training:
         rate_ratio: How many times as fast B learns as A.
         head_learning_rate: Of the tagging head; None is the same as `learning_rate`.
         warmup: Share of all steps in which the learning rate rises.
+        weight_decay: AdamW's, on all that is trained.
+        max_gradient_norm: Gradients are scaled down to this L2 norm.
         gradient_checkpointing: Activations are computed again on the way back: less memory, a third
             more time, the same gradients.
+        num_threads: Threads of one process; another number may change the last bits of a result.
     """
 
     epochs: _Count = 1
@@ -137,6 +147,9 @@ class Aggregation:
         validation_sentences: Of the server's folder, or of each site's notes set aside, so many
             sentences are scored at most, in whole notes; the others stay unused.
         validation_heads: At most so many heads are scored a folder or site.
+        size_exponent: 0 counts every site alike, 1 every label token alike.
+        loss_temperature: How much a loss counts, per nat; 0 does not look at it.
+        shift_temperature: How much a shift counts; 0 does not look at it.
         max_share: No site gets more than this part of the sum.
     """
 
@@ -195,6 +208,7 @@ class EngineChoice:
     """Where the rounds run.
 
     Attributes:
+        name: Which engine runs them.
         workers: Processes of this machine that share the work, each with a base model of its own
             and `training.num_threads` threads; how many there are changes no byte of the result.
     """
@@ -205,11 +219,17 @@ class EngineChoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteEntry:
-    """One site: its folder (absolute), its part, and limits on its training notes (None: all).
+    """One site: its folder, its part, and limits on what it trains on (None: no limit).
 
     Attributes:
+        path: Its folder, absolute; a relative one in the file starts where the file lies.
+        role: "train" takes part in the federation, "external" is only scored, "new_site" comes when
+            the federation is done, "server" holds the notes that sites' adapters are scored on.
         sha256: What the digest of its notes must be, as `fedmedlora check` tells it for the
             server's; None takes the notes as they are.
+        max_notes: So many training notes at most.
+        max_sentences: So many sentences of them at most, in whole notes; the first is always taken.
+        max_heads: For so many findings at most training asks what belongs to them.
         lora_rank: Of this site's adapter, at most the model's; None is the model's.
         lora_alpha: Of this site's adapter; None is the model's.
     """
@@ -226,9 +246,13 @@ class SiteEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """Everything a run is told; the scalars are the keys of `[experiment]`.
+    """Everything a run is told; what has no table of its own stands in `[experiment]`.
 
     Attributes:
+        name: What results and report call it.
+        rounds: Of the arms that train from the start, at most.
+        arms: What runs side by side.
+        seed: What all that is drawn at random follows from.
         patience: Rounds without a better score before an arm stops.
         quorum: Fewest sites with a usable update for a round to count.
         new_site_rounds: Rounds in which a new site trains alone or joins.
