@@ -185,7 +185,7 @@ def test_an_arm_that_is_not_there_is_refused_with_those_that_are(
     said = shell("evaluate", finished, "--data", sites / "nephrology", "--arm", "best")
 
     assert (said.code, said.out) == (2, "")
-    assert "--arm: found no finished arm 'best', expected one of zero_shot, " in said.err
+    assert "--arm: found 'best', which is no finished arm, expected one of zero_shot, " in said.err
 
 
 def test_where_no_federated_arm_is_finished_one_must_be_named(

@@ -253,7 +253,7 @@ def test_it_travels_in_any_codec(codec: str, bert: BaseModel, tmp_path: Path) ->
 
 
 def test_its_weights_are_no_adapter_to_extract_with(both: Path) -> None:
-    with pytest.raises(InputError, match=r"--arm: found bert, whose model is not the experiment's"):
+    with pytest.raises(InputError, match=r"--arm: found bert, which is more than an adapter"):
         open_source(both, arm="bert")
 
 

@@ -40,6 +40,8 @@ _DEMO = "demo.toml"
 _BESIDE = "demo_markup.json"
 """What the same hospitals gave in mark-up: measured once, for the report's appendix."""
 _DEMO_SEED = 0
+_GOING_ON = (QuorumError, ModelError, EngineError)
+"""What ends the arms of one model, but not those of another."""
 
 
 def demo(options: argparse.Namespace) -> int:
@@ -94,7 +96,7 @@ def _run(
             store.put_meta("beside", beside)
         try:
             _go_on(experiment, store, cohorts, arms)
-        except FedMedLoRAError:
+        except _GOING_ON:
             # What could be run is worth a look while the others are mended.
             if store.arms():
                 _report(options, out)
@@ -130,7 +132,7 @@ def _go_on(
         try:
             with engine_of(model, experiment, cohorts, types, environ=os.environ) as engine:
                 run_experiment(experiment, engine, store, cohorts, only=arms, model=model)
-        except (QuorumError, ModelError, EngineError) as error:
+        except _GOING_ON as error:
             failures.append(error)
     if len(failures) == 1:
         raise failures[0]
