@@ -166,7 +166,10 @@ def test_a_misspelt_arm_is_told_which_was_meant(write: Write) -> None:
             "[methods.fed_yogi]\nrate = 0",
             "[methods].fed_yogi.rate: found 0, expected a number above 0",
         ),
-        ("[methods.fed_medlora]\nrate = 1", "[methods].fed_medlora.rate: found an unknown key, "),
+        (
+            "[methods.fed_medlora]\nrate = 1",
+            "[methods].fed_medlora.rate: found an unknown key, expected none here; remove it",
+        ),
         (
             "[methods.fedyogi]\nrate = 1",
             "[methods].fedyogi: found an unknown key, expected one of ",

@@ -83,11 +83,12 @@ def joined(readings: Iterable[Reading]) -> Reading:
 def unknown_keys(table: Mapping[str, Any], known: Iterable[str], *, where: str) -> list[Fault]:
     """Return a fault for every key that nothing would read; `where` is put before the key."""
     names = list(known)
+    expected = f"one of {', '.join(names)}" if names else "none here"
     return [
         Fault(
             f"{where}{key}",
             "an unknown key",
-            f"one of {', '.join(names)}",
+            expected,
             did_you_mean(key, names) or "remove it",
         )
         for key in table
