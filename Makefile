@@ -77,7 +77,7 @@ $(VENV)/minilm: $(VENV)/ready-to-run
 	@touch $@
 
 $(VENV)/ready-to-develop: $(VENV)/minilm
-	$(PIP) --editable '.[dev]'
+	$(PIP) --editable '.[dev,nvflare]'
 	@touch $@
 
 $(RIVAL)/ready: benchmarks/contest/trl.txt | $(VENV)/ready-to-run

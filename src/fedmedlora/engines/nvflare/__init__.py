@@ -1,0 +1,1 @@
+"""Questions and answers between hospitals, carried by NVFLARE."""
