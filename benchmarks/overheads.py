@@ -40,7 +40,7 @@ from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Traine
 from fedmedlora.federation.engine import Scope
 from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.extraction import Extraction
-from fedmedlora.tasks.scoring import NoteCounts
+from fedmedlora.tasks.tally import Tally
 
 SITES = ("cardiology", "oncology", "psychiatry", "paediatrics", "orthopaedics")
 LIMITS = {"help, seconds": 0.3, "round, seconds": 0.05, "memory, five sites over one": 1.2}
@@ -116,12 +116,12 @@ class Unscored(LocalEngine[WrittenExample]):
 
     def __init__(self, *given: Any, **told: Any) -> None:  # noqa: ANN401 -- the engine's own
         super().__init__(*given, **told)
-        self._known: dict[Any, list[NoteCounts]] = {}
+        self._known: dict[Any, Tally] = {}
 
     def evaluate(
         self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
-    ) -> Iterator[tuple[str, list[NoteCounts]]]:
-        """Yield each site with the counts of each note in the scope."""
+    ) -> Iterator[tuple[str, Tally]]:
+        """Yield each site with the tally of its notes in the scope."""
         for site in sites:
             if (site, scope) not in self._known:
                 ((_, self._known[site, scope]),) = super().evaluate(adapter, [site], scope)

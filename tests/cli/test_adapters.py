@@ -61,7 +61,7 @@ def test_scores_can_be_read(shell: Shell, finished: Path, sites: Path) -> None:
 def test_what_an_answer_announced_in_vain_stands_under_the_scores() -> None:
     counts = count_note(Findings(()), Findings((), lost=("repeated", "no_text", "repeated")))
 
-    lines = list(_lines(site_scores([counts], split="test")))
+    lines = list(_lines(site_scores(counts, num_notes=1, split="test")))
 
     assert lines[:2] == [
         "1 notes of test",

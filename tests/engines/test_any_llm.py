@@ -46,10 +46,10 @@ def learns_by_heart(engine: Engine) -> None:
     ((_, found),) = engine.evaluate(adapter, ["a"], Scope("final", PARTS, 2))
 
     assert after < before / 10
-    matched = [[getattr(n, part).matched("strict") for part in PARTS] for n in found]
+    matched = {part: found.total.part(part).matched("strict") for part in PARTS}
     possible = engine.ceiling("a", "final", limit=2)
-    assert matched == [[getattr(n, part).matched("strict") for part in PARTS] for n in possible]
-    assert sum(counts.tp for counts, *_ in matched) > 0
+    assert matched == {part: possible.part(part).matched("strict") for part in PARTS}
+    assert matched["ner"].tp > 0
 
 
 @pytest.mark.parametrize("name", LLMS)
@@ -96,7 +96,7 @@ def test_everything_stands_on_the_model_s_device(name: str, tmp_path: Path) -> N
         assert outcome.sent is not None, outcome.reason
         adapter = add(start, outcome.sent.delta)
         (loss,) = engine.losses([(adapter, "a")])
-        ((_, counts),) = engine.evaluate(adapter, ["a"], Scope("final", PARTS, 1))
+        ((_, found),) = engine.evaluate(adapter, ["a"], Scope("final", PARTS, 1))
 
     assert loss < engine.losses([(start, "a")])[0]
-    assert len(counts) == 1
+    assert found.num_notes == 1

@@ -215,20 +215,26 @@ class TestEvaluate:
     def test_scores_the_first_notes_of_a_split(self, tokenizer: HuggingFaceTokenizer) -> None:
         engine = engine_over(tokenizer, cohort("a", dev=4))
 
-        counts = dict(engine.evaluate(START, ["a"], Scope("dev", PARTS, 3)))["a"]
+        scope = Scope("dev", PARTS, 3, replicates=2, seed=1)
+        found = dict(engine.evaluate(START, ["a"], scope))["a"]
 
         # The fake answers with the target: two entities and a relation a note.
-        assert [one.ner.matched("strict") for one in counts] == [Counts(2)] * 3
-        assert [one.re.matched("strict") for one in counts] == [Counts(1)] * 3
-        assert [one.re_gold.matched("strict") for one in counts] == [Counts(1)] * 3
+        assert found.num_notes == 3
+        assert [found.total.part(part).matched("strict") for part in PARTS] == [
+            Counts(6),
+            Counts(3),
+            Counts(3),
+        ]
+        # However the three notes are drawn, they are alike.
+        assert found.rows("ner_strict").tolist() == [[6, 0, 0]] * 3
 
     def test_leaves_out_parts_that_are_not_asked_for(self, tokenizer: HuggingFaceTokenizer) -> None:
         engine = engine_over(tokenizer, cohort("a"))
 
-        ((_, (counts,)),) = engine.evaluate(START, ["a"], Scope("dev", ("ner",), 1))
+        ((_, found),) = engine.evaluate(START, ["a"], Scope("dev", ("ner",), 1))
 
-        assert counts.ner.matched("strict") == Counts(2)
-        assert counts.re.matched("strict") == Counts(fn=1)
+        assert found.total.ner.matched("strict") == Counts(2)
+        assert found.total.re.matched("strict") == Counts(fn=1)
 
     def test_takes_what_each_site_takes_when_it_is_asked_for(
         self, tokenizer: HuggingFaceTokenizer
@@ -246,7 +252,7 @@ class TestEvaluate:
     def test_ceiling_needs_no_adapter(self, tokenizer: HuggingFaceTokenizer) -> None:
         counts = engine_over(tokenizer, cohort("a")).ceiling("a", "final", limit=9)
 
-        assert [one.re.matched("strict") for one in counts] == [Counts(1)] * 3
+        assert counts.re.matched("strict") == Counts(3)
 
 
 class TestPredictions:

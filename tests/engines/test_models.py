@@ -14,7 +14,7 @@ from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import Participant, Scope
-from fedmedlora.tasks.scoring import PARTS
+from fedmedlora.tasks.scoring import PARTS, Counts
 from fedmedlora.training.base_models import BaseModel
 
 TRAINING = Training(num_threads=1, batch_size=2, learning_rate=1e-2)
@@ -43,13 +43,16 @@ def test_a_site_trains_and_reads_by_mark_up(decoder: BaseModel) -> None:
     assert outcome.sent is not None
     adapter = add(start, outcome.sent.delta)
     before, after = engine.losses([(start, "a"), (adapter, "a")])
-    ((_, counts),) = engine.evaluate(adapter, ["a"], Scope("final", PARTS, 2))
+    ((_, found),) = engine.evaluate(adapter, ["a"], Scope("final", PARTS, 2))
 
     assert after < before
-    assert len(counts) == 2
+    assert found.num_notes == 2
     # Gold mentions are found or missed, whatever the model says.
-    assert sum(c.tp + c.fn for c in (one.ner.matched("strict") for one in counts)) == 3
-    assert sum(c.tp + c.fn for c in (one.re_gold.matched("strict") for one in counts)) == 1
+    counts = {part: found.total.part(part).matched("strict") for part in PARTS}
+    assert (counts["ner"].tp + counts["ner"].fn, counts["re_gold"].tp + counts["re_gold"].fn) == (
+        3,
+        1,
+    )
 
 
 def test_a_perfect_model_would_find_all_that_can_be_said(decoder: BaseModel) -> None:
@@ -57,9 +60,8 @@ def test_a_perfect_model_would_find_all_that_can_be_said(decoder: BaseModel) -> 
 
     counts = engine.ceiling("a", "final", limit=2)
 
-    matched = [one.ner.matched("strict") for one in counts]
     # The second note's "<b>" begins like a mark: what cannot be said is missed, and counted.
-    assert [(c.tp, c.fp, c.fn) for c in matched] == [(2, 0, 0), (0, 0, 1)]
+    assert counts.ner.matched("strict") == Counts(tp=2, fn=1)
 
 
 def test_label_tokens_are_those_of_the_answers(decoder: BaseModel) -> None:

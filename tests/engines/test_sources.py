@@ -55,13 +55,13 @@ def test_an_adapter_that_came_back_finds_the_same(source: Source, tmp_path: Path
     found = open_source(tmp_path / "adapter", arm=None)
 
     scope = Scope("final", ("ner",), 1)
-    counts = [
+    tallies = [
         dict(one.engine({"a": COHORT}).evaluate(one.adapter, ["a"], scope))["a"]
         for one in (source, found)
     ]
 
-    assert counts[0] == counts[1]
-    assert counts[0][0].ner.matched("strict").fp > 0  # a random adapter finds something
+    assert tallies[0] == tallies[1]
+    assert tallies[0].total.ner.matched("strict").fp > 0  # a random adapter finds something
 
 
 def test_an_adapter_trained_on_may_take_the_place_of_the_source_s(

@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 
 from fedmedlora.evaluation.comparisons import BEST_SINGLE, MEAN_SINGLE, compare
+from fedmedlora.evaluation.intervals import draws, tally
 from fedmedlora.tasks.scoring import Counts, NoteCounts, PartCounts
+from fedmedlora.tasks.tally import Tally
 
 Row = tuple[int, int, int]
 Json = dict[str, Any]
@@ -24,14 +26,15 @@ def compared(
     others: Sequence[str] = (),
     replicates: int = 200,
 ) -> list[Json]:
-    return compare(
-        finals,
-        pairs=pairs,
-        training_sites=training,
-        other_sites=others,
-        replicates=replicates,
-        seed=0,
-    )
+    tallies = {
+        arm: {site: tallied(site, by_site[site], replicates) for site in by_site}
+        for arm, by_site in finals.items()
+    }
+    return compare(tallies, pairs=pairs, training_sites=training, other_sites=others)
+
+
+def tallied(site: str, notes: Sequence[NoteCounts], replicates: int) -> Tally:
+    return tally(notes, draws({site: len(notes)}, replicates=replicates, seed=0)[site])
 
 
 def found(comparisons: list[Json], metric: str, where: str = "training sites") -> Json:

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fedmedlora.evaluation.intervals import (
-    count_rows,
     draws,
     f1_intervals,
-    f1_replicates,
     interval,
     mean_over_sites,
+    micro_f1,
+    tally,
 )
 from fedmedlora.tasks.findings import Findings, Link, Span
 from fedmedlora.tasks.scoring import NoteCounts, count_note
@@ -26,6 +26,13 @@ def simulated(rng: np.random.Generator, num_notes: int, recall: float) -> NDArra
     """Return counts of notes with 5 findings each, `recall` of them found, and 1 in 2 false."""
     tp = rng.binomial(5, recall, num_notes)
     return np.stack([tp, rng.binomial(2, 0.25, num_notes), 5 - tp], axis=1)
+
+
+def f1_replicates(
+    counts: NDArray[np.int64], multiplicities: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the F1 of each draw of notes with such counts."""
+    return micro_f1(multiplicities @ counts)
 
 
 def width(bounds: tuple[float, float] | None) -> float:
@@ -178,20 +185,28 @@ class TestFromNotes:
             count_note(Findings((PAIN,)), Findings((Span(0, 3, "problem"),))),
         ]
 
-    def test_rows_are_the_counts_of_the_notes_in_order(self) -> None:
-        notes = self.notes()
+    def test_a_tally_is_the_notes_added_as_they_are_and_as_they_are_drawn(self) -> None:
+        found = tally(self.notes(), np.array([[2, 0], [1, 1]]))
 
-        strict = count_rows(notes, part="ner", matching="strict")
-        lenient = count_rows(notes, part="ner", matching="lenient")
+        assert (found.num_notes, found.total) == (2, sum(self.notes(), NoteCounts()))
+        assert found.rows("ner_strict").tolist() == [[1, 1, 1], [2, 0, 0], [1, 1, 1]]
+        assert found.rows("ner_lenient").tolist() == [[2, 0, 0]] * 3
+        assert found.rows("re_strict").tolist() == [[1, 0, 0], [2, 0, 0], [1, 0, 0]]
+        assert found.rows("problem_strict").tolist() == found.rows("ner_strict").tolist()
 
-        assert strict.tolist() == [[1, 0, 0], [0, 1, 1]]
-        assert lenient.tolist() == [[1, 0, 0], [1, 0, 0]]
-        assert count_rows([], part="ner", matching="strict").shape == (0, 3)
+    def test_a_tally_of_no_draws_keeps_none(self) -> None:
+        found = tally(self.notes(), np.zeros((0, 2), dtype=np.int64))
+
+        assert found.draws == {}
+        assert found.rows("ner_strict").tolist() == [[1, 1, 1]]
+
+    def test_a_tally_of_no_notes_is_nothing(self) -> None:
+        assert tally([], np.zeros((4, 0), dtype=np.int64)).rows("re_strict").sum() == 0
 
     def test_intervals_of_a_site_by_part_and_matching(self) -> None:
         multiplicities = np.array([[2, 0]] * 100 + [[0, 2]] * 100)
 
-        intervals = f1_intervals(self.notes(), multiplicities)
+        intervals = f1_intervals(tally(self.notes(), multiplicities))
 
         # Drawn alone, the first note is all right, the second all wrong, but for its overlap.
         assert intervals[("ner", "strict")] == (0.0, 1.0)

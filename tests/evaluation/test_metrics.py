@@ -1,15 +1,14 @@
 from fedmedlora.evaluation.comparisons import compare
 from fedmedlora.evaluation.metrics import METRICS
 from fedmedlora.tasks.scoring import Counts, NoteCounts, PartCounts
+from fedmedlora.tasks.tally import Tally
 
 
 def test_every_metric_is_compared() -> None:
     counts = PartCounts({"drug": Counts(1, 0, 0)}, Counts(1, 0, 0))
-    finals = {arm: {"a": [NoteCounts(counts, counts, counts)]} for arm in ("x", "y")}
+    finals = {arm: {"a": Tally(1, NoteCounts(counts, counts, counts))} for arm in ("x", "y")}
 
-    compared = compare(
-        finals, pairs=[("x", "y")], training_sites=["a"], other_sites=[], replicates=2, seed=0
-    )
+    compared = compare(finals, pairs=[("x", "y")], training_sites=["a"], other_sites=[])
 
     assert {one["metric"] for one in compared} == set(METRICS)
     assert list(METRICS) == ["ner_strict_f1", "ner_lenient_f1", "re_gold_strict_f1", "re_strict_f1"]

@@ -25,6 +25,7 @@ from fedmedlora.adapters.wire import encode_update
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.errors import EngineError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.evaluation.intervals import draws, tally
 from fedmedlora.experiment.config import Experiment, parse_experiment
 from fedmedlora.experiment.run import run
 from fedmedlora.experiment.store import RunStore
@@ -34,6 +35,7 @@ from fedmedlora.federation.site_round import site_round
 from fedmedlora.federation.turns import Turn
 from fedmedlora.sites import SiteRole
 from fedmedlora.tasks.scoring import Counts, NoteCounts, PartCounts
+from fedmedlora.tasks.tally import Tally
 
 A, B = "q.lora_A.weight", "q.lora_B.weight"
 SHAPES = {A: (2, 3), B: (3, 2)}
@@ -176,11 +178,11 @@ class FakeEngine:
 
     def evaluate(
         self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
-    ) -> Iterator[tuple[str, list[NoteCounts]]]:
+    ) -> Iterator[tuple[str, Tally]]:
         for site in sites:
             yield site, self._scored(adapter, site, scope)
 
-    def _scored(self, adapter: AdapterWeights, site: str, scope: Scope) -> list[NoteCounts]:
+    def _scored(self, adapter: AdapterWeights, site: str, scope: Scope) -> Tally:
         self._step()
         self.read.append((site, scope.split))
         # The first evaluation takes one more of each thing, the second two more.
@@ -191,7 +193,8 @@ class FakeEngine:
         right = curve[min(round(float(adapter[A].mean())), len(curve) - 1)]
         found = _counts(right) if right else _missed()
         note = NoteCounts(found, found, found) if "re" in scope.parts else NoteCounts(ner=found)
-        return [note] * scope.limit
+        drawn = draws({site: scope.limit}, replicates=scope.replicates, seed=scope.seed)
+        return tally([note] * scope.limit, drawn[site])
 
     def spent(self) -> Mapping[str, int]:
         return self.spending
@@ -199,11 +202,12 @@ class FakeEngine:
     def shown(self, site: str, number: int) -> Mapping[str, int]:
         return {"windows": number - 1, "heads": len(site)}
 
-    def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
+    def ceiling(self, site: str, split: str, *, limit: int) -> NoteCounts:
         del site, split
         self._step()
         entities, relations = self.ceilings
-        return [NoteCounts(_counts(entities), re_gold=_counts(relations))] * limit
+        counts = NoteCounts(_counts(entities), re_gold=_counts(relations))
+        return sum([counts] * limit, NoteCounts())
 
     def predictions(
         self, adapter: AdapterWeights, site: str, split: str, *, limit: int

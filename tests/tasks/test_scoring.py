@@ -159,7 +159,7 @@ class TestLaws:
 
     @given(findings)
     def test_a_perfect_prediction_scores_one(self, gold: Findings) -> None:
-        scores = site_scores([count_note(gold, gold)], split="test")
+        scores = site_scores(count_note(gold, gold), num_notes=1, split="test")
 
         for part, found in (("ner", gold.entities), ("re", gold.links)):
             for matching in MATCHINGS:
@@ -208,23 +208,20 @@ def joined(a: Findings, b: Findings) -> Findings:
 
 
 class TestSiteScores:
-    def two_notes(self) -> list[NoteCounts]:
+    def two_notes(self) -> NoteCounts:
         treats, link = Link(ASPIRIN, Span(0, 4, "treats")), Link(PAIN, SEVERE)
-        return [
-            count_note(
-                Findings((PAIN, FEVER), (link,), (link,)),
-                Findings((PAIN,), (link, treats), (link,), ("repeated", "no_text")),
-                unaligned=1,
-            ),
-            count_note(Findings((ASPIRIN,)), Findings((ASPIRIN, FEVER)), unaligned=1),
-        ]
+        return count_note(
+            Findings((PAIN, FEVER), (link,), (link,)),
+            Findings((PAIN,), (link, treats), (link,), ("repeated", "no_text")),
+            unaligned=1,
+        ) + count_note(Findings((ASPIRIN,)), Findings((ASPIRIN, FEVER)), unaligned=1)
 
     def test_scores_have_the_shape_of_the_results_file(self) -> None:
         intervals: dict[tuple[Part, Any], tuple[float, float] | None] = {
             ("ner", "strict"): (0.5, 1.0)
         }
 
-        scores = site_scores(self.two_notes(), split="dev", intervals=intervals)
+        scores = site_scores(self.two_notes(), num_notes=2, split="dev", intervals=intervals)
 
         # tp: PAIN, ASPIRIN. fp: FEVER in the second note. fn: FEVER in the first.
         two_thirds = {"precision": 2 / 3, "recall": 2 / 3, "f1": 4 / 6}
@@ -258,25 +255,27 @@ class TestSiteScores:
         }
 
     def test_relations_are_null_where_the_site_annotates_none(self) -> None:
-        scores = site_scores(self.two_notes(), split="dev", has_relations=False)
+        scores = site_scores(self.two_notes(), num_notes=2, split="dev", has_relations=False)
 
         assert scores["ner"] is not None
         assert (scores["re"], scores["re_gold"]) == (None, None)
 
     def test_parts_that_were_not_evaluated_are_null(self) -> None:
-        scores = site_scores(self.two_notes(), split="dev", parts=("ner", "re_gold"))
+        scores = site_scores(self.two_notes(), num_notes=2, split="dev", parts=("ner", "re_gold"))
 
         assert [part for part in PARTS if scores[part] is None] == ["re"]
 
     def test_guideline_share_is_undefined_where_no_modifier_was_found(self) -> None:
         treats = (Link(ASPIRIN, Span(0, 4, "treats")),)
 
-        scores = site_scores([count_note(Findings(()), Findings((), treats))], split="dev")
+        scores = site_scores(
+            count_note(Findings(()), Findings((), treats)), num_notes=1, split="dev"
+        )
 
         assert scores["re"]["guideline_share"] is None
 
     def test_no_note_is_undefined(self) -> None:
-        scores = site_scores([], split="dev")
+        scores = site_scores(NoteCounts(), num_notes=0, split="dev")
 
         assert scores["notes"] == 0
         assert scores["ner"]["strict"]["f1"] is None

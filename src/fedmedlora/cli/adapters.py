@@ -11,7 +11,7 @@ from fedmedlora.cli.answers import answer
 from fedmedlora.engines.sources import Source, export_peft, open_source
 from fedmedlora.errors import Fault, InputError, TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
-from fedmedlora.evaluation.intervals import draws, f1_intervals
+from fedmedlora.evaluation.intervals import f1_intervals
 from fedmedlora.experiment.cohorts import cohort
 from fedmedlora.experiment.schema import Evaluation, SiteEntry
 from fedmedlora.experiment.spool import site_seed
@@ -97,15 +97,15 @@ def _scores(
     *,
     limit: int | None = None,
 ) -> dict[str, Any]:
-    scope = Scope(split, PARTS, limit or len(site.notes(split)))
-    ((_, counts),) = engine.evaluate(adapter, [site.name], scope)
-    replicates = Evaluation().replicates
-    drawn = draws({site.name: len(counts)}, replicates=replicates, seed=0)[site.name]
+    limit = limit or len(site.notes(split))
+    scope = Scope(split, PARTS, limit, replicates=Evaluation().replicates)
+    ((_, tally),) = engine.evaluate(adapter, [site.name], scope)
     return site_scores(
-        counts,
+        tally.total,
+        num_notes=tally.num_notes,
         split=site.final_split if split == "final" else split,
         has_relations=bool(site.labels.relations),
-        intervals=f1_intervals(counts, drawn),
+        intervals=f1_intervals(tally),
     )
 
 

@@ -13,6 +13,7 @@ from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.errors import TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.evaluation.intervals import draws, tally
 from fedmedlora.experiment.environment import peak_memory_bytes
 from fedmedlora.federation.backbone import Backbone, LocalPlan
 from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
@@ -22,6 +23,7 @@ from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.extraction import Extraction, Shown
 from fedmedlora.tasks.findings import Findings, gold_findings
 from fedmedlora.tasks.scoring import NoteCounts
+from fedmedlora.tasks.tally import Tally
 from fedmedlora.tasks.task import Answer, ExampleT, Tokenizer
 
 
@@ -98,14 +100,16 @@ class LocalEngine(Generic[ExampleT]):
 
     def evaluate(
         self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
-    ) -> Iterator[tuple[str, list[NoteCounts]]]:
-        """Yield each site with the counts of each note in the scope."""
+    ) -> Iterator[tuple[str, Tally]]:
+        """Yield each site with the tally of its notes in the scope."""
         for site in sites:
             cohort, notes = self._cohorts[site], self._cohorts[site].notes(scope.split)
             notes, answer = notes[: scope.limit], self._answer(adapter)
             shown = self._shown(site, scope.num_shown)
             found = self._task.predict(notes, cohort.labels, answer, parts=scope.parts, shown=shown)
-            yield site, self._task.score(notes, found, cohort.labels)
+            counts = self._task.score(notes, found, cohort.labels)
+            drawn = draws({site: len(counts)}, replicates=scope.replicates, seed=scope.seed)
+            yield site, tally(counts, drawn[site])
 
     def shown(self, site: str, number: int) -> Mapping[str, int]:
         """Return how many windows and heads of a site a model is shown where so many are wanted."""
@@ -117,11 +121,11 @@ class LocalEngine(Generic[ExampleT]):
         """Return what reading has taken of somebody else so far, by name."""
         return self._backbone.spent()
 
-    def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
-        """Return the counts a perfect model would reach in the experiment's formulation."""
+    def ceiling(self, site: str, split: str, *, limit: int) -> NoteCounts:
+        """Return what a perfect model would reach in the experiment's formulation, all added."""
         cohort, notes = self._cohorts[site], self._cohorts[site].notes(split)[:limit]
         found = self._task.ceiling(notes, cohort.labels)
-        return self._task.score(notes, found, cohort.labels)
+        return sum(self._task.score(notes, found, cohort.labels), NoteCounts())
 
     def predictions(
         self, adapter: AdapterWeights, site: str, split: str, *, limit: int

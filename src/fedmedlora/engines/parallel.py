@@ -26,6 +26,7 @@ from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import Engine, Outcome, Participant, Scope
 from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.scoring import NoteCounts
+from fedmedlora.tasks.tally import Tally
 
 Work = Callable[[Engine], Any]
 
@@ -105,8 +106,8 @@ class ParallelEngine:
 
     def evaluate(
         self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
-    ) -> Iterator[tuple[str, list[NoteCounts]]]:
-        """Yield each site with the counts of each note in the scope, as they arrive."""
+    ) -> Iterator[tuple[str, Tally]]:
+        """Yield each site with the tally of its notes in the scope, as they arrive."""
         weights = dict(adapter)
         for scored in self._as_answered(
             partial(_listed, "evaluate", weights, [site], scope) for site in sites
@@ -122,11 +123,9 @@ class ParallelEngine:
         """Return nothing: the processes read by themselves."""
         return {}
 
-    def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
-        """Return the counts a perfect model would reach in the experiment's formulation."""
-        counts: list[NoteCounts] = self._asked(
-            partial(_called, "ceiling", site, split, limit=limit)
-        )
+    def ceiling(self, site: str, split: str, *, limit: int) -> NoteCounts:
+        """Return what a perfect model would reach in the experiment's formulation, all added."""
+        counts: NoteCounts = self._asked(partial(_called, "ceiling", site, split, limit=limit))
         return counts
 
     def predictions(

@@ -5,34 +5,24 @@ after the fact: an oracle, so that a gain over it is the conservative one. The m
 the plain mean of the single-site arms.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmedlora.evaluation.intervals import (
-    count_rows,
-    draws,
-    f1_replicates,
-    interval,
-    mean_over_sites,
-)
+from fedmedlora.evaluation.intervals import interval, mean_over_sites, micro_f1
 from fedmedlora.evaluation.metrics import METRICS
-from fedmedlora.tasks.scoring import NoteCounts
+from fedmedlora.tasks.tally import Tally, figure_of
 
-Finals = Mapping[str, Mapping[str, Sequence[NoteCounts]]]
-"""Arm to site to the counts of its final notes."""
+Finals = Mapping[str, Mapping[str, Tally]]
+"""Arm to site to the tally of its final notes."""
 
-_COMPARED: Mapping[str, Callable[[Sequence[NoteCounts]], NDArray[np.int64]]] = {
-    **{
-        name: partial(count_rows, part=metric.part, matching=metric.matching)
-        for name, metric in METRICS.items()
-    },
-    "problem_strict_f1": lambda notes: _rows_of_type(notes, "problem"),
+_COMPARED: Mapping[str, str] = {
+    **{name: figure_of(metric.part, metric.matching) for name, metric in METRICS.items()},
+    "problem_strict_f1": "problem_strict",
 }
-"""Name to what gives tp, fp and fn of each note, (notes, 3)."""
+"""Metric to the figure of a tally that it is the F1 of."""
 
 TRAINING_SITES = "training sites"
 BEST_SINGLE, MEAN_SINGLE = "best single site", "mean single site"
@@ -64,8 +54,6 @@ def compare(
     pairs: Sequence[tuple[str, str]],
     training_sites: Sequence[str],
     other_sites: Sequence[str],
-    replicates: int,
-    seed: int,
 ) -> list[dict[str, object]]:
     """Return every pair of arms compared on every metric, ready for JSON.
 
@@ -76,7 +64,7 @@ def compare(
     """
     places = {TRAINING_SITES: tuple(training_sites)} | {site: (site,) for site in other_sites}
     compared = [
-        _compare(_figures(finals, metric, sites, replicates, seed), arm, against, metric, where)
+        _compare(_figures(finals, metric, sites), arm, against, metric, where)
         for metric in _COMPARED
         for where, sites in places.items()
         for arm, against in pairs
@@ -88,27 +76,13 @@ Figures = Mapping[str, NDArray[np.float64]]
 """Arm to its figure, (1 + replicates,): as it is, then in each draw."""
 
 
-def _figures(
-    finals: Finals, metric: str, sites: Sequence[str], replicates: int, seed: int
-) -> Figures:
+def _figures(finals: Finals, metric: str, sites: Sequence[str]) -> Figures:
+    figure = _COMPARED[metric]
     return {
-        arm: mean_over_sites(
-            {
-                site: _site_figures(_COMPARED[metric](by_site[site]), site, replicates, seed)
-                for site in sites
-            }
-        )
+        arm: mean_over_sites({site: micro_f1(by_site[site].rows(figure)) for site in sites})
         for arm, by_site in finals.items()
         if all(site in by_site for site in sites)
     }
-
-
-def _site_figures(
-    rows: NDArray[np.int64], site: str, replicates: int, seed: int
-) -> NDArray[np.float64]:
-    drawn = draws({site: len(rows)}, replicates=replicates, seed=seed)[site]
-    as_it_is = np.ones((1, len(rows)), dtype=np.int64)
-    return f1_replicates(rows, np.concatenate([as_it_is, drawn]))
 
 
 def _compare(
@@ -134,9 +108,3 @@ def _compare(
         interval(differences[1:]),
         note,
     )
-
-
-def _rows_of_type(notes: Sequence[NoteCounts], type_: str) -> NDArray[np.int64]:
-    found = [note.ner.by_type.get(type_) for note in notes]
-    rows = [(c.tp, c.fp, c.fn) if c else (0, 0, 0) for c in found]
-    return np.array(rows, dtype=np.int64).reshape(len(rows), 3)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.tasks.scoring import MATCHINGS, PARTS, Matching, NoteCounts, Part
+from fedmedlora.tasks.tally import FIGURES, Tally, figure_of, row
 
 PERCENTILES = (2.5, 97.5)
 
@@ -42,16 +43,23 @@ def draws(
     return multiplicities
 
 
-def f1_replicates(
-    counts: NDArray[np.int64], multiplicities: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Return the micro F1 of each replicate, nan where undefined.
+def tally(notes: Sequence[NoteCounts], multiplicities: NDArray[np.int64]) -> Tally:
+    """Return the notes of a site added up, as they are and in each draw.
 
     Args:
-        counts: tp, fp and fn of each note, (notes, 3).
         multiplicities: How often each note is drawn, (replicates, notes).
     """
-    tp, fp, fn = (multiplicities @ counts).T
+    rows = {
+        figure: np.array([row(note, figure) for note in notes], np.int64).reshape(len(notes), 3)
+        for figure in (FIGURES if len(multiplicities) else ())
+    }
+    drawn = {figure: multiplicities @ rows[figure] for figure in rows}
+    return Tally(len(notes), sum(notes, NoteCounts()), drawn)
+
+
+def micro_f1(rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the F1 of each row of tp, fp and fn, (rows, 3); nan where undefined."""
+    tp, fp, fn = rows.T
     return _divide(2 * tp, 2 * tp + fp + fn)
 
 
@@ -75,21 +83,10 @@ def mean_over_sites(replicates: Mapping[str, NDArray[np.float64]]) -> NDArray[np
     return _divide(np.where(defined, by_site, 0.0).sum(axis=0), defined.sum(axis=0))
 
 
-def count_rows(notes: Sequence[NoteCounts], *, part: Part, matching: Matching) -> NDArray[np.int64]:
-    """Return tp, fp and fn of each note, (notes, 3)."""
-    counts = [note.part(part).matched(matching) for note in notes]
-    rows = [(count.tp, count.fp, count.fn) for count in counts]
-    return np.array(rows, dtype=np.int64).reshape(len(rows), 3)
-
-
-def f1_intervals(
-    notes: Sequence[NoteCounts], multiplicities: NDArray[np.int64]
-) -> dict[tuple[Part, Matching], tuple[float, float] | None]:
+def f1_intervals(tally: Tally) -> dict[tuple[Part, Matching], tuple[float, float] | None]:
     """Return the interval of every F1 of one site, as `scoring.site_scores` takes them."""
     return {
-        (part, matching): interval(
-            f1_replicates(count_rows(notes, part=part, matching=matching), multiplicities)
-        )
+        (part, matching): interval(micro_f1(tally.rows(figure_of(part, matching))[1:]))
         for part in PARTS
         for matching in MATCHINGS
     }

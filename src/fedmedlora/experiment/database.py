@@ -10,7 +10,7 @@ from fedmedlora.errors import StoreError
 from fedmedlora.experiment.disk import store_errors
 
 _FILE = "run.sqlite"
-_VERSION = 6
+_VERSION = 7
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, document TEXT NOT NULL);
 CREATE TABLE site_updates (key TEXT PRIMARY KEY, document TEXT NOT NULL);

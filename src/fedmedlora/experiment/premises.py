@@ -10,7 +10,6 @@ from fedmedlora.experiment.baselines import ModelName
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.engine import Engine
-from fedmedlora.tasks.scoring import NoteCounts
 
 _BYTES_A_PARAMETER = 4
 
@@ -73,7 +72,7 @@ def _settle_notes(store: RunStore, cohorts: Mapping[str, Cohort]) -> None:
 
 def _site(cohort: Cohort, engine: Engine, experiment: Experiment) -> dict[str, Any]:
     final_notes = experiment.evaluation.final_notes
-    ceiling = sum(engine.ceiling(cohort.name, "final", limit=final_notes), NoteCounts())
+    ceiling = engine.ceiling(cohort.name, "final", limit=final_notes)
     return {
         "name": cohort.name,
         "role": cohort.role,

@@ -248,13 +248,18 @@ def _evaluation(opened: OpenRound, bundle: AdapterWeights, memories: Mapping[str
     arm, sites = opened.arm, opened.arm.chosen_on
     scope = Scope("dev", ("ner",), opened.experiment.evaluation.round_notes)
     asked = reading_adapters(arm.strategy.local, bundle, memories, opened.store, sites)
-    counts = {
+    tallies = {
         site: found
         for adapter, readers in asked
         for site, found in opened.engine.evaluate(adapter, readers, scope)
     }
     return {
-        site: site_scores(counts[site], split=scope.split, parts=scope.parts)
+        site: site_scores(
+            tallies[site].total,
+            num_notes=tallies[site].num_notes,
+            split=scope.split,
+            parts=scope.parts,
+        )
         for site in sites
-        if site in counts
+        if site in tallies
     }

@@ -18,7 +18,7 @@ from fedmedlora.errors import (
 )
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.comparisons import BEST_SINGLE, MEAN_SINGLE, compare
-from fedmedlora.evaluation.intervals import draws, f1_intervals
+from fedmedlora.evaluation.intervals import f1_intervals
 from fedmedlora.experiment.arms import Arm, federated_arms, planned_arms, preferred_arm
 from fedmedlora.experiment.baselines import BASELINE_ARMS, ModelName
 from fedmedlora.experiment.environment import usage
@@ -31,7 +31,8 @@ from fedmedlora.experiment.site_adapters import reading_adapters
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.engine import Engine, Scope
 from fedmedlora.federation.shift import token_shift
-from fedmedlora.tasks.scoring import PARTS, NoteCounts, from_json, site_scores, to_json
+from fedmedlora.tasks.scoring import PARTS, site_scores
+from fedmedlora.tasks.tally import Tally, tally_from_json, tally_to_json
 
 logger = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ def conclude(experiment: Experiment, store: RunStore, cohorts: Mapping[str, Coho
     Raises:
         StoreError: The disk is full or the store cannot be written.
     """
-    store.put_meta("comparisons", _comparisons(experiment, store, cohorts))
+    store.put_meta("comparisons", _comparisons(store, cohorts))
     if not missing_arms(experiment, store, cohorts):
         store.forget_site_updates(store.site_update_keys())
         store.sweep()
@@ -166,7 +167,15 @@ def _run_arm(
     document = run_rounds(arm, experiment, engine, store, shifts=_shifts(arm, engine))
     began = time.monotonic()
     unread = [c for c in _scored_on(arm, cohorts) if store.final(arm.name, c.name) is None]
-    scope = Scope("final", PARTS, experiment.evaluation.final_notes, arm.num_shown)
+    settings = experiment.evaluation
+    scope = Scope(
+        "final",
+        PARTS,
+        settings.final_notes,
+        num_shown=arm.num_shown,
+        replicates=settings.replicates,
+        seed=experiment.seed,
+    )
     for adapter, sites in reading_adapters(
         arm.strategy.local,
         store.adapter(document["adapter"]),
@@ -174,8 +183,8 @@ def _run_arm(
         store,
         [cohort.name for cohort in unread],
     ):
-        for site, counts, asked in _read(engine, adapter, sites, scope):
-            final = _final(cohorts[site], counts, experiment)
+        for site, tally, asked in _read(engine, adapter, sites, scope):
+            final = _final(cohorts[site], tally)
             shown = engine.shown(site, arm.num_shown) if arm.num_shown else {}
             told = {key: value for key, value in (("asked", asked), ("shown", shown)) if value}
             store.put_final(arm.name, site, {**final, **told})
@@ -189,12 +198,12 @@ def _run_arm(
 
 def _read(
     engine: Engine, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
-) -> Iterator[tuple[str, list[NoteCounts], dict[str, int]]]:
-    """Yield each site with its counts and with what reading it took of somebody else."""
+) -> Iterator[tuple[str, Tally, dict[str, int]]]:
+    """Yield each site with its tally and with what reading it took of somebody else."""
     spent = engine.spent()
-    for site, counts in engine.evaluate(adapter, sites, scope):
+    for site, tally in engine.evaluate(adapter, sites, scope):
         before, spent = spent, engine.spent()
-        yield site, counts, {name: spent[name] - before.get(name, 0) for name in spent}
+        yield site, tally, {name: spent[name] - before.get(name, 0) for name in spent}
 
 
 def _shifts(arm: Arm, engine: Engine) -> Mapping[str, float]:
@@ -209,16 +218,15 @@ def _scored_on(arm: Arm, cohorts: Mapping[str, Cohort]) -> list[Cohort]:
     return [cohort for cohort in cohorts.values() if cohort.role in roles]
 
 
-def _final(cohort: Cohort, counts: Sequence[NoteCounts], experiment: Experiment) -> dict[str, Any]:
-    settings = experiment.evaluation
-    drawn = draws({cohort.name: len(counts)}, replicates=settings.replicates, seed=experiment.seed)
+def _final(cohort: Cohort, tally: Tally) -> dict[str, Any]:
     scores = site_scores(
-        counts,
+        tally.total,
+        num_notes=tally.num_notes,
         split=cohort.final_split,
         has_relations=bool(cohort.labels.relations),
-        intervals=f1_intervals(counts, drawn[cohort.name]),
+        intervals=f1_intervals(tally),
     )
-    return {"scores": scores, "notes": [to_json(count) for count in counts]}
+    return {"scores": scores, "tally": tally_to_json(tally)}
 
 
 def _drawn(
@@ -237,11 +245,9 @@ def _drawn(
     ]
 
 
-def _comparisons(
-    experiment: Experiment, store: RunStore, cohorts: Mapping[str, Cohort]
-) -> list[dict[str, object]]:
+def _comparisons(store: RunStore, cohorts: Mapping[str, Cohort]) -> list[dict[str, object]]:
     finals = {
-        arm: {site: _counts(final) for site, final in store.finals(arm).items()}
+        arm: {site: tally_from_json(final["tally"]) for site, final in store.finals(arm).items()}
         for arm in store.arms()
     }
     return compare(
@@ -249,13 +255,7 @@ def _comparisons(
         pairs=_pairs(list(finals)),
         training_sites=[c.name for c in cohorts.values() if c.role == "train"],
         other_sites=[c.name for c in cohorts.values() if c.role in ("external", "new_site")],
-        replicates=experiment.evaluation.replicates,
-        seed=experiment.seed,
     )
-
-
-def _counts(final: Mapping[str, Any]) -> list[NoteCounts]:
-    return [from_json(note) for note in final["notes"]]
 
 
 def _pairs(arms: Sequence[str]) -> list[tuple[str, str]]:

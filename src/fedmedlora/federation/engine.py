@@ -12,6 +12,7 @@ from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.site_round import Sent
 from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.scoring import NoteCounts, Part
+from fedmedlora.tasks.tally import Tally
 
 SERVER = "server"
 """Where the server's own validation notes are asked for in place of a site's."""
@@ -59,16 +60,20 @@ class Scope:
         limit: At most so many notes, the first.
         num_shown: Windows of the site's training notes with their answers that the model is shown
             before each question.
+        replicates: Bootstrap draws of the notes that are added up beside them.
+        seed: What the draws follow from.
     """
 
     split: str
     parts: Sequence[Part]
     limit: int
     num_shown: int = 0
+    replicates: int = 0
+    seed: int = 0
 
 
 class Engine(Protocol):
-    """Where rounds run. Notes never pass through it, only adapters, numbers and counts.
+    """Where rounds run. Notes never pass through it, only adapters, numbers and sums.
 
     `predictions` is the exception that the report needs, and public sites alone answer it.
     """
@@ -115,8 +120,8 @@ class Engine(Protocol):
 
     def evaluate(
         self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
-    ) -> Iterator[tuple[str, list[NoteCounts]]]:
-        """Yield each site with the counts of each note in the scope, as they arrive."""
+    ) -> Iterator[tuple[str, Tally]]:
+        """Yield each site with the tally of its notes in the scope, as they arrive."""
         ...
 
     def spent(self) -> Mapping[str, int]:
@@ -130,8 +135,8 @@ class Engine(Protocol):
         """Return how many windows and heads of a site a model is shown where so many are wanted."""
         ...
 
-    def ceiling(self, site: str, split: str, *, limit: int) -> list[NoteCounts]:
-        """Return the counts a perfect model would reach in the experiment's formulation."""
+    def ceiling(self, site: str, split: str, *, limit: int) -> NoteCounts:
+        """Return what a perfect model would reach in the experiment's formulation, all added."""
         ...
 
     def predictions(

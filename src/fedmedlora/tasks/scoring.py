@@ -131,8 +131,9 @@ def count_note(gold: Findings, predicted: Findings, *, unaligned: int = 0) -> No
 
 
 def site_scores(
-    counts: Sequence[NoteCounts],
+    total: NoteCounts,
     *,
+    num_notes: int,
     split: str,
     parts: Sequence[Part] = PARTS,
     has_relations: bool = True,
@@ -141,17 +142,17 @@ def site_scores(
     """Return the scores of one site as they stand in a run's results.
 
     Args:
-        counts: One for each note scored.
+        total: The counts of all notes scored.
+        num_notes: How many there were.
         split: The split the notes are from.
         parts: What was evaluated; the other parts are None.
         has_relations: Whether the site annotates relations; where not, theirs are None.
         intervals: 95 % intervals of F1; None where not computed or undefined.
     """
-    total = sum(counts, NoteCounts())
     known = parts if has_relations else [part for part in parts if part == "ner"]
     scores: Scores = {
         "split": split,
-        "notes": len(counts),
+        "notes": num_notes,
         "unaligned": total.unaligned,
         "lost": dict(sorted(total.lost.items())),
     }

@@ -1,0 +1,49 @@
+import json
+
+import numpy as np
+import pytest
+
+from fedmedlora.errors import StoreError
+from fedmedlora.tasks.scoring import Counts, NoteCounts, PartCounts
+from fedmedlora.tasks.tally import FIGURES, Tally, tally_from_json, tally_to_json
+
+TOTAL = NoteCounts(
+    PartCounts({"drug": Counts(1, 2, 3), "problem": Counts(4, 0, 1)}, Counts(6, 1, 3)),
+    re=PartCounts({"severity": Counts(0, 0, 7)}),
+)
+DRAWN = {figure: np.array([[i, 0, 2**31 + 5], [1, i, 0]]) for i, figure in enumerate(FIGURES)}
+
+
+def test_a_figure_is_the_sum_as_it_is_and_then_the_draws() -> None:
+    tally = Tally(3, TOTAL, {"ner_strict": np.array([[9, 8, 7]])})
+
+    assert tally.rows("ner_strict").tolist() == [[5, 2, 4], [9, 8, 7]]
+    assert tally.rows("ner_lenient").tolist() == [[6, 1, 3]]
+    assert tally.rows("re_strict").tolist() == [[0, 0, 7]]
+    assert tally.rows("problem_strict").tolist() == [[4, 0, 1]]
+
+
+def test_a_tally_comes_back_from_json() -> None:
+    tally = Tally(3, TOTAL, DRAWN)
+
+    found = tally_from_json(json.loads(json.dumps(tally_to_json(tally))))
+
+    assert (found.num_notes, found.total) == (3, TOTAL)
+    assert {figure: found.draws[figure].tolist() for figure in found.draws} == {
+        figure: rows.tolist() for figure, rows in DRAWN.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [3, [0, [], [], []]],
+        [3, None, {}],
+        None,
+        [3, [0, *[[{}, [0, 0, 0], 0, 0]] * 3, {}], {"ner_strict": "no base64 of anything"}],
+        [3, [0, *[[{}, [0, 0, 0], 0, 0]] * 3, {}], {"ner_strict": "eJxjZGRiAAAADgAF"}],
+    ],
+)
+def test_what_is_no_tally_is_refused(value: list[object]) -> None:
+    with pytest.raises(StoreError, match="of another shape"):
+        tally_from_json(value)
