@@ -5,8 +5,9 @@ a larger one and the choice depends on nothing but the ids.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.clinical.sentences import sentence_spans
@@ -19,6 +20,50 @@ class OwnLora:
 
     rank: int | None = None
     alpha: int | None = None
+
+
+class SiteFacts(Protocol):
+    """What whoever coordinates an experiment knows of a site's part in it: no notes."""
+
+    @property
+    def name(self) -> str:
+        """Return what the site is called."""
+        ...
+
+    @property
+    def role(self) -> SiteRole:
+        """Return which part it plays."""
+        ...
+
+    @property
+    def labels(self) -> Labels:
+        """Return what it annotates."""
+        ...
+
+    @property
+    def public(self) -> bool:
+        """Return whether its notes may be shown."""
+        ...
+
+    @property
+    def num_notes(self) -> Mapping[str, int]:
+        """Return how many notes take part, by use: train, held_out, dev, final."""
+        ...
+
+    @property
+    def final_split(self) -> str:
+        """Return "test", or "dev" where the site has no test notes."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Return the digest of all its notes, whatever the limits leave of them."""
+        ...
+
+    @property
+    def own_lora(self) -> OwnLora:
+        """Return its own LoRA rank and alpha."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +91,12 @@ class Cohort:
     max_heads: int | None = None
     validation_heads: int | None = None
     own_lora: OwnLora = OwnLora()
+
+    @property
+    def num_notes(self) -> Mapping[str, int]:
+        """Return how many notes take part, by use."""
+        used = {"train": self.train, "held_out": self.held_out, "dev": self.dev}
+        return {use: len(notes) for use, notes in {**used, "final": self.final}.items()}
 
     def notes(self, split: str) -> tuple[Note, ...]:
         """Return the notes of "train", "dev" or "final"."""

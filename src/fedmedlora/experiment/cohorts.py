@@ -5,7 +5,14 @@ from collections.abc import Mapping, Sequence
 from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import SiteNotes
 from fedmedlora.errors import Fault, InputError
-from fedmedlora.evaluation.cohorts import Cohort, OwnLora, in_hash_order, limited, set_aside
+from fedmedlora.evaluation.cohorts import (
+    Cohort,
+    OwnLora,
+    SiteFacts,
+    in_hash_order,
+    limited,
+    set_aside,
+)
 from fedmedlora.experiment.schema import Aggregation, Experiment, SiteEntry, Split
 from fedmedlora.experiment.sending import is_private, sending_faults
 from fedmedlora.federation.engine import SERVER
@@ -66,11 +73,11 @@ def cohort(
     )
 
 
-def annotated_types(cohorts: Mapping[str, Cohort]) -> tuple[str, ...]:
+def annotated_types(sites: Mapping[str, SiteFacts]) -> tuple[str, ...]:
     """Return the union of what the sites annotate that a model can be asked for, in fixed order."""
     used = {
         type_
-        for site in cohorts.values()
+        for site in sites.values()
         for type_ in (*site.labels.entities, *site.labels.relations)
     }
     return tuple(type_ for type_ in (*MAIN_TYPES, *RELATION_TYPES) if type_ in used)

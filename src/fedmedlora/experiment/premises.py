@@ -5,7 +5,7 @@ from typing import Any
 
 from fedmedlora.adapters.weights import num_parameters
 from fedmedlora.errors import Fault, InputError, ModelError
-from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.evaluation.cohorts import SiteFacts
 from fedmedlora.experiment.baselines import ModelName
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
@@ -19,7 +19,7 @@ def settle(
     experiment: Experiment,
     engine: Engine,
     store: RunStore,
-    cohorts: Mapping[str, Cohort],
+    facts: Mapping[str, SiteFacts],
 ) -> None:
     """Record what a new run rests on; a run that goes on must rest on the same.
 
@@ -30,10 +30,10 @@ def settle(
         InputError: The run began with other notes.
         ModelError: The run began with another base model, or in another number format.
     """
-    _settle_notes(store, cohorts)
+    _settle_notes(store, facts)
     _settle_model(model, engine, store)
     if model == "own":
-        sites = [_site(cohort, engine, experiment) for cohort in cohorts.values()]
+        sites = [_site(site, engine, experiment) for site in facts.values()]
         store.put_meta("sites", sites)
 
 
@@ -54,8 +54,8 @@ def _settle_model(model: ModelName, engine: Engine, store: RunStore) -> None:
     store.put_meta("models", {**known, model: told})
 
 
-def _settle_notes(store: RunStore, cohorts: Mapping[str, Cohort]) -> None:
-    notes = {name: cohort.sha256 for name, cohort in cohorts.items()}
+def _settle_notes(store: RunStore, facts: Mapping[str, SiteFacts]) -> None:
+    notes = {name: site.sha256 for name, site in facts.items()}
     before = store.meta("notes") or notes
     if list(notes) != list(before):
         found, began = ", ".join(notes), ", ".join(before)
@@ -70,20 +70,18 @@ def _settle_notes(store: RunStore, cohorts: Mapping[str, Cohort]) -> None:
     store.put_meta("notes", notes)
 
 
-def _site(cohort: Cohort, engine: Engine, experiment: Experiment) -> dict[str, Any]:
+def _site(site: SiteFacts, engine: Engine, experiment: Experiment) -> dict[str, Any]:
     final_notes = experiment.evaluation.final_notes
-    ceiling = engine.ceiling(cohort.name, "final", limit=final_notes)
+    ceiling = engine.ceiling(site.name, "final", limit=final_notes)
     return {
-        "name": cohort.name,
-        "role": cohort.role,
-        "public": cohort.public,
-        "entities": list(cohort.labels.entities),
-        "relations": list(cohort.labels.relations),
+        "name": site.name,
+        "role": site.role,
+        "public": site.public,
+        "entities": list(site.labels.entities),
+        "relations": list(site.labels.relations),
         "notes": {
-            "train": len(cohort.train),
-            "held_out": len(cohort.held_out),
-            "dev": len(cohort.dev),
-            cohort.final_split: len(cohort.final),
+            **{use: site.num_notes[use] for use in ("train", "held_out", "dev")},
+            site.final_split: site.num_notes["final"],
         },
         "ceiling": {
             "ner": ceiling.ner.matched("strict").recall,

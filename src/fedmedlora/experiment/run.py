@@ -16,7 +16,7 @@ from fedmedlora.errors import (
     QuorumError,
     TrainingError,
 )
-from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.evaluation.cohorts import SiteFacts
 from fedmedlora.evaluation.comparisons import BEST_SINGLE, MEAN_SINGLE, compare
 from fedmedlora.evaluation.intervals import f1_intervals
 from fedmedlora.experiment.arms import Arm, federated_arms, planned_arms, preferred_arm
@@ -41,7 +41,7 @@ def run(
     experiment: Experiment,
     engine: Engine,
     store: RunStore,
-    cohorts: Mapping[str, Cohort],
+    facts: Mapping[str, SiteFacts],
     *,
     only: Sequence[str] | None = None,
     model: ModelName = "own",
@@ -63,15 +63,15 @@ def run(
         EngineError: A process that does the engine's work has ended.
     """
     missing = [
-        arm for arm in missing_arms(experiment, store, cohorts, only=only) if arm.model == model
+        arm for arm in missing_arms(experiment, store, facts, only=only) if arm.model == model
     ]
-    settle(model, experiment, engine, store, cohorts)
+    settle(model, experiment, engine, store, facts)
     earlier, began = store.meta("usage") or {}, time.monotonic()
     failures = {}
 
     def attempt(arm: Arm) -> None:
         try:
-            _run_arm(arm, experiment, engine, store, cohorts)
+            _run_arm(arm, experiment, engine, store, facts)
         except (QuorumError, AggregationError, TrainingError) as error:
             failures[arm.name] = f"arm {arm.name}: {error}"
             logger.warning("%s", failures[arm.name])
@@ -79,19 +79,19 @@ def run(
         store.put_meta("usage", usage(earlier, seconds=seconds, peak_memory_bytes=peak))
 
     side_by_side(missing, attempt, engine)
-    conclude(experiment, store, cohorts)
+    conclude(experiment, store, facts)
     if failures:
         raise QuorumError("\n".join(failures[arm.name] for arm in missing if arm.name in failures))
 
 
-def conclude(experiment: Experiment, store: RunStore, cohorts: Mapping[str, Cohort]) -> None:
+def conclude(experiment: Experiment, store: RunStore, facts: Mapping[str, SiteFacts]) -> None:
     """Compare the finished arms, write results.json, and forget what no arm will ask for again.
 
     Raises:
         StoreError: The disk is full or the store cannot be written.
     """
-    store.put_meta("comparisons", _comparisons(store, cohorts))
-    if not missing_arms(experiment, store, cohorts):
+    store.put_meta("comparisons", _comparisons(store, facts))
+    if not missing_arms(experiment, store, facts):
         store.forget_site_updates(store.site_update_keys())
         store.sweep()
     write_results(store)
@@ -100,7 +100,7 @@ def conclude(experiment: Experiment, store: RunStore, cohorts: Mapping[str, Coho
 def missing_arms(
     experiment: Experiment,
     store: RunStore,
-    cohorts: Mapping[str, Cohort],
+    facts: Mapping[str, SiteFacts],
     *,
     only: Sequence[str] | None = None,
 ) -> list[Arm]:
@@ -112,7 +112,7 @@ def missing_arms(
     finished = set(store.arms())
     missing = [
         arm
-        for arm in _planned(experiment, cohorts)
+        for arm in _planned(experiment, facts)
         if arm.name not in finished and (only is None or arm.name.partition(":")[0] in only)
     ]
     possible = finished | {arm.name for arm in missing} | {None}
@@ -124,7 +124,7 @@ def missing_arms(
 def models_to_open(
     experiment: Experiment,
     store: RunStore,
-    cohorts: Mapping[str, Cohort],
+    facts: Mapping[str, SiteFacts],
     *,
     only: Sequence[str] | None = None,
 ) -> list[ModelName]:
@@ -133,9 +133,7 @@ def models_to_open(
     A run's first model is its own, even where no arm of it is missing: what the sites are is told
     by it.
     """
-    used: list[ModelName] = [
-        arm.model for arm in missing_arms(experiment, store, cohorts, only=only)
-    ]
+    used: list[ModelName] = [arm.model for arm in missing_arms(experiment, store, facts, only=only)]
     first: list[ModelName] = ["own"] if store.meta("sites") is None else []
     return list(dict.fromkeys([*first, *used]))
 
@@ -145,15 +143,15 @@ def _stranded(arm: Arm) -> Fault:
     return Fault("--arms", found, "the arm it starts from", f"run {arm.start} too, or first")
 
 
-def _planned(experiment: Experiment, cohorts: Mapping[str, Cohort]) -> list[Arm]:
+def _planned(experiment: Experiment, facts: Mapping[str, SiteFacts]) -> list[Arm]:
     by_role = {
-        role: [c.name for c in cohorts.values() if c.role == role] for role in ("train", "new_site")
+        role: [c.name for c in facts.values() if c.role == role] for role in ("train", "new_site")
     }
     return planned_arms(
         experiment,
         training_sites=by_role["train"],
         new_sites=by_role["new_site"],
-        own_lora={cohort.name: cohort.own_lora for cohort in cohorts.values()},
+        own_lora={site.name: site.own_lora for site in facts.values()},
     )
 
 
@@ -162,11 +160,11 @@ def _run_arm(
     experiment: Experiment,
     engine: Engine,
     store: RunStore,
-    cohorts: Mapping[str, Cohort],
+    facts: Mapping[str, SiteFacts],
 ) -> None:
     document = run_rounds(arm, experiment, engine, store, shifts=_shifts(arm, engine))
     began = time.monotonic()
-    unread = [c for c in _scored_on(arm, cohorts) if store.final(arm.name, c.name) is None]
+    unread = [c for c in _scored_on(arm, facts) if store.final(arm.name, c.name) is None]
     settings = experiment.evaluation
     scope = Scope(
         "final",
@@ -181,17 +179,17 @@ def _run_arm(
         store.adapter(document["adapter"]),
         document["memories"],
         store,
-        [cohort.name for cohort in unread],
+        [site.name for site in unread],
     ):
         for site, tally, asked in _read(engine, adapter, sites, scope):
-            final = _final(cohorts[site], tally)
+            final = _final(facts[site], tally)
             shown = engine.shown(site, arm.num_shown) if arm.num_shown else {}
             told = {key: value for key, value in (("asked", asked), ("shown", shown)) if value}
             store.put_final(arm.name, site, {**final, **told})
     if arm.name == preferred_arm(experiment):
-        store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, cohorts))
+        store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, facts))
     document["evaluation_seconds"] = time.monotonic() - began
-    planned = [other.name for other in _planned(experiment, cohorts)]
+    planned = [other.name for other in _planned(experiment, facts)]
     store.put_arm(arm.name, document, position=planned.index(arm.name))
     logger.info("%s: scored on %d sites", arm.name, len(store.finals(arm.name)))
 
@@ -212,18 +210,18 @@ def _shifts(arm: Arm, engine: Engine) -> Mapping[str, float]:
     return token_shift({p.name: engine.token_counts(p.name) for p in arm.participants})
 
 
-def _scored_on(arm: Arm, cohorts: Mapping[str, Cohort]) -> list[Cohort]:
+def _scored_on(arm: Arm, facts: Mapping[str, SiteFacts]) -> list[SiteFacts]:
     """Return the sites an arm is scored on: a new site's own arms are scored there alone."""
     roles = ("new_site",) if arm.kind == "new_site" else ("train", "external", "new_site")
-    return [cohort for cohort in cohorts.values() if cohort.role in roles]
+    return [site for site in facts.values() if site.role in roles]
 
 
-def _final(cohort: Cohort, tally: Tally) -> dict[str, Any]:
+def _final(site: SiteFacts, tally: Tally) -> dict[str, Any]:
     scores = site_scores(
         tally.total,
         num_notes=tally.num_notes,
-        split=cohort.final_split,
-        has_relations=bool(cohort.labels.relations),
+        split=site.final_split,
+        has_relations=bool(site.labels.relations),
         intervals=f1_intervals(tally),
     )
     return {"scores": scores, "tally": tally_to_json(tally)}
@@ -234,10 +232,10 @@ def _drawn(
     experiment: Experiment,
     engine: Engine,
     store: RunStore,
-    cohorts: Mapping[str, Cohort],
+    facts: Mapping[str, SiteFacts],
 ) -> list[dict[str, object]]:
     weights = store.adapter(adapter)
-    shown = [cohort.name for cohort in cohorts.values() if cohort.public and cohort.role == "train"]
+    shown = [site.name for site in facts.values() if site.public and site.role == "train"]
     return [
         {**note, "arm": preferred_arm(experiment)}
         for site in shown[: experiment.evaluation.drawn_notes]
@@ -245,7 +243,7 @@ def _drawn(
     ]
 
 
-def _comparisons(store: RunStore, cohorts: Mapping[str, Cohort]) -> list[dict[str, object]]:
+def _comparisons(store: RunStore, facts: Mapping[str, SiteFacts]) -> list[dict[str, object]]:
     finals = {
         arm: {site: tally_from_json(final["tally"]) for site, final in store.finals(arm).items()}
         for arm in store.arms()
@@ -253,8 +251,8 @@ def _comparisons(store: RunStore, cohorts: Mapping[str, Cohort]) -> list[dict[st
     return compare(
         finals,
         pairs=_pairs(list(finals)),
-        training_sites=[c.name for c in cohorts.values() if c.role == "train"],
-        other_sites=[c.name for c in cohorts.values() if c.role in ("external", "new_site")],
+        training_sites=[c.name for c in facts.values() if c.role == "train"],
+        other_sites=[c.name for c in facts.values() if c.role in ("external", "new_site")],
     )
 
 
