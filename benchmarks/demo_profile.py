@@ -37,8 +37,11 @@ class Part:
 _ANSWER = "engines.backbone:HuggingFaceBackbone.answer"
 _READ = [f"tasks.extraction:Extraction.{verb}" for verb in ("examples", "predict", "score")]
 _STORE = [
-    f"experiment.store:RunStore.{verb}"
-    for verb in ("put_adapter", "put_round", "put_final", "put_arm", "put_meta", "adapter")
+    *(f"adapters.shelves:FolderShelf.{verb}" for verb in ("put", "get")),
+    *(
+        f"experiment.store:RunStore.{verb}"
+        for verb in ("put_round", "put_final", "put_arm", "put_meta")
+    ),
 ]
 PARTS = (
     Part("training", ["engines.backbone:HuggingFaceBackbone.train"]),

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from contest.figures import keep, machine, spread, table, told_aside
 from contest.sentences import TYPES
 from contest.turns import seconds_of
+from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.models import open_model
@@ -37,7 +38,7 @@ from fedmedlora.experiment.run import run
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
-from fedmedlora.federation.engine import Scope
+from fedmedlora.federation.engine import NOTHING_KEPT, Scope
 from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.tally import Tally
@@ -119,9 +120,15 @@ class Unscored(LocalEngine[WrittenExample]):
         self._known: dict[Any, Tally] = {}
 
     def evaluate(
-        self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
+        self,
+        adapter: AdapterWeights,
+        sites: Sequence[str],
+        scope: Scope,
+        *,
+        memories: Mapping[str, str] = NOTHING_KEPT,
     ) -> Iterator[tuple[str, Tally]]:
         """Yield each site with the tally of its notes in the scope."""
+        del memories
         for site in sites:
             if (site, scope) not in self._known:
                 ((_, self._known[site, scope]),) = super().evaluate(adapter, [site], scope)
@@ -205,7 +212,8 @@ def _engine(
     opened: Any = open_model(model, Training(), TYPES, seed=0)
     task = Extraction(opened.formulation, opened.tokenizer, model.window_tokens)
     backbone = Untrained(opened.backbone.initial())
-    return kind(backbone, task, cohorts, tokenizer=opened.tokenizer, vocabulary=range(100))
+    words, shelf = opened.tokenizer, MemoryShelf()
+    return kind(backbone, task, cohorts, tokenizer=words, vocabulary=range(100), shelf=shelf)
 
 
 def _memory_ratio(folder: Path, options: argparse.Namespace, turn: int) -> float:

@@ -10,6 +10,7 @@ from tests.training.hub_folders import LLMS, write_base
 from tests.training.tiny_decoders import LABELS, NOTES, TYPES
 from tokenizers import Tokenizer
 
+from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.adapters.weights import add
 from fedmedlora.engines.opening import open_local
 from fedmedlora.evaluation.cohorts import Cohort
@@ -32,7 +33,7 @@ COHORT = Cohort(
 def opened(folder: Path, training: Training, **settings: Any) -> Engine:  # noqa: ANN401
     lora = Lora(rank=8, alpha=16)
     model = Model(base=str(folder), formulation="markup", window_tokens=40, lora=lora, **settings)
-    return open_local(model, training, {"a": COHORT}, TYPES, seed=0)
+    return open_local(model, training, {"a": COHORT}, TYPES, seed=0, shelf=MemoryShelf())
 
 
 def learns_by_heart(engine: Engine) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tests.engines.test_local import CHANNELS, cohort
 
+from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.adapters.weights import AdapterWeights, num_parameters
 from fedmedlora.adapters.wire import codecs, num_bytes
 from fedmedlora.engines.opening import engine_of, open_whole
@@ -106,7 +107,7 @@ def parsed(text: str) -> Experiment:
 @contextmanager
 def opened(store: RunStore, name: ModelName, *, workers: int = 1) -> Iterator[Engine]:
     experiment = replace(store.experiment(), engine=EngineChoice(workers=workers))
-    with engine_of(name, experiment, COHORTS, CHANNELS, environ={}) as engine:
+    with engine_of(name, experiment, COHORTS, CHANNELS, shelf=store.adapters, environ={}) as engine:
         yield engine
 
 
@@ -157,7 +158,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory, bert: BaseModel) -> Path:
 def whole_engine(text: str) -> Engine:
     settings = parsed(text)
     model, training = bert_model(settings), bert_training(settings)
-    return open_whole(model, training, COHORTS, CHANNELS, seed=settings.seed)
+    return open_whole(model, training, COHORTS, CHANNELS, seed=settings.seed, shelf=MemoryShelf())
 
 
 def test_every_weight_travels_up_and_down_and_is_counted(both: Path, bert: BaseModel) -> None:
@@ -192,7 +193,7 @@ def test_a_round_ends_in_the_mean_of_the_sites_weights_by_their_tokens(
     assert b is not None
 
     with RunStore.open(alone) as store:
-        ended = dict(store.adapter(store.rounds("bert")[0]["adapter"]))
+        ended = dict(store.adapters.get(store.rounds("bert")[0]["adapter"]))
 
     # Two notes of five tokens here and three there, each read for mentions and for two heads.
     assert (a.num_tokens, b.num_tokens) == (2 * 3 * 5, 3 * 3 * 5)

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.training.tiny_models import TYPES
 
+from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.clinical.notes import Entity, Labels, Note, Relation
 from fedmedlora.engines.backbone import HuggingFaceBackbone
@@ -95,7 +96,14 @@ def engine_over(
 ) -> LocalEngine[TaggingExample]:
     task = Extraction(Tagging(CHANNELS, tokenizer), tokenizer, 40)
     named = {one.name: one for one in cohorts}
-    return LocalEngine(Counting(), task, named, tokenizer=tokenizer, vocabulary=vocabulary)
+    return LocalEngine(
+        Counting(),
+        task,
+        named,
+        tokenizer=tokenizer,
+        vocabulary=vocabulary,
+        shelf=MemoryShelf(),
+    )
 
 
 def alone(name: str) -> Participant:
@@ -154,7 +162,9 @@ class TestTrain:
         """The real model: what a NaN in the start does at one site stays there."""
         task = Extraction(Tagging(TYPES, tokenizer), tokenizer, 40)
         cohorts = {"a": cohort("a"), "b": cohort("b")}
-        engine = LocalEngine(backbone, task, cohorts, tokenizer=tokenizer, vocabulary=())
+        engine = LocalEngine(
+            backbone, task, cohorts, tokenizer=tokenizer, vocabulary=(), shelf=MemoryShelf()
+        )
         start = engine.initial()
         spoilt = {name: array + np.float32(np.nan) for name, array in start.items()}
         plans = {"a": PLAN, "b": PLAN}

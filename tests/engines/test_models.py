@@ -6,6 +6,7 @@ import pytest
 from tests.training.tiny_decoders import LABELS, NOTES, TYPES, tiny_decoder
 from tests.training.tiny_models import tiny_bert
 
+from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.adapters.weights import add
 from fedmedlora.engines.models import open_model
 from fedmedlora.engines.opening import open_local
@@ -13,7 +14,7 @@ from fedmedlora.errors import ModelError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.federation.engine import Participant, Scope
+from fedmedlora.federation.engine import Engine, Participant, Scope
 from fedmedlora.tasks.scoring import PARTS, Counts
 from fedmedlora.training.base_models import BaseModel
 
@@ -35,8 +36,13 @@ def writing(base: BaseModel) -> Model:
     return Model(base=str(base.folder), formulation="markup", lora=Lora(rank=4, alpha=8))
 
 
+def opened(decoder: BaseModel, cohort: Cohort) -> Engine:
+    cohorts, shelf = {"a": cohort}, MemoryShelf()
+    return open_local(writing(decoder), TRAINING, cohorts, TYPES, seed=0, shelf=shelf)
+
+
 def test_a_site_trains_and_reads_by_mark_up(decoder: BaseModel) -> None:
-    engine = open_local(writing(decoder), TRAINING, {"a": cohort()}, TYPES, seed=0)
+    engine = opened(decoder, cohort())
     start = engine.initial()
 
     (outcome,) = engine.train([Participant("a", ("a",))], start, PLANS)
@@ -56,7 +62,7 @@ def test_a_site_trains_and_reads_by_mark_up(decoder: BaseModel) -> None:
 
 
 def test_a_perfect_model_would_find_all_that_can_be_said(decoder: BaseModel) -> None:
-    engine = open_local(writing(decoder), TRAINING, {"a": cohort()}, TYPES, seed=0)
+    engine = opened(decoder, cohort())
 
     counts = engine.ceiling("a", "final", limit=2)
 
@@ -68,7 +74,7 @@ def test_label_tokens_are_those_of_the_answers(decoder: BaseModel) -> None:
     """A byte is a token; each answer has an end."""
     note = NOTES[1]
     alone = Cohort("a", "train", LABELS, True, (note,), (), (), (), "test", "a" * 64)
-    engine = open_local(writing(decoder), TRAINING, {"a": alone}, TYPES, seed=0)
+    engine = opened(decoder, alone)
 
     (outcome,) = engine.train([Participant("a", ("a",))], engine.initial(), PLANS)
 

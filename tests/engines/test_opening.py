@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tests.training.tiny_models import NUM_POSITIONS, TYPES
 
+from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.engines.opening import open_local, open_whole
 from fedmedlora.errors import ModelError
@@ -38,7 +39,7 @@ def model(base: BaseModel, *, window_tokens: int) -> Model:
 def test_the_longest_window_that_fits_is_read(bert: BaseModel, opening: Opening) -> None:
     longest = model(bert, window_tokens=NUM_POSITIONS - NUM_MARKS)
 
-    engine = opening(longest, TRAINING, {"a": COHORT}, TYPES, seed=0)
+    engine = opening(longest, TRAINING, {"a": COHORT}, TYPES, seed=0, shelf=MemoryShelf())
 
     tallies = dict(engine.evaluate(engine.initial(), ["a"], Scope("final", ("ner",), 1)))
     assert tallies["a"].num_notes == 1
@@ -51,7 +52,7 @@ def test_a_window_longer_than_the_base_can_read_is_refused(
         ModelError,
         match=r"window_tokens: found 60, for which 65 tokens .* expected at most the 64 that",
     ):
-        opening(model(bert, window_tokens=60), TRAINING, {}, TYPES, seed=0)
+        opening(model(bert, window_tokens=60), TRAINING, {}, TYPES, seed=0, shelf=MemoryShelf())
 
 
 def test_a_limit_that_only_the_loaded_model_shows_counts(
@@ -65,20 +66,23 @@ def test_a_limit_that_only_the_loaded_model_shows_counts(
 
     # RoBERTa numbers positions from 2 on, behind its padding index 1.
     with pytest.raises(ModelError, match=r"64 tokens must be read at once, .* at most the 62 that"):
-        opening(longest, TRAINING, {}, TYPES, seed=0)
+        opening(longest, TRAINING, {}, TYPES, seed=0, shelf=MemoryShelf())
 
 
 def test_a_missing_base_is_refused(bert: BaseModel, opening: Opening) -> None:
     missing = replace(model(bert, window_tokens=40), base="/no/such/folder")
 
     with pytest.raises(ModelError, match="'/no/such/folder': found neither a folder nor a hub"):
-        opening(missing, TRAINING, {}, TYPES, seed=0)
+        opening(missing, TRAINING, {}, TYPES, seed=0, shelf=MemoryShelf())
 
 
 def test_the_seed_decides_where_sites_start(bert: BaseModel, opening: Opening) -> None:
     fitting = model(bert, window_tokens=40)
 
-    starts = [opening(fitting, TRAINING, {}, TYPES, seed=seed).initial() for seed in (1, 1, 2)]
+    starts = [
+        opening(fitting, TRAINING, {}, TYPES, seed=seed, shelf=MemoryShelf()).initial()
+        for seed in (1, 1, 2)
+    ]
     (name,) = (name for name in starts[0] if name.endswith("classifier.weight"))
     heads = [start[name] for start in starts]
 

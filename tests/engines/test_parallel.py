@@ -14,6 +14,7 @@ import pytest
 from tests.engines.test_local import cohort
 from tests.training.tiny_models import TYPES, tiny_bert
 
+from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.adapters.weights import add
 from fedmedlora.engines.opening import open_local
 from fedmedlora.engines.parallel import ParallelEngine
@@ -33,7 +34,7 @@ def opening(base: BaseModel, *, epochs: int = 1) -> Any:  # noqa: ANN401 -- trav
     model = Model(base=str(base.folder), window_tokens=40, lora=Lora(rank=4))
     training = Training(num_threads=1, epochs=epochs)
     channels = (*TYPES, "causes")
-    return partial(open_local, model, training, COHORTS, channels, seed=0)
+    return partial(open_local, model, training, COHORTS, channels, seed=0, shelf=MemoryShelf())
 
 
 @pytest.fixture(scope="module")

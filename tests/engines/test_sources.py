@@ -9,6 +9,7 @@ from safetensors.numpy import load_file, save_file
 from tests.experiment.fakes import FakeEngine, cohorts, experiment, new_store, toml
 from tests.training.tiny_models import TYPES, tiny_bert
 
+from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.engines.opening import open_local
 from fedmedlora.engines.sources import Source, export_peft, open_source
@@ -31,7 +32,7 @@ def source(bert: BaseModel) -> Source:
         lora=Lora(rank=4, target_modules=("query", "value")),
     )
     training = Training(num_threads=1)
-    engine = open_local(model, training, {}, TYPES, seed=3)
+    engine = open_local(model, training, {}, TYPES, seed=3, shelf=MemoryShelf())
     rng = np.random.default_rng(0)
     adapter = {
         name: rng.normal(size=array.shape).astype(np.float32)

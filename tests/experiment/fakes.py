@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.federation.learners import Learner
 
+from fedmedlora.adapters.shelves import MemoryShelf, Shelf
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.adapters.wire import encode_update
 from fedmedlora.clinical.notes import Labels, Note
@@ -30,8 +31,8 @@ from fedmedlora.experiment.config import Experiment, parse_experiment
 from fedmedlora.experiment.run import run
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import LocalPlan, Steering, Trained
-from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
-from fedmedlora.federation.site_round import site_round
+from fedmedlora.federation.engine import NOTHING_KEPT, SERVER, Outcome, Participant, Scope
+from fedmedlora.federation.site_round import read_with, site_round
 from fedmedlora.federation.turns import Turn
 from fedmedlora.sites import SiteRole
 from fedmedlora.tasks.scoring import Counts, NoteCounts, PartCounts
@@ -109,6 +110,7 @@ class FakeEngine:
         asked: (participant, round) of every training, in order.
         read: (site, split) of every evaluation, in order.
         spending: What reading has taken; grows with every evaluation where it holds anything.
+        shelf: Where sites keep what does not travel.
     """
 
     curves: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -131,6 +133,7 @@ class FakeEngine:
     asked: list[tuple[str, int]] = field(default_factory=list)
     read: list[tuple[str, str]] = field(default_factory=list)
     spending: dict[str, int] = field(default_factory=dict)
+    shelf: Shelf = field(default_factory=MemoryShelf)
 
     def close(self) -> None:
         self.closed = True
@@ -158,7 +161,7 @@ class FakeEngine:
                 continue
             self.asked.append(asked)
             learner = fake_learner(self.base, participant.name, self.training_loss)
-            sent = site_round(learner, start, [], plans[participant.name])
+            sent = site_round(learner, start, [], plans[participant.name], self.shelf)
             spoil = self.spoilt.get(participant.name) if asked[1] == 1 else None
             codec = plans[participant.name].codec
             payload = encode_update(spoil(dict(sent.delta)), codec) if spoil else sent.payload
@@ -177,10 +180,16 @@ class FakeEngine:
         return np.array(WORDS[site], dtype=np.int64)
 
     def evaluate(
-        self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
+        self,
+        adapter: AdapterWeights,
+        sites: Sequence[str],
+        scope: Scope,
+        *,
+        memories: Mapping[str, str] = NOTHING_KEPT,
     ) -> Iterator[tuple[str, Tally]]:
         for site in sites:
-            yield site, self._scored(adapter, site, scope)
+            memory = self.shelf.get(memories[site]) if site in memories else {}
+            yield site, self._scored(read_with(adapter, memory), site, scope)
 
     def _scored(self, adapter: AdapterWeights, site: str, scope: Scope) -> Tally:
         self._step()

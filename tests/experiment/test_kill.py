@@ -55,9 +55,9 @@ def write_rounds(folder: Path, rounds: int) -> None:
 def put_adapter(store: RunStore, seed: str) -> str:
     rng = np.random.default_rng(list(seed.encode()))
     # 16 * 768 * 4 = 49,152 bytes and a header.
-    stored = store.put_adapter({"w": rng.standard_normal((16, 768), dtype=np.float32)})
+    sha256 = store.adapters.put({"w": rng.standard_normal((16, 768), dtype=np.float32)})
     say("adapter")
-    return stored.sha256
+    return sha256
 
 
 def say(line: str) -> None:

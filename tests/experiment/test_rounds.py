@@ -95,7 +95,7 @@ def test_the_global_adapter_is_the_start_and_the_weighted_deltas(tmp_path: Path)
             store,
             shifts={},
         )
-        adapter = store.adapter(document["adapter"])
+        adapter = store.adapters.get(document["adapter"])
 
         np.testing.assert_allclose(adapter[A], 1.0)
         # 0.1 x 0.25 + 0.3 x 0.5 + 0.6 x 1 = 0.775
@@ -108,7 +108,7 @@ def test_what_a_server_remembers_reaches_its_next_round(tmp_path: Path) -> None:
     with new_store(tmp_path, text) as store:
         arm = arm_of(experiment(text), "fed_avg_m")
         run_rounds(arm, experiment(text), FakeEngine(), store, shifts={})
-        seen = [store.adapter(one["adapter"])[A][0, 0] for one in store.rounds("fed_avg_m")]
+        seen = [store.adapters.get(one["adapter"])[A][0, 0] for one in store.rounds("fed_avg_m")]
 
     # Every site adds 1 to A: v = 1, 0.5 * 1 + 1 = 1.5, 0.5 * 1.5 + 1 = 1.75
     assert seen == [1.0, 2.5, 4.25]
@@ -164,7 +164,7 @@ def test_a_codec_saves_bytes_both_ways_and_ends_near_where_none_does(
             arm = arm_of(experiment(text), "fed_medlora")
             run_rounds(arm, experiment(text), FakeEngine(), store, shifts={})
             rounds[name] = store.rounds("fed_medlora")
-            ends[name] = store.adapter(rounds[name][-1]["adapter"])[B][0, 0]
+            ends[name] = store.adapters.get(rounds[name][-1]["adapter"])[B][0, 0]
 
     # A step of a site's B is of 0.25 to 1, of which int4 loses a seventh at most.
     assert ends[codec] == pytest.approx(ends["float32"], abs=0.3)

@@ -47,19 +47,25 @@ def tmp_path() -> Iterator[Path]:
         yield Path(folder)
 
 
+def in_store(engine: FakeEngine, store: RunStore) -> FakeEngine:
+    """Let an engine keep what sites keep where the run lies, as the local engine does."""
+    engine.shelf = store.adapters
+    return engine
+
+
 def finished(
     folder: Path, *arms: str, engine: FakeEngine | None = None, **settings: int
 ) -> FakeEngine:
     text, used = toml(arms or EVERY_ARM, **settings), engine or FakeEngine()
     with new_store(folder, text) as store:
-        run(experiment(text), used, store, cohorts())
+        run(experiment(text), in_store(used, store), store, cohorts())
     return used
 
 
 def reopened(folder: Path, engine: FakeEngine, *, only: list[str] | None = None) -> None:
     with RunStore.open(folder / "run", writable=True) as store:
         again = store.experiment()
-        run(again, engine, store, taking_part(again), only=only)
+        run(again, in_store(engine, store), store, taking_part(again), only=only)
 
 
 def taking_part(settings: Experiment) -> dict[str, Cohort]:
@@ -206,7 +212,7 @@ def test_sites_that_read_with_tensors_of_their_own_are_scored_with_them_and_othe
     with RunStore.open(tmp_path / "run") as store:
         rounds, finals = store.rounds("fed_sa_lora"), store.finals("fed_sa_lora")
         best = store.arm("fed_sa_lora") or {}
-        kept = [store.adapter(best["memories"][site])[f"own/{B}"][0, 0] for site in TRAINED]
+        kept = [store.adapters.get(best["memories"][site])[f"own/{B}"][0, 0] for site in TRAINED]
 
     assert set(finals) == set(rounds[0]["evaluation"]) == set(TRAINED)
     # Each site adds its own lean to B in every round.
@@ -222,8 +228,8 @@ def test_a_site_of_a_smaller_rank_reads_with_its_own_tensors_too(tmp_path: Path)
     narrow = {n: replace(one, own_lora=OwnLora(rank=1)) for n, one in taking.items()}
 
     with new_store(tmp_path, text) as store:
-        run(experiment(text), FakeEngine(), store, narrow)
-        kept = store.adapter((store.arm("fed_sa_lora") or {})["memories"]["heart"])
+        run(experiment(text), in_store(FakeEngine(), store), store, narrow)
+        kept = store.adapters.get((store.arm("fed_sa_lora") or {})["memories"]["heart"])
         scored = store.finals("fed_sa_lora")
 
     assert kept[f"own/{B}"].shape == (3, 1)
@@ -236,8 +242,8 @@ def test_each_site_goes_on_alone_from_the_federation_s_best_adapter(tmp_path: Pa
     with RunStore.open(tmp_path / "run") as store:
         federated, personal = store.arm("fed_medlora") or {}, store.arm("personalised") or {}
         finals, rounds = store.finals("personalised"), store.rounds("personalised")
-        before = store.adapter(federated["adapter"])
-        kept = {site: store.adapter(personal["memories"][site]) for site in TRAINED}
+        before = store.adapters.get(federated["adapter"])
+        kept = {site: store.adapters.get(personal["memories"][site]) for site in TRAINED}
         moved = {site: kept[site][f"own/{B}"][0, 0] - before[B][0, 0] for site in TRAINED}
 
     assert personal["adapter"] == federated["adapter"]
@@ -348,14 +354,14 @@ def test_a_crash_at_any_step_changes_nothing_of_what_the_run_ends_with(
 ) -> None:
     with new_store(tmp_path / "whole", text) as store:
         counting = FakeEngine()
-        run(experiment(text), counting, store, taking_part(experiment(text)))
+        run(experiment(text), in_store(counting, store), store, taking_part(experiment(text)))
     whole = end_state(tmp_path / "whole")
 
     for step in range(1, counting.steps + 1):
         folder = tmp_path / str(step)
         crashing = FakeEngine(crash_at=step)
         with new_store(folder, text) as store, pytest.raises(Crash):
-            run(experiment(text), crashing, store, taking_part(experiment(text)))
+            run(experiment(text), in_store(crashing, store), store, taking_part(experiment(text)))
         reopened(folder, FakeEngine())
 
         assert end_state(folder) == whole, f"crash at step {step}"

@@ -180,9 +180,9 @@ def test_a_finished_run_can_be_read_where_nothing_can_be_written(
 
 
 def test_what_is_put_is_there_after_opening_again(store: RunStore) -> None:
-    adapter = store.put_adapter(weights(1.5))
-    store.put_site_update("key", {"site": "heart", "sha256": adapter.sha256})
-    store.put_round("fed", 1, {"adapter": adapter.sha256, "shares": {"heart": 1.0}})
+    adapter = store.adapters.put(weights(1.5))
+    store.put_site_update("key", {"site": "heart", "sha256": adapter})
+    store.put_round("fed", 1, {"adapter": adapter, "shares": {"heart": 1.0}})
     store.put_final("fed", "heart", {"scores": {"notes": 3}})
     store.put_arm("fed", {"kind": "federated"}, position=0)
     store.put_meta("sites", [{"name": "heart"}])
@@ -190,14 +190,14 @@ def test_what_is_put_is_there_after_opening_again(store: RunStore) -> None:
     store.close()
 
     with RunStore.open(store.folder) as read:
-        assert read.site_update("key") == {"site": "heart", "sha256": adapter.sha256}
-        assert read.rounds("fed") == [{"adapter": adapter.sha256, "shares": {"heart": 1.0}}]
+        assert read.site_update("key") == {"site": "heart", "sha256": adapter}
+        assert read.rounds("fed") == [{"adapter": adapter, "shares": {"heart": 1.0}}]
         assert read.final("fed", "heart") == {"scores": {"notes": 3}}
         assert read.finals("fed") == {"heart": {"scores": {"notes": 3}}}
         assert read.arm("fed") == {"kind": "federated"}
         assert read.meta("sites") == [{"name": "heart"}]
         assert read.drawn() == {"fed": [{"id": "n1"}]}
-        np.testing.assert_array_equal(read.adapter(adapter.sha256)["w"], weights(1.5)["w"])
+        np.testing.assert_array_equal(read.adapters.get(adapter)["w"], weights(1.5)["w"])
 
 
 def test_what_was_not_put_is_not_there(store: RunStore) -> None:
@@ -283,11 +283,12 @@ def test_an_undefined_number_must_be_null(store: RunStore) -> None:
 
 
 def test_an_altered_adapter_is_not_handed_out(store: RunStore) -> None:
-    stored = store.put_adapter(weights(1))
-    stored.path.write_bytes(stored.path.read_bytes()[:-1] + b"\x01")
+    sha256 = store.adapters.put(weights(1))
+    path = store.folder / "adapters" / f"{sha256}.safetensors"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x01")
 
     with pytest.raises(ModelError, match="found sha256"):
-        store.adapter(stored.sha256)
+        store.adapters.get(sha256)
 
 
 def test_what_a_kill_left_half_written_is_swept_up(store: RunStore) -> None:
@@ -307,7 +308,7 @@ def on_disk(store: RunStore) -> set[str]:
 
 
 def test_what_is_forgotten_goes_with_the_adapters_that_no_other_row_names(store: RunStore) -> None:
-    kept, shared, gone = (store.put_adapter(weights(value)).sha256 for value in (1, 2, 3))
+    kept, shared, gone = (store.adapters.put(weights(value)) for value in (1, 2, 3))
     store.put_site_update("kept", {"delta": kept})
     store.put_site_update("shared", {"delta": shared})
     store.put_site_update("gone", {"delta": gone})
@@ -317,12 +318,12 @@ def test_what_is_forgotten_goes_with_the_adapters_that_no_other_row_names(store:
 
     assert store.site_update_keys() == ["kept"]
     assert on_disk(store) == {kept, shared}
-    store.put_site_update("gone", {"delta": store.put_adapter(weights(4)).sha256})
+    store.put_site_update("gone", {"delta": store.adapters.put(weights(4))})
 
 
 def test_forgetting_leaves_what_another_arm_is_about_to_name(store: RunStore) -> None:
-    about = store.put_adapter(weights(1)).sha256
-    store.put_site_update("gone", {"delta": store.put_adapter(weights(2)).sha256})
+    about = store.adapters.put(weights(1))
+    store.put_site_update("gone", {"delta": store.adapters.put(weights(2))})
 
     store.forget_site_updates(["gone"])
 
@@ -341,11 +342,11 @@ def test_a_reader_forgets_nothing(store: RunStore) -> None:
 
 
 def test_adapters_that_no_row_names_are_swept_up_by_the_next_writer(store: RunStore) -> None:
-    named = [store.put_adapter(weights(value)).sha256 for value in (1, 2, 3)]
+    named = [store.adapters.put(weights(value)) for value in (1, 2, 3)]
     store.put_site_update("key", {"delta": named[0]})
     store.put_round("fed", 1, {"adapter": named[1]})
     store.put_arm("fed", {"adapter": named[2]}, position=0)
-    orphan = store.put_adapter(weights(4)).sha256
+    orphan = store.adapters.put(weights(4))
     store.close()
 
     RunStore.open(store.folder).close()

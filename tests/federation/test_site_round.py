@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from tests.federation.learners import Learner
 
 from fedmedlora.adapters.files import adapter_digest
+from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.federation.backbone import (
     STRAIGHT,
@@ -49,17 +50,17 @@ def received() -> dict[str, NDArray[np.float32]]:
 
 
 def test_what_is_sent_says_what_it_was_made_from() -> None:
-    sent = site_round(AddsOne().learner, received(), [], LocalPlan(0, 3, 9))
+    sent = site_round(AddsOne().learner, received(), [], LocalPlan(0, 3, 9), MemoryShelf())
 
     assert (sent.base, sent.start, sent.round_index) == ("b0", adapter_digest(received()), 3)
-    assert (sent.num_tokens, sent.loss, sent.memory) == (10, 0.5, {})
+    assert (sent.num_tokens, sent.loss, sent.memory) == (10, 0.5, None)
     np.testing.assert_array_equal(sent.delta[A], [[1, 1, 1], [0, 0, 0]])
 
 
 def test_a_smaller_rank_trains_the_first_rows_with_zeros_after_them_and_sends_those() -> None:
     backbone = AddsOne()
 
-    sent = site_round(backbone.learner, received(), [], LocalPlan(0, 1, 9, rank=1))
+    sent = site_round(backbone.learner, received(), [], LocalPlan(0, 1, 9, rank=1), MemoryShelf())
 
     np.testing.assert_array_equal(backbone.given[A], [[6, 6, 6], [0, 0, 0]])
     np.testing.assert_array_equal(backbone.given[B], [[8, 0]] * 4)
@@ -69,9 +70,9 @@ def test_a_smaller_rank_trains_the_first_rows_with_zeros_after_them_and_sends_th
 
 
 def test_an_alpha_of_its_own_stays_at_the_site() -> None:
-    backbone = AddsOne()
+    backbone, plan = AddsOne(), LocalPlan(0, 1, 9, scaling=4.0)
 
-    sent = site_round(backbone.learner, received(), [], LocalPlan(0, 1, 9, scaling=4.0))
+    sent = site_round(backbone.learner, received(), [], plan, MemoryShelf())
 
     # Under four times the alpha / rank, B = 8 is 2 there; 3 and 2 come back as 12 and 8.
     assert backbone.steering.scaling == 4.0
@@ -84,13 +85,16 @@ def test_an_alpha_of_its_own_stays_at_the_site() -> None:
 def test_what_a_site_keeps_is_of_its_rank_and_under_the_federation_s_alpha() -> None:
     plan = LocalPlan(0, 1, 9, method=ChosenMethod("fed_sa_lora"), rank=1, scaling=4.0)
     backbone = AddsOne()
-    first = site_round(backbone.learner, received(), [], plan)
+    shelf = MemoryShelf()
+    first = site_round(backbone.learner, received(), [], plan, shelf)
 
-    site_round(backbone.learner, received(), [], replace(plan, round_index=2, memory=first.memory))
+    second = replace(plan, round_index=2, memory=first.memory)
+    site_round(backbone.learner, received(), [], second, shelf)
 
     # B = 8 is 2 there, 3 after training, and 12 under the federation's alpha / rank.
-    assert first.memory.keys() == {f"own/{B}"}
-    np.testing.assert_array_equal(first.memory[f"own/{B}"], [[12]] * 4)
+    kept = shelf.get(first.memory or "")
+    assert kept.keys() == {f"own/{B}"}
+    np.testing.assert_array_equal(kept[f"own/{B}"], [[12]] * 4)
     np.testing.assert_array_equal(backbone.given[B], [[3, 0]] * 4)
 
 
@@ -99,9 +103,9 @@ def test_patches_reach_the_model_whole_and_are_not_sent_back() -> None:
         f"patch1/{A}": np.ones((7, 3), np.float32),
         f"patch1/{B}": np.ones((4, 7), np.float32),
     }
-    backbone = AddsOne()
+    backbone, plan = AddsOne(), LocalPlan(0, 2, 9, rank=1)
 
-    sent = site_round(backbone.learner, {**received(), **patch}, [], LocalPlan(0, 2, 9, rank=1))
+    sent = site_round(backbone.learner, {**received(), **patch}, [], plan, MemoryShelf())
 
     assert all(np.array_equal(backbone.given[name], patch[name]) for name in patch)
     assert sent.delta.keys() == received().keys()
@@ -116,6 +120,7 @@ def test_a_control_variate_reaches_no_model() -> None:
         {**received(), **control},
         [],
         LocalPlan(0, 2, 9, method=ChosenMethod("fed_prox")),
+        MemoryShelf(),
     )
 
     assert backbone.given.keys() == received().keys()

@@ -130,7 +130,9 @@ def _go_on(
         endpoint_key(experiment.endpoint, os.environ)
     for model in models:
         try:
-            with engine_of(model, experiment, cohorts, types, environ=os.environ) as engine:
+            with engine_of(
+                model, experiment, cohorts, types, shelf=store.adapters, environ=os.environ
+            ) as engine:
                 run_experiment(experiment, engine, store, cohorts, only=arms, model=model)
         except _GOING_ON as error:
             failures.append(error)

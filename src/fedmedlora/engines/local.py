@@ -9,6 +9,7 @@ from typing import Generic
 import numpy as np
 from numpy.typing import NDArray
 
+from fedmedlora.adapters.shelves import Shelf
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.errors import TrainingError
@@ -16,9 +17,9 @@ from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.intervals import draws, tally
 from fedmedlora.experiment.environment import peak_memory_bytes
 from fedmedlora.federation.backbone import Backbone, LocalPlan
-from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
+from fedmedlora.federation.engine import NOTHING_KEPT, SERVER, Outcome, Participant, Scope
 from fedmedlora.federation.shift import count_tokens
-from fedmedlora.federation.site_round import site_round
+from fedmedlora.federation.site_round import read_with, site_round
 from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.extraction import Extraction, Shown
 from fedmedlora.tasks.findings import Findings, gold_findings
@@ -38,6 +39,7 @@ class LocalEngine(Generic[ExampleT]):
         *,
         tokenizer: Tokenizer,
         vocabulary: Sequence[int],
+        shelf: Shelf,
     ) -> None:
         self.base = backbone.digest
         self.num_base_bytes = backbone.num_bytes
@@ -49,6 +51,7 @@ class LocalEngine(Generic[ExampleT]):
         self._cohorts = cohorts
         self._tokenizer = tokenizer
         self._vocabulary = vocabulary
+        self._shelf = shelf
         self._training_examples = cache(self._make_training_examples)
         self._loss_examples = cache(self._make_loss_examples)
         self._shown = cache(self._make_shown)
@@ -77,7 +80,8 @@ class LocalEngine(Generic[ExampleT]):
                 example for site in participant.sites for example in self._training_examples(site)
             ]
             try:
-                sent = site_round(self._backbone, start, examples, plans[participant.name])
+                plan = plans[participant.name]
+                sent = site_round(self._backbone, start, examples, plan, self._shelf)
             except TrainingError as error:
                 yield Outcome(participant, None, str(error), time.monotonic() - began)
             else:
@@ -99,12 +103,18 @@ class LocalEngine(Generic[ExampleT]):
         return count_tokens(ids, self._vocabulary)
 
     def evaluate(
-        self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
+        self,
+        adapter: AdapterWeights,
+        sites: Sequence[str],
+        scope: Scope,
+        *,
+        memories: Mapping[str, str] = NOTHING_KEPT,
     ) -> Iterator[tuple[str, Tally]]:
         """Yield each site with the tally of its notes in the scope."""
         for site in sites:
             cohort, notes = self._cohorts[site], self._cohorts[site].notes(scope.split)
-            notes, answer = notes[: scope.limit], self._answer(adapter)
+            memory = self._shelf.get(memories[site]) if site in memories else {}
+            notes, answer = notes[: scope.limit], self._answer(read_with(adapter, memory))
             shown = self._shown(site, scope.num_shown)
             found = self._task.predict(notes, cohort.labels, answer, parts=scope.parts, shown=shown)
             counts = self._task.score(notes, found, cohort.labels)

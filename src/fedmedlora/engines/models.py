@@ -9,6 +9,7 @@ import numpy as np
 from accelerate import Accelerator
 from numpy.typing import NDArray
 
+from fedmedlora.adapters.shelves import Shelf
 from fedmedlora.engines.backbone import HuggingFaceBackbone
 from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.readiness import ReadyBase, Writing, look_up, require_positions
@@ -42,12 +43,19 @@ class OpenModel(Generic[ExampleT]):
     formulation: Formulation[ExampleT]
     tokenizer: HuggingFaceTokenizer
 
-    def engine(self, cohorts: Mapping[str, Cohort], *, window_tokens: int) -> LocalEngine[ExampleT]:
-        """Return an engine in this process over some sites."""
+    def engine(
+        self, cohorts: Mapping[str, Cohort], *, window_tokens: int, shelf: Shelf
+    ) -> LocalEngine[ExampleT]:
+        """Return an engine in this process over some sites, with a shelf for what they keep."""
         task = Extraction(self.formulation, self.tokenizer, window_tokens)
         vocabulary = _vocabulary(self.tokenizer)
         return LocalEngine(
-            self.backbone, task, cohorts, tokenizer=self.tokenizer, vocabulary=vocabulary
+            self.backbone,
+            task,
+            cohorts,
+            tokenizer=self.tokenizer,
+            vocabulary=vocabulary,
+            shelf=shelf,
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 
+from fedmedlora.adapters.shelves import Shelf
 from fedmedlora.engines.endpoint.opening import open_endpoint
 from fedmedlora.engines.models import open_model, open_whole_model
 from fedmedlora.engines.parallel import ParallelEngine
@@ -20,12 +21,14 @@ def engine_of(
     cohorts: Mapping[str, Cohort],
     types: tuple[str, ...],
     *,
+    shelf: Shelf,
     environ: Mapping[str, str],
 ) -> AbstractContextManager[Engine]:
     """Return the engine of one of an experiment's models, closed on leaving.
 
     Args:
         types: All that will be asked for.
+        shelf: Where sites keep what does not travel.
         environ: The environment's variables, one of which may hold a key.
 
     Raises:
@@ -34,8 +37,8 @@ def engine_of(
         EngineError: A worker ended before it was ready.
     """
     openings: Mapping[ModelName, _Opening] = {
-        "own": _own,
-        "bert": _bert,
+        "own": partial(_own, shelf),
+        "bert": partial(_bert, shelf),
         "endpoint": partial(_endpoint, environ),
     }
     return openings[name](experiment, cohorts, types)
@@ -65,19 +68,21 @@ def open_local(
     types: tuple[str, ...],
     *,
     seed: int,
+    shelf: Shelf,
     digest: str | None = None,
 ) -> Engine:
     """Return an engine in this process with its base model loaded.
 
     Args:
         types: All that will be asked for; the channels of a tagging head.
+        shelf: Where sites keep what does not travel; can be pickled.
         digest: What the sha256 of the base's weights must be; None takes it as it is.
 
     Raises:
         ModelError: As `open_model` has it.
     """
     opened = open_model(model, training, types, seed=seed, digest=digest)
-    return opened.engine(cohorts, window_tokens=model.window_tokens)
+    return opened.engine(cohorts, window_tokens=model.window_tokens, shelf=shelf)
 
 
 def open_whole(
@@ -87,6 +92,7 @@ def open_whole(
     types: tuple[str, ...],
     *,
     seed: int,
+    shelf: Shelf,
 ) -> Engine:
     """Return an engine in this process whose base model is trained whole.
 
@@ -94,7 +100,7 @@ def open_whole(
         ModelError: As `open_whole_model` has it.
     """
     opened = open_whole_model(model, training, types, seed=seed)
-    return opened.engine(cohorts, window_tokens=model.window_tokens)
+    return opened.engine(cohorts, window_tokens=model.window_tokens, shelf=shelf)
 
 
 _Opening = Callable[
@@ -103,18 +109,18 @@ _Opening = Callable[
 
 
 def _own(
-    experiment: Experiment, cohorts: Mapping[str, Cohort], types: tuple[str, ...]
+    shelf: Shelf, experiment: Experiment, cohorts: Mapping[str, Cohort], types: tuple[str, ...]
 ) -> AbstractContextManager[Engine]:
     model, training, seed = experiment.model, experiment.training, experiment.seed
-    opening = partial(open_local, model, training, cohorts, types, seed=seed)
+    opening = partial(open_local, model, training, cohorts, types, seed=seed, shelf=shelf)
     return open_engine(experiment.engine, opening)
 
 
 def _bert(
-    experiment: Experiment, cohorts: Mapping[str, Cohort], types: tuple[str, ...]
+    shelf: Shelf, experiment: Experiment, cohorts: Mapping[str, Cohort], types: tuple[str, ...]
 ) -> AbstractContextManager[Engine]:
     model, training, seed = bert_model(experiment), bert_training(experiment), experiment.seed
-    opening = partial(open_whole, model, training, cohorts, types, seed=seed)
+    opening = partial(open_whole, model, training, cohorts, types, seed=seed, shelf=shelf)
     return open_engine(experiment.engine, opening)
 
 

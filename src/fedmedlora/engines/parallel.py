@@ -23,7 +23,7 @@ from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import EngineError, FedMedLoRAError
 from fedmedlora.experiment.environment import peak_memory_bytes
 from fedmedlora.federation.backbone import LocalPlan
-from fedmedlora.federation.engine import Engine, Outcome, Participant, Scope
+from fedmedlora.federation.engine import NOTHING_KEPT, Engine, Outcome, Participant, Scope
 from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.scoring import NoteCounts
 from fedmedlora.tasks.tally import Tally
@@ -105,12 +105,18 @@ class ParallelEngine:
         return counts
 
     def evaluate(
-        self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
+        self,
+        adapter: AdapterWeights,
+        sites: Sequence[str],
+        scope: Scope,
+        *,
+        memories: Mapping[str, str] = NOTHING_KEPT,
     ) -> Iterator[tuple[str, Tally]]:
         """Yield each site with the tally of its notes in the scope, as they arrive."""
         weights = dict(adapter)
         for scored in self._as_answered(
-            partial(_listed, "evaluate", weights, [site], scope) for site in sites
+            partial(_listed, "evaluate", weights, [site], scope, memories=dict(memories))
+            for site in sites
         ):
             yield from scored
 

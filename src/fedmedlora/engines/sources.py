@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.adapters.weights import AdapterWeights, names_fault, shape_fault
 from fedmedlora.engines.models import open_model
 from fedmedlora.engines.opening import open_local
@@ -61,6 +62,8 @@ class Source:
             self.types,
             seed=self.seed,
             digest=self.base_digest,
+            # The methods that an adapter trains on with keep nothing at a site.
+            shelf=MemoryShelf(),
         )
         _require_fit(self, engine.initial())
         return engine
@@ -92,7 +95,7 @@ def open_source(path: Path, *, arm: str | None) -> Source:
         raise InputError([Fault(str(path), "neither a run nor an adapter", expected)])
     with RunStore.open(path) as store:
         experiment, (name, chosen) = store.experiment(), _arm(store, arm)
-        adapter, times = as_adapter(store.adapter(chosen["adapter"]))
+        adapter, times = as_adapter(store.adapters.get(chosen["adapter"]))
         _require_one_model(name, adapter, place=f"{path}: --arm")
         lora = experiment.model.lora
         wide = replace(lora, rank=lora.rank * times, alpha=lora.alpha * times)

@@ -45,9 +45,8 @@ class OpenRound:
 
     def plans(self) -> dict[str, LocalPlan]:
         """Return every participant's plan, by name."""
-        # Held whole, so that it can go to another process.
-        kept = {site: dict(self.store.adapter(sha256)) for site, sha256 in self.memories.items()}
-        return site_plans(self.arm, self.experiment.seed, self.round_index, kept, codec=self.codec)
+        seed, memories = self.experiment.seed, self.memories
+        return site_plans(self.arm, seed, self.round_index, memories, codec=self.codec)
 
     def expected(self, start: AdapterWeights) -> dict[str, AdapterWeights]:
         """Return tensors with the names and shapes of what each participant has to send."""

@@ -14,7 +14,6 @@ from fedmedlora.evaluation.fairness import summary
 from fedmedlora.experiment.arms import Arm
 from fedmedlora.experiment.open_round import OpenRound
 from fedmedlora.experiment.schema import Experiment
-from fedmedlora.experiment.site_adapters import reading_adapters
 from fedmedlora.experiment.spool import Spooled, collect
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.traffic import traffic
@@ -54,10 +53,10 @@ def run_rounds(
     Raises:
         QuorumError: A round got too few usable updates, or the arm it starts from is not there.
     """
-    start = store.put_adapter(_start(arm, engine, store))
+    start = store.adapters.put(_start(arm, engine, store))
     documents = store.rounds(arm.name)
     while len(documents) < arm.rounds and not _stopped(arm, documents, experiment.patience):
-        last: Document = documents[-1] if documents else {"adapter": start.sha256}
+        last: Document = documents[-1] if documents else {"adapter": start}
         opened = OpenRound(
             arm=arm,
             experiment=experiment,
@@ -78,7 +77,7 @@ def run_rounds(
         "model": arm.model,
         "start": arm.start,
         "best_round": best_of(arm, documents),
-        "adapter": _adapter_of(arm, documents, start.sha256),
+        "adapter": _adapter_of(arm, documents, start),
         "memories": _memories_of(arm, documents),
         "seconds": sum(document["seconds"] for document in documents),
     }
@@ -110,7 +109,7 @@ def _start(arm: Arm, engine: Engine, store: RunStore) -> AdapterWeights:
     begun = store.arm(arm.start)
     if begun is None:
         raise QuorumError(f"found no finished arm {arm.start}, expected its adapter to start from")
-    return model(store.adapter(begun["adapter"]))
+    return model(store.adapters.get(begun["adapter"]))
 
 
 def _stopped(arm: Arm, documents: Sequence[Document], patience: int) -> bool:
@@ -122,7 +121,7 @@ def _stopped(arm: Arm, documents: Sequence[Document], patience: int) -> bool:
 
 def _run_round(opened: OpenRound) -> Document:
     arm, store = opened.arm, opened.store
-    stored_start = store.adapter(opened.before)
+    stored_start = store.adapters.get(opened.before)
     # Held for all that the updates are compared with it; the stored one knows its digest.
     start = dict(stored_start)
     plans, keys = opened.plans(), opened.keys()
@@ -146,7 +145,7 @@ def _run_round(opened: OpenRound) -> Document:
         # Once mended, a site must be asked again; what it sent before would be refused again.
         store.forget_site_updates([keys[refusal.site] for refusal in refusals])
         raise
-    memory = store.adapter(opened.memory) if opened.memory else {}
+    memory = store.adapters.get(opened.memory) if opened.memory else {}
     before = ServerState(opened.round_index - 1, start, memory)
     state, record = aggregate(before, admitted, arm.strategy, absences=absences)
     sent = broadcast(start, state.adapter, memory, opened.codec)
@@ -157,8 +156,8 @@ def _run_round(opened: OpenRound) -> Document:
         **record_json(record),
         **traffic(opened, sent.num_bytes, spooled, fit),
         "seconds": time.monotonic() - began + sum(one.row["seconds"] for one in spooled),
-        "adapter": store.put_adapter(sent.bundle).sha256,
-        "memory": store.put_adapter(kept).sha256 if kept else None,
+        "adapter": store.adapters.put(sent.bundle),
+        "memory": store.adapters.put(kept) if kept else None,
         "memories": memories,
         "evaluation": evaluation,
         "score": _mean_f1(evaluation),
@@ -180,7 +179,7 @@ def _kept(spooled: Sequence[Spooled], admitted: Sequence[SiteUpdate]) -> dict[st
     """Return what each site goes on from; one whose update was refused as if it had not trained."""
     sites = {update.report.site for update in admitted}
     rows = [one.row for one in spooled if one.row["site"] in sites]
-    return {row["site"]: row["memory"] for row in rows if row["memory"]}
+    return {row["site"]: row["kept"] for row in rows if row["kept"]}
 
 
 def _measured(
@@ -247,12 +246,9 @@ def _log(arm: Arm, document: Document) -> None:
 def _evaluation(opened: OpenRound, bundle: AdapterWeights, memories: Mapping[str, str]) -> Document:
     arm, sites = opened.arm, opened.arm.chosen_on
     scope = Scope("dev", ("ner",), opened.experiment.evaluation.round_notes)
-    asked = reading_adapters(arm.strategy.local, bundle, memories, opened.store, sites)
-    tallies = {
-        site: found
-        for adapter, readers in asked
-        for site, found in opened.engine.evaluate(adapter, readers, scope)
-    }
+    adapter = model(bundle)
+    readers, needed = arm.strategy.local.readers(adapter, memories, sites)
+    tallies = dict(opened.engine.evaluate(adapter, readers, scope, memories=needed))
     return {
         site: site_scores(
             tallies[site].total,

@@ -27,9 +27,9 @@ from fedmedlora.experiment.results import write_results
 from fedmedlora.experiment.rounds import run_rounds
 from fedmedlora.experiment.schema import PERSONAL_ARMS, Experiment
 from fedmedlora.experiment.side_by_side import side_by_side
-from fedmedlora.experiment.site_adapters import reading_adapters
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.engine import Engine, Scope
+from fedmedlora.federation.patches import model as model_of
 from fedmedlora.federation.shift import token_shift
 from fedmedlora.tasks.scoring import PARTS, site_scores
 from fedmedlora.tasks.tally import Tally, tally_from_json, tally_to_json
@@ -174,18 +174,13 @@ def _run_arm(
         replicates=settings.replicates,
         seed=experiment.seed,
     )
-    for adapter, sites in reading_adapters(
-        arm.strategy.local,
-        store.adapter(document["adapter"]),
-        document["memories"],
-        store,
-        [site.name for site in unread],
-    ):
-        for site, tally, asked in _read(engine, adapter, sites, scope):
-            final = _final(facts[site], tally)
-            shown = engine.shown(site, arm.num_shown) if arm.num_shown else {}
-            told = {key: value for key, value in (("asked", asked), ("shown", shown)) if value}
-            store.put_final(arm.name, site, {**final, **told})
+    adapter = model_of(store.adapters.get(document["adapter"]))
+    readers = arm.strategy.local.readers(adapter, document["memories"], [s.name for s in unread])
+    for site, tally, asked in _read(engine, adapter, readers, scope):
+        final = _final(facts[site], tally)
+        shown = engine.shown(site, arm.num_shown) if arm.num_shown else {}
+        told = {key: value for key, value in (("asked", asked), ("shown", shown)) if value}
+        store.put_final(arm.name, site, {**final, **told})
     if arm.name == preferred_arm(experiment):
         store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, facts))
     document["evaluation_seconds"] = time.monotonic() - began
@@ -195,11 +190,15 @@ def _run_arm(
 
 
 def _read(
-    engine: Engine, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
+    engine: Engine,
+    adapter: AdapterWeights,
+    readers: tuple[Sequence[str], Mapping[str, str]],
+    scope: Scope,
 ) -> Iterator[tuple[str, Tally, dict[str, int]]]:
     """Yield each site with its tally and with what reading it took of somebody else."""
     spent = engine.spent()
-    for site, tally in engine.evaluate(adapter, sites, scope):
+    sites, memories = readers
+    for site, tally in engine.evaluate(adapter, sites, scope, memories=memories):
         before, spent = spent, engine.spent()
         yield site, tally, {name: spent[name] - before.get(name, 0) for name in spent}
 
@@ -234,7 +233,7 @@ def _drawn(
     store: RunStore,
     facts: Mapping[str, SiteFacts],
 ) -> list[dict[str, object]]:
-    weights = store.adapter(adapter)
+    weights = store.adapters.get(adapter)
     shown = [site.name for site in facts.values() if site.public and site.role == "train"]
     return [
         {**note, "arm": preferred_arm(experiment)}

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.adapters.wire import open_update
 from fedmedlora.errors import ModelError
@@ -55,14 +54,15 @@ def site_plans(
     arm: Arm,
     seed: int,
     round_index: int,
-    memories: Mapping[str, AdapterWeights],
+    memories: Mapping[str, str],
     *,
     codec: str = "float32",
 ) -> dict[str, LocalPlan]:
     """Return every participant's plan for a round, by name.
 
     Args:
-        memories: Site to what it kept from the round before, of those that kept something.
+        memories: Site to the sha256 of what it kept from the round before, of those that kept
+            something.
     """
     return {
         participant.name: LocalPlan(
@@ -70,7 +70,7 @@ def site_plans(
             round_index,
             arm.rounds,
             method=arm.local_method,
-            memory=memories.get(participant.name, {}),
+            memory=memories.get(participant.name),
             rank=participant.rank,
             scaling=participant.scaling,
             codec=codec,
@@ -150,12 +150,11 @@ def _spooled(store: RunStore, outcome: Outcome, most_values: int) -> Spooled | s
         return outcome.reason
     # Flushing would be waited for in every round; after a power cut a site trains again.
     delta = store.put_update(sent.payload)
-    memory = store.put_adapter(sent.memory).sha256 if sent.memory else None
     row = {
         "site": site,
         "delta": delta.sha256,
         "bytes": delta.num_bytes,
-        "memory": memory,
+        "kept": sent.memory,
         "num_tokens": sent.num_tokens,
         "loss": sent.loss if math.isfinite(sent.loss) else None,
         "base": sent.base,
@@ -181,7 +180,7 @@ def _key(model: str, before: str, participant: Participant, plan: LocalPlan) -> 
         plan.num_rounds,
         plan.method.name,
         None if plan.method.own is None else asdict(plan.method.own),
-        adapter_digest(plan.memory) if plan.memory else None,
+        plan.memory,
         plan.rank,
         plan.scaling,
         plan.codec,

@@ -18,7 +18,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from fedmedlora.adapters.files import StoredAdapter, open_adapter, write_adapter, write_content
+from fedmedlora.adapters.files import StoredAdapter, write_content
+from fedmedlora.adapters.shelves import FolderShelf
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.adapters.wire import open_update
 from fedmedlora.durable_files import remove_parts, write_whole
@@ -26,7 +27,7 @@ from fedmedlora.errors import Fault, InputError, StoreError
 from fedmedlora.experiment.config import Experiment, changed_keys, parse_experiment, settings
 from fedmedlora.experiment.database import Database, has_run, to_json
 from fedmedlora.experiment.disk import lock_folder, store_errors
-from fedmedlora.experiment.sweeping import ADAPTERS, NAMING_KEYS, sweep
+from fedmedlora.experiment.sweeping import ADAPTERS, ELSEWHERE, NAMING_KEYS, sweep
 from fedmedlora.experiment.toml_values import show
 
 Document = dict[str, Any]
@@ -144,9 +145,10 @@ class RunStore:
         environment: Document = json.loads(text)
         return environment
 
-    def put_adapter(self, weights: AdapterWeights) -> StoredAdapter:
-        """Return where an adapter now lies."""
-        return write_adapter(self.folder / ADAPTERS, weights)
+    @property
+    def adapters(self) -> FolderShelf:
+        """Return where adapters lie, and what sites of this machine keep to themselves."""
+        return FolderShelf(self.folder / ADAPTERS)
 
     def put_update(self, payload: bytes) -> StoredAdapter:
         """Return where the bytes of an update now lie; after a power cut they can be made again."""
@@ -155,14 +157,6 @@ class RunStore:
     def update(self, sha256: str, *, most_values: int) -> AdapterWeights:
         """Return the tensors of an update, see `open_update`."""
         return open_update(self._adapter_path(sha256), most_values=most_values, sha256=sha256)
-
-    def adapter(self, sha256: str) -> AdapterWeights:
-        """Return the adapter of a digest; its tensors are read when they are asked for.
-
-        Raises:
-            ModelError: The file is missing or altered.
-        """
-        return open_adapter(self._adapter_path(sha256), sha256=sha256)
 
     def site_update(self, key: str) -> Document | None:
         """Return what training at a site came to, None where it has not been done."""
@@ -279,7 +273,7 @@ class RunStore:
         return self.folder / ADAPTERS / f"{sha256}.safetensors"
 
     def _require_adapters(self, document: Document) -> None:
-        for key in NAMING_KEYS:
+        for key in set(NAMING_KEYS) - {ELSEWHERE}:
             sha256 = document.get(key)
             if sha256 is not None and not self._adapter_path(sha256).is_file():
                 raise ValueError(f"{key} {sha256}: found no file, expected its adapter put before")

@@ -8,8 +8,10 @@ from fedmedlora.experiment.disk import store_errors
 
 ADAPTERS = "adapters"
 """The folder of a run that holds them."""
-NAMING_KEYS = ("adapter", "delta", "memory", "sha256")
+NAMING_KEYS = ("adapter", "delta", "kept", "memory", "sha256")
 """The keys of a document under which the digest of an adapter may stand."""
+ELSEWHERE = "kept"
+"""The one that a site may have on a shelf of its own."""
 
 
 _NAMED = " UNION ".join(

@@ -35,7 +35,7 @@ class LocalPlan:
         round_index: This round, from 1.
         num_rounds: Rounds of the whole run.
         method: Whose rule holds at the site.
-        memory: What the site kept from its round before.
+        memory: sha256 of what the site kept from its round before; None where it kept nothing.
         rank: The site's LoRA rank; None is the federation's.
         scaling: The site's alpha / rank over the federation's.
         codec: How its update is written for the wire.
@@ -45,7 +45,7 @@ class LocalPlan:
     round_index: int
     num_rounds: int
     method: ChosenMethod = field(default_factory=ChosenMethod)
-    memory: AdapterWeights = field(default_factory=dict)
+    memory: str | None = None
     rank: int | None = None
     scaling: float = 1.0
     codec: str = "float32"

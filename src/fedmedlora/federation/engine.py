@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.scoring import NoteCounts, Part
 from fedmedlora.tasks.tally import Tally
 
+NOTHING_KEPT: Mapping[str, str] = MappingProxyType({})
 SERVER = "server"
 """Where the server's own validation notes are asked for in place of a site's."""
 
@@ -119,9 +121,19 @@ class Engine(Protocol):
         ...
 
     def evaluate(
-        self, adapter: AdapterWeights, sites: Sequence[str], scope: Scope
+        self,
+        adapter: AdapterWeights,
+        sites: Sequence[str],
+        scope: Scope,
+        *,
+        memories: Mapping[str, str] = NOTHING_KEPT,
     ) -> Iterator[tuple[str, Tally]]:
-        """Yield each site with the tally of its notes in the scope, as they arrive."""
+        """Yield each site with the tally of its notes in the scope, as they arrive.
+
+        Args:
+            memories: Site to the sha256 of what it kept, of those that read with tensors of their
+                own.
+        """
         ...
 
     def spent(self) -> Mapping[str, int]:

@@ -6,7 +6,7 @@ FedProx is a mu alone, SCAFFOLD an offset alone, and what stays frozen is not tr
 site keeps for its next round is its memory; it never leaves the site.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -76,6 +76,18 @@ class LocalRule:
     def owns(self, start: AdapterWeights) -> bool:
         """Return whether sites keep tensors to themselves, so that none can read without."""
         return any(self.part(1, name) == "own" for name in start)
+
+    def readers(
+        self, start: AdapterWeights, memories: Mapping[str, str], sites: Sequence[str]
+    ) -> tuple[list[str], Mapping[str, str]]:
+        """Return who can read with a global adapter, and the memories whose tensors they need.
+
+        Args:
+            memories: Site to the sha256 of what it kept, of those that kept something.
+        """
+        if not self.owns(start):
+            return list(sites), {}
+        return [site for site in sites if site in memories], memories
 
     def expected(self, start: AdapterWeights, round_index: int) -> AdapterWeights:
         """Return tensors with the names and shapes of what a site has to send."""

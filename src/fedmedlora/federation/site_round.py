@@ -1,6 +1,6 @@
 """A site's round: what it received and kept in, what it sends and keeps out.
 
-Nothing here knows where the site is or who stores its memory; that is the engine's part.
+Nothing here knows where the site is or where its shelf stands; that is the engine's part.
 """
 
 from collections.abc import Sequence
@@ -11,6 +11,7 @@ import numpy as np
 from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.kinds import as_kinds, of_kind, plain
 from fedmedlora.adapters.low_rank import narrow, widen
+from fedmedlora.adapters.shelves import Shelf
 from fedmedlora.adapters.weights import AdapterWeights, lora_factor
 from fedmedlora.adapters.wire import read_update
 from fedmedlora.federation.backbone import Backbone, LocalPlan, Steering
@@ -32,7 +33,8 @@ class Sent:
     Attributes:
         payload: Local minus global of the tensors that travel, and a method's companions, as bytes
             for the wire.
-        memory: What the site keeps for its next round; it does not travel.
+        memory: sha256 of what the site keeps for its next round, which does not travel; None where
+            it keeps nothing.
         num_tokens: Label tokens in one pass over its examples.
         loss: What training made small, mean of the last epoch, in nats per label token.
         base: sha256 of the base model that was trained.
@@ -41,7 +43,7 @@ class Sent:
     """
 
     payload: bytes
-    memory: AdapterWeights
+    memory: str | None
     num_tokens: int
     loss: float
     base: str
@@ -66,24 +68,29 @@ def site_round(
     received: AdapterWeights,
     examples: Sequence[ExampleT],
     plan: LocalPlan,
+    shelf: Shelf,
 ) -> Sent:
     """Return what training at a site came to.
 
     A site of a smaller rank trains the first rows of A and columns of B. What it sends is meant
     under the federation's alpha / rank, whichever its own.
 
+    Args:
+        shelf: Where the site keeps what does not travel.
+
     Raises:
         TrainingError: A loss or a weight is not finite, or there is nothing to train on.
     """
     rule, folded = local_rule(plan), patches(received)
+    memory = shelf.get(plan.memory) if plan.memory else {}
     given = narrow(received, plan.rank)
     begun = plain(given)
-    start = dict(_rescaled({**begun, **of_kind(plan.memory, OWN)}, 1 / plan.scaling))
+    start = dict(_rescaled({**begun, **of_kind(memory, OWN)}, 1 / plan.scaling))
     part = {name: rule.part(plan.round_index, name) for name in sorted(start)}
     steering = Steering(
         frozen=frozenset(name for name in part if part[name] == "frozen"),
         proximal=rule.proximal,
-        offset=rule.offset(given, plan.memory) if rule.offset else {},
+        offset=rule.offset(given, memory) if rule.offset else {},
         tells_gradient=rule.conclude is not None,
         scaling=plan.scaling,
     )
@@ -91,21 +98,27 @@ def site_round(
     wide = start if plan.rank is None else widen(start, plain(received))
     trained = backbone.train({**wide, **folded}, examples, plan, steering=steering)
     ended = narrow(trained.adapter, plan.rank)
-    finished = Finished(given, plan.memory, trained.gradient)
+    finished = Finished(given, memory, trained.gradient)
     kept = rule.conclude(finished) if rule.conclude else Kept()
     sent = _rescaled(ended, plan.scaling)
     delta = {name: sent[name] - begun[name] for name in part if part[name] == "shared"}
     own = {name: sent[name] for name in part if part[name] == "own"}
-    travels = coded({**delta, **kept.sent}, plan.memory, plan.codec)
+    travels = coded({**delta, **kept.sent}, memory, plan.codec)
+    keeps = {**as_kinds(**{OWN: own}), **kept.memory, **travels.memory}
     return Sent(
         payload=travels.payload,
-        memory={**as_kinds(**{OWN: own}), **kept.memory, **travels.memory},
+        memory=shelf.put(keeps) if keeps else None,
         num_tokens=trained.num_tokens,
         loss=trained.loss,
         base=backbone.digest,
         start=adapter_digest(received),
         round_index=plan.round_index,
     )
+
+
+def read_with(adapter: AdapterWeights, memory: AdapterWeights) -> AdapterWeights:
+    """Return what a site reads with: the global adapter, with the site's own tensors in it."""
+    return {**adapter, **widen(of_kind(memory, OWN), adapter)}
 
 
 def _rescaled(adapter: AdapterWeights, factor: float) -> AdapterWeights:

@@ -13,6 +13,7 @@ from tests.federation.learners import Learner
 
 from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.kinds import plain
+from fedmedlora.adapters.shelves import MemoryShelf, Shelf
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.federation.backbone import (
     Backbone,
@@ -76,9 +77,15 @@ class Federation:
     tokens: Mapping[str, int] = field(default_factory=dict)
     forms: Mapping[str, tuple[int, float]] = field(default_factory=dict)
     state: ServerState = field(default_factory=lambda: ServerState(0, START))
-    memories: dict[str, AdapterWeights] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
+    shelf: Shelf = field(default_factory=MemoryShelf)
     sent: dict[str, Sent] = field(default_factory=dict)
     record: AggregationRecord | None = None
+
+    @property
+    def memories(self) -> dict[str, AdapterWeights]:
+        """Return what each site keeps."""
+        return {site: self.shelf.get(sha256) for site, sha256 in self.kept.items()}
 
     def close_round(self, *, absent: Sequence[str] = ()) -> AdapterWeights:
         """Train and average once; return what the server sends next."""
@@ -95,15 +102,16 @@ class Federation:
                     round_index,
                     9,
                     method=ChosenMethod(self.method, own),
-                    memory=self.memories.get(site, {}),
+                    memory=self.kept.get(site),
                     rank=self.forms.get(site, (None, 1.0))[0],
                     scaling=self.forms.get(site, (None, 1.0))[1],
                 ),
+                self.shelf,
             )
             for site in self.targets
             if site not in absent
         }
-        self.memories |= {site: one.memory for site, one in self.sent.items()}
+        self.kept |= {site: one.memory for site, one in self.sent.items() if one.memory}
         reports = {
             site: SiteReport(site, round_index, self.tokens.get(site, 10), None, None)
             for site in self.sent

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.engines.endpoint.backbone import EndpointBackbone
 from fedmedlora.engines.local import LocalEngine
 from fedmedlora.errors import InputError
@@ -36,4 +37,4 @@ def open_endpoint(
     backbone = EndpointBackbone(experiment.endpoint, key=key, seed=experiment.seed)
     words = WholeWords()
     task = Extraction(Prompting(types), words, experiment.endpoint.window_words)
-    return LocalEngine(backbone, task, cohorts, tokenizer=words, vocabulary=())
+    return LocalEngine(backbone, task, cohorts, tokenizer=words, vocabulary=(), shelf=MemoryShelf())
