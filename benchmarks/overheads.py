@@ -121,7 +121,7 @@ class Unscored(LocalEngine[WrittenExample]):
 
     def evaluate(
         self,
-        adapter: AdapterWeights,
+        bundle: AdapterWeights,
         sites: Sequence[str],
         scope: Scope,
         *,
@@ -131,7 +131,7 @@ class Unscored(LocalEngine[WrittenExample]):
         del memories
         for site in sites:
             if (site, scope) not in self._known:
-                ((_, self._known[site, scope]),) = super().evaluate(adapter, [site], scope)
+                ((_, self._known[site, scope]),) = super().evaluate(bundle, [site], scope)
             yield site, self._known[site, scope]
 
 

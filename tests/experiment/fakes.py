@@ -31,6 +31,7 @@ from fedmedlora.experiment.config import Experiment, parse_experiment
 from fedmedlora.experiment.run import run
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import LocalPlan, Steering, Trained
+from fedmedlora.federation.broadcast import News
 from fedmedlora.federation.engine import NOTHING_KEPT, SERVER, Outcome, Participant, Scope
 from fedmedlora.federation.site_round import read_with, site_round
 from fedmedlora.federation.turns import Turn
@@ -110,6 +111,7 @@ class FakeEngine:
         asked: (participant, round) of every training, in order.
         read: (site, split) of every evaluation, in order.
         spending: What reading has taken; grows with every evaluation where it holds anything.
+        delivered: (before, after, bytes) of what every round changed.
         shelf: Where sites keep what does not travel.
     """
 
@@ -133,6 +135,7 @@ class FakeEngine:
     asked: list[tuple[str, int]] = field(default_factory=list)
     read: list[tuple[str, str]] = field(default_factory=list)
     spending: dict[str, int] = field(default_factory=dict)
+    delivered: list[tuple[str, str, int]] = field(default_factory=list)
     shelf: Shelf = field(default_factory=MemoryShelf)
 
     def close(self) -> None:
@@ -179,9 +182,12 @@ class FakeEngine:
         self._step()
         return np.array(WORDS[site], dtype=np.int64)
 
+    def deliver(self, news: News, *, before: str, after: str) -> None:
+        self.delivered.append((before, after, news.num_bytes))
+
     def evaluate(
         self,
-        adapter: AdapterWeights,
+        bundle: AdapterWeights,
         sites: Sequence[str],
         scope: Scope,
         *,
@@ -189,7 +195,7 @@ class FakeEngine:
     ) -> Iterator[tuple[str, Tally]]:
         for site in sites:
             memory = self.shelf.get(memories[site]) if site in memories else {}
-            yield site, self._scored(read_with(adapter, memory), site, scope)
+            yield site, self._scored(read_with(bundle, memory), site, scope)
 
     def _scored(self, adapter: AdapterWeights, site: str, scope: Scope) -> Tally:
         self._step()
@@ -219,11 +225,11 @@ class FakeEngine:
         return sum([counts] * limit, NoteCounts())
 
     def predictions(
-        self, adapter: AdapterWeights, site: str, split: str, *, limit: int
+        self, bundle: AdapterWeights, site: str, split: str, *, limit: int
     ) -> list[dict[str, object]]:
         del split, limit
         self._step()
-        return [{"site": site, "note_id": "n1", "text": f"seen {float(adapter[A].mean())}"}]
+        return [{"site": site, "note_id": "n1", "text": f"seen {float(bundle[A].mean())}"}]
 
     def _step(self) -> None:
         with self.turn.given_up():

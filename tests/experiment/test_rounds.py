@@ -530,3 +530,13 @@ def test_the_sites_of_the_fakes_are_those_of_the_experiment() -> None:
 
     assert sorted(trained) == sorted(TRAINED)
     assert sum(TOKENS[site] for site in TRAINED) == 1000
+
+
+def test_the_sites_are_told_what_every_round_changed(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    _, rounds = rounds_of(tmp_path, engine, codec="int8", rounds=3)
+
+    befores, afters, sizes = zip(*engine.delivered, strict=True)
+    assert list(afters) == [one["adapter"] for one in rounds]
+    assert befores[1:] == afters[:-1]
+    assert [dict.fromkeys(TRAINED, size) for size in sizes] == [r["bytes_down"] for r in rounds]

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.adapters.wire import encode_update
-from fedmedlora.federation.broadcast import broadcast
+from fedmedlora.adapters.files import adapter_digest
+from fedmedlora.adapters.weights import AdapterWeights, add
+from fedmedlora.adapters.wire import codecs, encode_update, read_update
+from fedmedlora.federation.broadcast import broadcast, with_news
 
 A, B = "q.lora_A.weight", "q.lora_B.weight"
 
@@ -26,7 +27,7 @@ def test_what_a_round_did_not_change_is_not_sent_again() -> None:
 
     sent = broadcast(before, after, {}, "float32")
 
-    assert sent.num_bytes == len(encode_update({B: after[B]}, "float32"))
+    assert sent.news.num_bytes == len(encode_update({B: after[B]}, "float32"))
 
 
 def test_what_is_lost_is_sent_with_the_next_by_hand() -> None:
@@ -52,8 +53,8 @@ def test_patches_travel_once_and_as_they_are() -> None:
     second = broadcast(first.bundle, {**adapter(1, 2), **patch}, first.memory, "int4")
 
     assert first.bundle[f"patch1/{A}"].tobytes() == patch[f"patch1/{A}"].tobytes()
-    assert first.num_bytes > len(encode_update(patch, "float32"))
-    assert second.num_bytes == len(encode_update({B: before[B]}, "int4"))
+    assert first.news.num_bytes > len(encode_update(patch, "float32"))
+    assert second.news.num_bytes == len(encode_update({B: before[B]}, "int4"))
 
 
 def test_a_companion_that_is_new_is_sent_from_zero() -> None:
@@ -63,3 +64,25 @@ def test_a_companion_that_is_new_is_sent_from_zero() -> None:
     sent = broadcast(before, {**before, **control}, {}, "int4")
 
     assert sent.bundle[f"control/{B}"].tolist() == [[7.0, 7.0]] * 4
+
+
+@pytest.mark.parametrize("codec", codecs())
+def test_a_site_that_gets_the_news_has_what_the_server_says_it_has_to_the_bit(codec: str) -> None:
+    rng = np.random.default_rng(0)
+    before, step = (
+        {n: rng.normal(size=w.shape).astype(np.float32) for n, w in adapter(0, 0).items()}
+        for _ in range(2)
+    )
+    patch = {f"patch1/{A}": np.full((1, 3), 0.1, np.float32)}
+    meant = {**add(before, step), **patch, f"control/{B}": before[B]}
+
+    sent = broadcast(before, meant, {}, codec)
+    site = with_news(
+        before,
+        changed=read_update(sent.news.payload),
+        whole=read_update(sent.news.whole),
+        by_change=sent.news.by_change,
+    )
+
+    assert adapter_digest(site) == adapter_digest(sent.bundle)
+    assert len(site) == 4

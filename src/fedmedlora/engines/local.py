@@ -17,7 +17,9 @@ from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.intervals import draws, tally
 from fedmedlora.experiment.environment import peak_memory_bytes
 from fedmedlora.federation.backbone import Backbone, LocalPlan
+from fedmedlora.federation.broadcast import News
 from fedmedlora.federation.engine import NOTHING_KEPT, SERVER, Outcome, Participant, Scope
+from fedmedlora.federation.patches import model
 from fedmedlora.federation.shift import count_tokens
 from fedmedlora.federation.site_round import read_with, site_round
 from fedmedlora.federation.turns import Turn
@@ -102,9 +104,12 @@ class LocalEngine(Generic[ExampleT]):
         )
         return count_tokens(ids, self._vocabulary)
 
+    def deliver(self, news: News, *, before: str, after: str) -> None:
+        """Do nothing: every question comes with all that it is about."""
+
     def evaluate(
         self,
-        adapter: AdapterWeights,
+        bundle: AdapterWeights,
         sites: Sequence[str],
         scope: Scope,
         *,
@@ -114,7 +119,7 @@ class LocalEngine(Generic[ExampleT]):
         for site in sites:
             cohort, notes = self._cohorts[site], self._cohorts[site].notes(scope.split)
             memory = self._shelf.get(memories[site]) if site in memories else {}
-            notes, answer = notes[: scope.limit], self._answer(read_with(adapter, memory))
+            notes, answer = notes[: scope.limit], self._answer(read_with(bundle, memory))
             shown = self._shown(site, scope.num_shown)
             found = self._task.predict(notes, cohort.labels, answer, parts=scope.parts, shown=shown)
             counts = self._task.score(notes, found, cohort.labels)
@@ -138,12 +143,12 @@ class LocalEngine(Generic[ExampleT]):
         return sum(self._task.score(notes, found, cohort.labels), NoteCounts())
 
     def predictions(
-        self, adapter: AdapterWeights, site: str, split: str, *, limit: int
+        self, bundle: AdapterWeights, site: str, split: str, *, limit: int
     ) -> list[dict[str, object]]:
         """Return what the report draws; nothing where the site is not public."""
         cohort = self._cohorts[site]
         notes = cohort.notes(split)[:limit] if cohort.public else ()
-        found = self._task.predict(notes, cohort.labels, self._answer(adapter))
+        found = self._task.predict(notes, cohort.labels, self._answer(model(bundle)))
         return [
             {
                 "site": site,

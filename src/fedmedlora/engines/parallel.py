@@ -23,6 +23,7 @@ from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import EngineError, FedMedLoRAError
 from fedmedlora.experiment.environment import peak_memory_bytes
 from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.broadcast import News
 from fedmedlora.federation.engine import NOTHING_KEPT, Engine, Outcome, Participant, Scope
 from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.scoring import NoteCounts
@@ -104,16 +105,19 @@ class ParallelEngine:
         counts: NDArray[np.int64] = self._asked(partial(_called, "token_counts", site))
         return counts
 
+    def deliver(self, news: News, *, before: str, after: str) -> None:
+        """Do nothing: every question comes with all that it is about."""
+
     def evaluate(
         self,
-        adapter: AdapterWeights,
+        bundle: AdapterWeights,
         sites: Sequence[str],
         scope: Scope,
         *,
         memories: Mapping[str, str] = NOTHING_KEPT,
     ) -> Iterator[tuple[str, Tally]]:
         """Yield each site with the tally of its notes in the scope, as they arrive."""
-        weights = dict(adapter)
+        weights = dict(bundle)
         for scored in self._as_answered(
             partial(_listed, "evaluate", weights, [site], scope, memories=dict(memories))
             for site in sites
@@ -135,10 +139,10 @@ class ParallelEngine:
         return counts
 
     def predictions(
-        self, adapter: AdapterWeights, site: str, split: str, *, limit: int
+        self, bundle: AdapterWeights, site: str, split: str, *, limit: int
     ) -> list[dict[str, object]]:
         """Return what the report draws; nothing where the site is not public."""
-        asked = partial(_called, "predictions", dict(adapter), site, split, limit=limit)
+        asked = partial(_called, "predictions", dict(bundle), site, split, limit=limit)
         drawn: list[dict[str, object]] = self._asked(asked)
         return drawn
 

@@ -151,12 +151,14 @@ def _run_round(opened: OpenRound) -> Document:
     sent = broadcast(start, state.adapter, memory, opened.codec)
     kept = {**state.memory, **sent.memory}
     memories = opened.memories | _kept(spooled, admitted)
+    after = store.adapters.put(sent.bundle)
+    opened.engine.deliver(sent.news, before=opened.before, after=after)
     evaluation = _evaluation(opened, sent.bundle, memories)
     document = {
         **record_json(record),
-        **traffic(opened, sent.num_bytes, spooled, fit),
+        **traffic(opened, sent.news.num_bytes, spooled, fit),
         "seconds": time.monotonic() - began + sum(one.row["seconds"] for one in spooled),
-        "adapter": store.adapters.put(sent.bundle),
+        "adapter": after,
         "memory": store.adapters.put(kept) if kept else None,
         "memories": memories,
         "evaluation": evaluation,
@@ -246,9 +248,8 @@ def _log(arm: Arm, document: Document) -> None:
 def _evaluation(opened: OpenRound, bundle: AdapterWeights, memories: Mapping[str, str]) -> Document:
     arm, sites = opened.arm, opened.arm.chosen_on
     scope = Scope("dev", ("ner",), opened.experiment.evaluation.round_notes)
-    adapter = model(bundle)
-    readers, needed = arm.strategy.local.readers(adapter, memories, sites)
-    tallies = dict(opened.engine.evaluate(adapter, readers, scope, memories=needed))
+    readers, needed = arm.strategy.local.readers(plain(bundle), memories, sites)
+    tallies = dict(opened.engine.evaluate(bundle, readers, scope, memories=needed))
     return {
         site: site_scores(
             tallies[site].total,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import (
     AggregationError,
@@ -29,7 +30,6 @@ from fedmedlora.experiment.schema import PERSONAL_ARMS, Experiment
 from fedmedlora.experiment.side_by_side import side_by_side
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.engine import Engine, Scope
-from fedmedlora.federation.patches import model as model_of
 from fedmedlora.federation.shift import token_shift
 from fedmedlora.tasks.scoring import PARTS, site_scores
 from fedmedlora.tasks.tally import Tally, tally_from_json, tally_to_json
@@ -174,9 +174,9 @@ def _run_arm(
         replicates=settings.replicates,
         seed=experiment.seed,
     )
-    adapter = model_of(store.adapters.get(document["adapter"]))
-    readers = arm.strategy.local.readers(adapter, document["memories"], [s.name for s in unread])
-    for site, tally, asked in _read(engine, adapter, readers, scope):
+    bundle, memories = store.adapters.get(document["adapter"]), document["memories"]
+    readers = arm.strategy.local.readers(plain(bundle), memories, [s.name for s in unread])
+    for site, tally, asked in _read(engine, bundle, readers, scope):
         final = _final(facts[site], tally)
         shown = engine.shown(site, arm.num_shown) if arm.num_shown else {}
         told = {key: value for key, value in (("asked", asked), ("shown", shown)) if value}
@@ -191,14 +191,14 @@ def _run_arm(
 
 def _read(
     engine: Engine,
-    adapter: AdapterWeights,
+    bundle: AdapterWeights,
     readers: tuple[Sequence[str], Mapping[str, str]],
     scope: Scope,
 ) -> Iterator[tuple[str, Tally, dict[str, int]]]:
     """Yield each site with its tally and with what reading it took of somebody else."""
     spent = engine.spent()
     sites, memories = readers
-    for site, tally in engine.evaluate(adapter, sites, scope, memories=memories):
+    for site, tally in engine.evaluate(bundle, sites, scope, memories=memories):
         before, spent = spent, engine.spent()
         yield site, tally, {name: spent[name] - before.get(name, 0) for name in spent}
 

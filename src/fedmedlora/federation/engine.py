@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.broadcast import News
 from fedmedlora.federation.site_round import Sent
 from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.scoring import NoteCounts, Part
@@ -120,9 +121,18 @@ class Engine(Protocol):
         """Return how often a site's training notes use each token of the public vocabulary."""
         ...
 
+    def deliver(self, news: News, *, before: str, after: str) -> None:
+        """Take what a round changed, for the sites that are asked next.
+
+        Args:
+            before: sha256 of what the sites had.
+            after: sha256 of what they have once they got the news.
+        """
+        ...
+
     def evaluate(
         self,
-        adapter: AdapterWeights,
+        bundle: AdapterWeights,
         sites: Sequence[str],
         scope: Scope,
         *,
@@ -131,6 +141,7 @@ class Engine(Protocol):
         """Yield each site with the tally of its notes in the scope, as they arrive.
 
         Args:
+            bundle: The global adapter and what accompanies it.
             memories: Site to the sha256 of what it kept, of those that read with tensors of their
                 own.
         """
@@ -152,7 +163,7 @@ class Engine(Protocol):
         ...
 
     def predictions(
-        self, adapter: AdapterWeights, site: str, split: str, *, limit: int
+        self, bundle: AdapterWeights, site: str, split: str, *, limit: int
     ) -> list[dict[str, object]]:
         """Return what the report draws: text, gold and findings of a public site's notes."""
         ...

@@ -17,7 +17,7 @@ from fedmedlora.adapters.wire import read_update
 from fedmedlora.federation.backbone import Backbone, LocalPlan, Steering
 from fedmedlora.federation.error_feedback import coded
 from fedmedlora.federation.local_rule import Finished, Kept, LocalRule
-from fedmedlora.federation.patches import patches
+from fedmedlora.federation.patches import model, patches
 from fedmedlora.federation.strategies import strategy_by_name
 from fedmedlora.federation.weighting import Weighting
 from fedmedlora.tasks.task import ExampleT
@@ -116,8 +116,9 @@ def site_round(
     )
 
 
-def read_with(adapter: AdapterWeights, memory: AdapterWeights) -> AdapterWeights:
-    """Return what a site reads with: the global adapter, with the site's own tensors in it."""
+def read_with(bundle: AdapterWeights, memory: AdapterWeights) -> AdapterWeights:
+    """Return what a site reads with: the global model, with the site's own tensors in it."""
+    adapter = model(bundle)
     return {**adapter, **widen(of_kind(memory, OWN), adapter)}
 
 
