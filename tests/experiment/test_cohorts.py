@@ -233,7 +233,7 @@ def test_sites_can_be_read_from_a_file_that_is_wrong_elsewhere(tmp_path: Path) -
     more = '[[sites]]\npath = "gone"\nrole = "external"\n[training]\nepochs = -1\n'
     file.write_text(file.read_text("utf-8") + more, encoding="utf-8")
 
-    assert [entry.path.name for entry in readable_sites(file)] == ["f0"]
+    assert [entry.path for entry in readable_sites(file)] == [tmp_path / "f0"]
     assert json.loads((tmp_path / "f0" / "site.json").read_text("utf-8"))["site"] == "heart"
 
 

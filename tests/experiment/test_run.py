@@ -69,7 +69,7 @@ def reopened(folder: Path, engine: FakeEngine, *, only: list[str] | None = None)
 
 
 def taking_part(settings: Experiment) -> dict[str, Cohort]:
-    names = [site.path.name for site in settings.sites]
+    names = [Path(site.path or "").name for site in settings.sites]
     return {name: cohort for name, cohort in cohorts().items() if name in names}
 
 

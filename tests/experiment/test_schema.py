@@ -94,12 +94,9 @@ from fedmedlora.experiment.config import read_experiment
             '[model].formulation: found "xml", expected one of "markup", "json", "tagging"',
         ),
         (
-            '[engine]\nname = "nvflare"',
+            '[engine]\nname = "flower"',
             'base = "minilm"',
-            (
-                '[engine].name: found "nvflare", '
-                'expected a text in quotes that works today, which is "local"'
-            ),
+            '[engine].name: found "flower", expected one of "local", "nvflare"',
         ),
         (
             'role = "extern"',

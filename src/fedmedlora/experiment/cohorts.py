@@ -98,6 +98,9 @@ def _read(
     sites: dict[str, tuple[SiteEntry, SiteNotes]] = {}
     faults: list[Fault] = []
     for entry in entries:
+        if entry.path is None:
+            faults.append(_elsewhere(entry))
+            continue
         try:
             site = read_site(entry.path, required=("dev",) if entry.role == "server" else _BOTH)
         except InputError as error:
@@ -107,11 +110,19 @@ def _read(
             faults.append(_reserved(entry, site.name))
         if site.name in sites:
             faults.append(_twice(entry, site.name))
+        if entry.name not in (None, site.name):
+            expected = f"{entry.name!r}, as [[sites]] calls it"
+            faults.append(Fault(f"{entry.path}/site.json: site", repr(site.name), expected))
         if entry.role == "train" and aggregation.validation_holdout:
             faults += _too_few(entry, len(site.splits["train"]))
         faults += _unlike_pinned(entry, site)
         sites[site.name] = entry, site
     return sites, faults
+
+
+def _elsewhere(entry: SiteEntry) -> Fault:
+    advice = "start the federation with `fedmedlora federation`, or name the folder here"
+    return Fault(f"site {entry.name}", "no path", "its folder on this machine", advice)
 
 
 def _reserved(entry: SiteEntry, name: str) -> Fault:

@@ -71,7 +71,7 @@ _SECTIONS: dict[str, type[Any]] = {
 _BASES = {"model.base": "[model].base", "bert.base": "[bert].base"}
 """Keys of bases that may be folders, dotted and as messages have them."""
 _IMMATERIAL = re.compile(
-    r"sites\[\d+\]\.path|engine\.workers|endpoint\.(timeout_s|attempts|at_once|key_variable)"
+    r"sites\[\d+\]\.(path|name)|engine\.\w+|endpoint\.(timeout_s|attempts|at_once|key_variable)"
 )
 _OWN_KEYS = tuple(key.name for key in fields(Experiment) if key.name not in {*_SECTIONS, "sites"})
 
@@ -93,7 +93,7 @@ def readable_sites(path: Path) -> tuple[SiteEntry, ...]:
         InputError: The file cannot be read as TOML.
     """
     sites = _read(_text(path), name=str(path), folder=path.parent).values.get("sites", ())
-    return tuple(SiteEntry(**site) for site in sites if site["path"].is_dir())
+    return tuple(SiteEntry(**site) for site in sites if site["path"] and site["path"].is_dir())
 
 
 def parse_experiment(text: str, *, name: str, folder: Path) -> Experiment:
@@ -121,8 +121,8 @@ def settings(experiment: Experiment) -> dict[str, object]:
 def changed_keys(a: Experiment, b: Experiment) -> list[str]:
     """Return the dotted keys whose values differ, or that only one of the two has.
 
-    What changes no result does not count: how many workers there are, where a site's folder lies
-    (its notes have a digest), and how patiently an endpoint is asked.
+    What changes no result does not count: which engine runs it and how, where a site's folder lies
+    and what it is called (its notes have a digest), and how patiently an endpoint is asked.
     """
     before, after = (
         {key: value for key, value in settings(one).items() if not _IMMATERIAL.fullmatch(key)}
@@ -194,13 +194,21 @@ def _sites(entries: object, name: str, folder: Path) -> Reading:
     # Checks that look at all sites would mislead where one has no path or no role.
     if any(not {"path", "role"} <= reading.values.keys() for reading in readings):
         return Reading({}, faults)
-    sites = [{**one.values, "path": (folder / one.values["path"]).resolve()} for one in readings]
+    sites = [{**one.values, "path": _absolute(folder, one.values["path"])} for one in readings]
     return Reading({"sites": sites}, faults)
+
+
+def _absolute(folder: Path, path: Path | None) -> Path | None:
+    return None if path is None else (folder / path).resolve()
 
 
 def _missing_folders(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]:
     sites = enumerate(values.get("sites", ()))
-    folders = [(f"[[sites]][{index}].path", site["path"], "a site") for index, site in sites]
+    folders = [
+        (f"[[sites]][{index}].path", site["path"], "a site")
+        for index, site in sites
+        if site["path"]
+    ]
     for key, where in _BASES.items():
         if Path(values.get(key, "")).is_absolute():
             folders.append((where, Path(values[key]), "a base model"))

@@ -1,11 +1,10 @@
 """Settings that are each fine but cannot stand together."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from fedmedlora.errors import Fault
-from fedmedlora.experiment.baselines import ENDPOINT_ARMS
+from fedmedlora.experiment.baselines import BASELINE_ARMS, ENDPOINT_ARMS
 from fedmedlora.experiment.schema import FEDERATED_ARMS, NEW_SITE_ARMS, PERSONAL_ARMS, Lora
 from fedmedlora.experiment.sending import is_in_the_clear
 from fedmedlora.federation.strategies import strategy_by_name
@@ -24,6 +23,12 @@ def contradictions(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]
     """
     checks: Mapping[Callable[..., list[Fault]], tuple[str, ...]] = {
         _no_train_site: ("sites",),
+        _site_nowhere: ("engine.name", "sites"),
+        _not_between_hospitals: (
+            "engine.name",
+            "experiment.arms",
+            "aggregation.validation_holdout",
+        ),
         _site_twice: ("sites",),
         _several_servers: ("sites",),
         _quorum_too_high: ("experiment.quorum", "sites"),
@@ -66,14 +71,42 @@ def _no_train_site(sites: _Sites) -> list[Fault]:
     return [Fault("[[sites]]", "no site that trains", 'one with role = "train"', advice)]
 
 
-def _site_twice(sites: _Sites) -> list[Fault]:
-    first: dict[Path, int] = {}
+def _site_nowhere(engine: str, sites: _Sites) -> list[Fault]:
     faults = []
     for index, site in enumerate(sites):
-        before = first.setdefault(site["path"], index)
-        if before != index:
-            found = f"the folder of [[sites]][{before}] again"
-            faults.append(Fault(f"[[sites]][{index}].path", found, "each folder once"))
+        key = "name" if engine == "nvflare" and site["role"] != "server" else "path"
+        if site[key] is None:
+            expected = {"name": "what the site is called", "path": "the site's folder"}[key]
+            faults.append(Fault(f"[[sites]][{index}].{key}", "nothing", expected))
+    return faults
+
+
+def _not_between_hospitals(engine: str, arms: Sequence[str], holdout: float) -> list[Fault]:
+    """Refuse what would need the notes of several hospitals in one place."""
+    if engine == "local":
+        return []
+    advice = 'leave it out, or set engine.name = "local" where one machine may hold all notes'
+    expected = "what runs where each hospital's notes are"
+    elsewhere = {"centralised", *BASELINE_ARMS}
+    faults = [
+        Fault("[experiment].arms", repr(arm), expected, advice) for arm in arms if arm in elsewhere
+    ]
+    if holdout:
+        advice = 'give the server notes of its own, role = "server", or validation = "peers"'
+        where = "[aggregation].validation_holdout"
+        faults.append(Fault(where, f"{holdout}", "0, as the server gets no site's notes", advice))
+    return faults
+
+
+def _site_twice(sites: _Sites) -> list[Fault]:
+    faults = []
+    for key, what in (("path", "folder"), ("name", "name")):
+        first: dict[Any, int] = {}
+        for index, site in enumerate(sites):
+            before = index if site[key] is None else first.setdefault(site[key], index)
+            if before != index:
+                found = f"the {what} of [[sites]][{before}] again"
+                faults.append(Fault(f"[[sites]][{index}].{key}", found, f"each {what} once"))
     return faults
 
 

@@ -38,7 +38,9 @@ _EACH_ONCE = Rule(
 _SHA256 = Rule(
     "of 64 characters 0-9 and a-f", lambda text: re.fullmatch("[0-9a-f]{64}", text) is not None
 )
-_LOCAL = Rule('that works today, which is "local"', lambda name: name == "local")
+_HOST = Rule(
+    "a name or an address, without port", lambda host: re.fullmatch(r"[\w.:-]+", host) is not None
+)
 
 
 # Which methods and codecs there are, and what each can be told, their own files say; so the reader
@@ -208,13 +210,20 @@ class EngineChoice:
     """Where the rounds run.
 
     Attributes:
-        name: Which engine runs them.
+        name: "local" has the notes of every site on this machine, "nvflare" goes from hospital to
+            hospital: sites are known by name, and their folders to themselves.
         workers: Processes of this machine that share the work, each with a base model of its own
             and `training.num_threads` threads; how many there are changes no byte of the result.
+        host: Under which name or address the sites reach the coordinator.
+        port: The one that must be open there; sites call out, and need none.
+        answer_s: Seconds a site has for what it is asked; then the round goes on without it.
     """
 
-    name: Annotated[str, _LOCAL] = "local"
+    name: Literal["local", "nvflare"] = "local"
     workers: _Count = 1
+    host: Annotated[str, _HOST] = "localhost"
+    port: Annotated[int, at_least(1), at_most(65535)] = 8002
+    answer_s: Annotated[float, above(0)] = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +231,9 @@ class SiteEntry:
     """One site: its folder, its part, and limits on what it trains on (None: no limit).
 
     Attributes:
-        path: Its folder, absolute; a relative one in the file starts where the file lies.
+        path: Its folder, absolute; a relative one in the file starts where the file lies. Between
+            hospitals only that of the server's notes.
+        name: What it is called, as in its site.json; needed between hospitals.
         role: "train" takes part in the federation, "external" is only scored, "new_site" comes when
             the federation is done, "server" holds the notes that sites' adapters are scored on.
         sha256: What the digest of its notes must be, as `fedmedlora check` tells it for the
@@ -234,7 +245,8 @@ class SiteEntry:
         lora_alpha: Of this site's adapter; None is the model's.
     """
 
-    path: Path
+    path: Path | None = None
+    name: Annotated[str, _NAME] | None = None
     role: SiteRole = "train"
     sha256: Annotated[str, _SHA256] | None = None
     max_notes: _Count | None = None

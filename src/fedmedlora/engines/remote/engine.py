@@ -1,0 +1,249 @@
+"""An engine whose sites are elsewhere: it asks them, and works with what they answer.
+
+A site that cannot answer is no error here but an outcome without an update, a loss that is nan, or
+a tally that is missing; what becomes of the round is the run's affair.
+"""
+
+import logging
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.adapters.files import adapter_digest, write_adapter
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.engines.remote.members import Member, asked
+from fedmedlora.engines.remote.messages import Failure, Message, Transport
+from fedmedlora.engines.remote.plain_values import plan_to_json, scope_to_json
+from fedmedlora.errors import EngineError
+from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.broadcast import News
+from fedmedlora.federation.engine import (
+    NOTHING_KEPT,
+    SERVER,
+    Engine,
+    Outcome,
+    Participant,
+    Scope,
+)
+from fedmedlora.federation.site_round import Sent
+from fedmedlora.federation.turns import Turn
+from fedmedlora.tasks.scoring import NoteCounts
+from fedmedlora.tasks.tally import Tally, tally_from_json
+
+logger = logging.getLogger(__name__)
+
+_ROOM = 4
+"""How much larger than the adapter an answer may be."""
+_NUM_REMEMBERED = 64
+"""Bundles of which it is known who holds them; of older ones the sites are asked again."""
+
+
+class RemoteEngine:
+    """An engine whose sites are reached by a transport."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        members: Mapping[str, Member],
+        own: Engine,
+        *,
+        answer_s: float,
+    ) -> None:
+        """Make an engine over sites whose base models are loaded.
+
+        Args:
+            members: The sites, those that cannot be reached at present too.
+            own: The coordinator's, on the same base; it holds the server's notes, if there are any.
+            answer_s: How long a site has for what it is asked.
+        """
+        self.base = own.base
+        self.num_base_bytes = own.num_base_bytes
+        self.dtype = own.dtype
+        self.num_workers = 1
+        self.turn = Turn()
+        self._transport, self._members, self._own = transport, members, own
+        self._answer_s = answer_s
+        self._holders: dict[str, set[str]] = {}
+        self._folder = TemporaryDirectory()
+        self._most_bytes = _ROOM * 4 * sum(w.size for w in own.initial().values()) + 2**20
+
+    def close(self) -> None:
+        """Let go of what this side holds; the sites end with their job."""
+        self._folder.cleanup()
+        self._own.close()
+
+    def peak_memory_bytes(self) -> int | None:
+        """Return the most memory that the coordinator's process has held."""
+        return self._own.peak_memory_bytes()
+
+    def initial(self) -> AdapterWeights:
+        """Return the adapter every arm starts from."""
+        return self._own.initial()
+
+    def train(
+        self,
+        participants: Sequence[Participant],
+        start: AdapterWeights,
+        plans: Mapping[str, LocalPlan],
+    ) -> Iterator[Outcome]:
+        """Yield each participant's outcome as it arrives."""
+        by_name = {one.name: one for one in participants}
+        bundle, lacking = self._held(list(by_name), start)
+        for site, reason in lacking.items():
+            yield Outcome(by_name[site], None, reason, 0.0)
+        questions = {
+            site: Message("train", {"bundle": bundle, "plan": plan_to_json(plans[site])})
+            for site in by_name
+            if site not in lacking
+        }
+        for site, reply in self._ask(questions):
+            if isinstance(reply, Failure):
+                yield Outcome(by_name[site], None, reply.reason, 0.0)
+            else:
+                yield Outcome(by_name[site], _sent(reply), "", reply.body["seconds"])
+
+    def losses(self, questions: Sequence[tuple[AdapterWeights, str]]) -> list[float]:
+        """Return each adapter's loss on a place's dev notes, nan where the site did not answer."""
+        return [
+            self._own.losses([(adapter, place)])[0]
+            if place == SERVER
+            else self._loss(adapter, place)
+            for adapter, place in questions
+        ]
+
+    def token_counts(self, site: str) -> NDArray[np.int64]:
+        """Return how often a site's training notes use each token of the public vocabulary."""
+        return self._member(site).token_counts
+
+    def deliver(self, news: News, *, before: str, after: str) -> None:
+        """Send the sites what a round changed."""
+        files = self._written({"changed": news.payload, "whole": news.whole})
+        body = {"bundle": after, "before": before, "by_change": news.by_change}
+        sites = self._holders.get(before, set()) & self._transport.sites()
+        self._hold(sorted(sites), after, Message("hold", body, files))
+        for path in files.values():
+            path.unlink()
+
+    def evaluate(
+        self,
+        bundle: AdapterWeights,
+        sites: Sequence[str],
+        scope: Scope,
+        *,
+        memories: Mapping[str, str] = NOTHING_KEPT,
+    ) -> Iterator[tuple[str, Tally]]:
+        """Yield each site that answers with the tally of its notes in the scope."""
+        sha256, lacking = self._held(sites, bundle)
+        told = {"bundle": sha256, "scope": scope_to_json(scope)}
+        questions = {
+            site: Message("evaluate", {**told, "memory": memories.get(site)})
+            for site in sites
+            if site not in lacking
+        }
+        for site, reply in self._ask(questions):
+            if not isinstance(reply, Failure):
+                yield site, tally_from_json(reply.body["tally"])
+
+    def spent(self) -> Mapping[str, int]:
+        """Return nothing: sites read by themselves."""
+        return {}
+
+    def shown(self, site: str, number: int) -> Mapping[str, int]:
+        """Return nothing: no model is shown notes between hospitals."""
+        del site, number
+        return {}
+
+    def ceiling(self, site: str, split: str, *, limit: int) -> NoteCounts:
+        """Return what a perfect model would reach, as the site said when it took part."""
+        del split, limit
+        return self._member(site).ceiling
+
+    def predictions(
+        self, bundle: AdapterWeights, site: str, split: str, *, limit: int
+    ) -> list[dict[str, object]]:
+        """Return what the report draws; nothing where the site is not public or not there."""
+        sha256, lacking = self._held([site], bundle)
+        body = {"bundle": sha256, "split": split, "limit": limit}
+        questions = {} if lacking else {site: Message("predictions", body)}
+        drawn: list[dict[str, object]] = []
+        for _, reply in self._ask(questions):
+            drawn = [] if isinstance(reply, Failure) else list(reply.body["drawn"])
+        return drawn
+
+    def _loss(self, adapter: AdapterWeights, site: str) -> float:
+        sha256, lacking = self._held([site], adapter)
+        questions = {} if lacking else {site: Message("loss", {"bundle": sha256})}
+        for _, reply in self._ask(questions):
+            if not isinstance(reply, Failure) and reply.body["loss"] is not None:
+                return float(reply.body["loss"])
+        return math.nan
+
+    def _member(self, site: str) -> Member:
+        if site not in self._members:
+            raise EngineError(
+                f"site {site}: found that it has never taken part, expected it once at least; "
+                "start it, and the run goes on"
+            )
+        return self._members[site]
+
+    def _held(self, sites: Sequence[str], bundle: AdapterWeights) -> tuple[str, dict[str, str]]:
+        """Return a bundle's digest once the sites hold it, and why some do not."""
+        sha256 = adapter_digest(bundle)
+        unknown = [site for site in sites if site not in self._holders.get(sha256, ())]
+        failures = self._hold(unknown, sha256, Message("hold", {"bundle": sha256}))
+        lacking = [
+            site
+            for site in unknown
+            if site not in self._holders.get(sha256, ()) and site not in failures
+        ]
+        if lacking:
+            stored = write_adapter(Path(self._folder.name), bundle, flushed=False)
+            whole = Message("hold", {"bundle": sha256}, {"bundle": stored.path})
+            failures |= self._hold(lacking, sha256, whole)
+            stored.path.unlink()
+        return sha256, failures
+
+    def _hold(self, sites: Sequence[str], sha256: str, question: Message) -> dict[str, str]:
+        """Ask some sites whether they hold a bundle, with what makes it up; return failures."""
+        questions = dict.fromkeys(sites, question)
+        answers, failures = asked(self._transport, questions, wait_s=self._answer_s)
+        holders = {site for site in answers if answers[site].body["held"]}
+        self._holders.setdefault(sha256, set()).update(holders)
+        while len(self._holders) > _NUM_REMEMBERED:
+            del self._holders[next(iter(self._holders))]
+        self._forget(failures)
+        return failures
+
+    def _ask(self, questions: Mapping[str, Message]) -> Iterator[tuple[str, Message | Failure]]:
+        wait_s, most = self._answer_s, self._most_bytes
+        for site, reply in self._transport.ask(questions, wait_s=wait_s, most_bytes=most):
+            if isinstance(reply, Failure):
+                logger.warning("%s: %s", site, reply.reason)
+                self._forget([site])
+            yield site, reply
+
+    def _forget(self, sites: Iterable[str]) -> None:
+        # Who failed may come back as another process with another disk.
+        for holders in self._holders.values():
+            holders.difference_update(sites)
+
+    def _written(self, contents: Mapping[str, bytes]) -> dict[str, Path]:
+        files = {}
+        for name, content in contents.items():
+            if content:
+                files[name] = Path(self._folder.name) / name
+                files[name].write_bytes(content)
+        return files
+
+
+def _sent(reply: Message) -> Sent:
+    path, body = reply.files["update"], reply.body
+    payload = path.read_bytes()
+    path.unlink()
+    loss = math.nan if body["loss"] is None else body["loss"]
+    names = ("memory", "num_tokens", "base", "start", "round_index")
+    return Sent(payload=payload, loss=loss, **{name: body[name] for name in names})

@@ -1,0 +1,89 @@
+"""Who takes part: each site is asked what it is, then opens the base model that all must share."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.adapters.files import adapter_digest
+from fedmedlora.engines.remote.messages import Failure, Message, Transport
+from fedmedlora.engines.remote.plain_values import Plain, ToldFacts, facts_from_json
+from fedmedlora.federation.engine import Engine
+from fedmedlora.tasks.scoring import NoteCounts, from_json
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A site whose base model is loaded.
+
+    Attributes:
+        token_counts: How often its training notes use each token of the public vocabulary.
+        ceiling: What a perfect model would reach on its final notes.
+    """
+
+    token_counts: NDArray[np.int64]
+    ceiling: NoteCounts
+
+
+def joined(
+    transport: Transport, sites: Iterable[str], experiment: str, *, wait_s: float
+) -> tuple[dict[str, ToldFacts], dict[str, str]]:
+    """Return the facts of the sites that take part, and why the others do not.
+
+    Args:
+        experiment: The text of its file.
+    """
+    questions = {site: Message("join", {"experiment": experiment}) for site in sites}
+    answers, failures = asked(transport, questions, wait_s=wait_s)
+    return {site: facts_from_json(answers[site].body) for site in answers}, failures
+
+
+def opened(
+    transport: Transport,
+    sites: Iterable[str],
+    engine: Engine,
+    types: Sequence[str],
+    *,
+    wait_s: float,
+) -> tuple[dict[str, Plain], dict[str, str]]:
+    """Return what sites say that start from the coordinator's very adapter, and why others do not.
+
+    What they say makes a `Member` each.
+
+    Args:
+        engine: The coordinator's own, on the same base model.
+        types: All that will be asked for, of whichever site.
+    """
+    questions = {
+        site: Message("open", {"types": list(types), "base": engine.base}) for site in sites
+    }
+    answers, failures = asked(transport, questions, wait_s=wait_s)
+    start = adapter_digest(engine.initial())
+    told = {site: answers[site].body for site in sorted(answers)}
+    for site, body in told.items():
+        if body["initial"] != start:
+            failures[site] = (
+                f"site {site}: found that it starts from another adapter ({body['initial']}), "
+                f"expected {start}; use the same versions of this program, torch and numpy there"
+            )
+    return {site: told[site] for site in told if site not in failures}, failures
+
+
+def asked(
+    transport: Transport, questions: Mapping[str, Message], *, wait_s: float, most_bytes: int = 0
+) -> tuple[dict[str, Message], dict[str, str]]:
+    """Return the answers by site, and the reasons of those that gave none."""
+    answers: dict[str, Message] = {}
+    failures: dict[str, str] = {}
+    for site, reply in transport.ask(questions, wait_s=wait_s, most_bytes=most_bytes):
+        if isinstance(reply, Failure):
+            failures[site] = reply.reason
+        else:
+            answers[site] = reply
+    return answers, failures
+
+
+def member(body: Plain) -> Member:
+    """Return the member that speaks so."""
+    return Member(np.array(body["token_counts"], np.int64), from_json(body["ceiling"]))

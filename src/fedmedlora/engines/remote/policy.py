@@ -1,0 +1,91 @@
+"""What a hospital lets a federation do on its machine, in a file of its own.
+
+The coordinator's experiment asks; the site's policy decides. What it does not permit is refused at
+the site, with the reason, and nothing in an experiment can change that.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from fedmedlora.errors import Fault, InputError
+from fedmedlora.experiment.schema import Experiment, FormulationName
+from fedmedlora.experiment.toml_reading import parse_toml, read_table
+from fedmedlora.ranges import at_least
+
+_Count = Annotated[int, at_least(1)]
+_NAME = "policy.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a site permits.
+
+    Attributes:
+        bases: sha256 of the base models that may run here; where none is named, any may.
+        formulations: In which form a model may answer.
+        rounds: Of an arm, at most.
+        update_bytes: Of one update, at most; None sets no limit.
+        single_site: Whether an arm may train on this site's notes alone, and its adapter leave.
+    """
+
+    bases: tuple[str, ...] = ()
+    formulations: tuple[FormulationName, ...] = ("markup", "json", "tagging")
+    rounds: _Count = 100
+    update_bytes: _Count | None = None
+    single_site: bool = False
+
+    def require(self, experiment: Experiment) -> None:
+        """Check that all an experiment asks for is permitted.
+
+        Raises:
+            InputError: It is not; holds every fault.
+        """
+        formulation, arms = experiment.model.formulation, experiment.arms
+        faults = []
+        if formulation not in self.formulations:
+            faults.append(_refused("formulations", formulation, ", ".join(self.formulations)))
+        if experiment.rounds > self.rounds:
+            faults.append(_refused("rounds", f"{experiment.rounds}", f"{self.rounds} at most"))
+        if "single_site" in arms and not self.single_site:
+            faults.append(_refused("single_site", "the arm single_site", "arms of several sites"))
+        if faults:
+            raise InputError(faults)
+
+    def require_base(self, sha256: str) -> None:
+        """Check that a base model is permitted.
+
+        Raises:
+            InputError: It is not.
+        """
+        if self.bases and sha256 not in self.bases:
+            raise InputError([_refused("bases", f"sha256 {sha256}", "one that is named there")])
+
+    def require_update(self, num_bytes: int) -> None:
+        """Check that an update is no larger than permitted.
+
+        Raises:
+            InputError: It is.
+        """
+        if self.update_bytes is not None and num_bytes > self.update_bytes:
+            most = f"{self.update_bytes} at most"
+            raise InputError([_refused("update_bytes", f"{num_bytes} bytes", most)])
+
+
+def read_policy(folder: Path) -> Policy:
+    """Return the policy in a folder's `policy.toml`; a folder without one permits the defaults.
+
+    Raises:
+        InputError: Everything that is wrong with the file.
+    """
+    path = folder / _NAME
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    reading = read_table(Policy, parse_toml(text, name=str(path)), where=str(path))
+    if reading.faults:
+        raise InputError(reading.faults)
+    return Policy(**reading.values)
+
+
+def _refused(key: str, found: str, expected: str) -> Fault:
+    advice = "whoever is responsible at the site can change this file, and nobody else"
+    return Fault(f"{_NAME} of the site: {key}", f"{found} asked for", expected, advice)

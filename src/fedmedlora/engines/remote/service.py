@@ -1,0 +1,197 @@
+"""One site: its notes, a base model loaded once, a shelf of its own; it answers what it is asked.
+
+Answers hold adapters' changes, numbers and sums over notes. A note's text is in one of them alone:
+`predictions`, and that of a site whose notes are public.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fedmedlora.adapters.shelves import FolderShelf
+from fedmedlora.engines.opening import open_local
+from fedmedlora.engines.remote.holding import Held
+from fedmedlora.engines.remote.messages import Message
+from fedmedlora.engines.remote.plain_values import (
+    facts_to_json,
+    plan_from_json,
+    scope_from_json,
+)
+from fedmedlora.engines.remote.policy import Policy
+from fedmedlora.errors import EngineError, Fault, InputError, TrainingError
+from fedmedlora.evaluation.cohorts import Cohort
+from fedmedlora.experiment.cohorts import cohort
+from fedmedlora.experiment.config import parse_experiment
+from fedmedlora.experiment.schema import Experiment
+from fedmedlora.federation.engine import Engine, Participant
+from fedmedlora.formats.site_folder import read_site
+from fedmedlora.tasks.scoring import to_json
+from fedmedlora.tasks.tally import tally_to_json
+
+_ROOM = 16
+"""How much larger than any tensor of ours one that comes in may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The experiment that a site takes part in, and its part."""
+
+    experiment: Experiment
+    cohort: Cohort
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A site whose base model is loaded."""
+
+    engine: Engine
+    held: Held
+
+
+class SiteService:
+    """What answers at a site; one question at a time."""
+
+    def __init__(self, name: str, *, data: Path, store: Path, policy: Policy) -> None:
+        """Make a service that nobody has asked yet.
+
+        Args:
+            name: The site's.
+            data: The folder of its notes.
+            store: Where it keeps what does not travel, and what came in.
+            policy: What the site lets happen.
+        """
+        self._name, self._data, self._store, self._policy = name, data, store, policy
+        self._joined: Joined | None = None
+        self._opened: Opened | None = None
+        self._verbs: dict[str, Callable[[Message, Path], Message]] = {
+            "join": self._join,
+            "open": self._open,
+            "hold": self._hold,
+            "train": self._train,
+            "evaluate": self._evaluate,
+            "loss": self._loss,
+            "predictions": self._predictions,
+        }
+
+    def answer(self, question: Message, folder: Path) -> Message:
+        """Return the answer to a question.
+
+        Raises:
+            FedMedLoRAError: There is none, or the site's policy does not let it be given.
+        """
+        if question.subject not in self._verbs:
+            expected = ", ".join(self._verbs)
+            raise EngineError(
+                f"site {self._name}: found the question {question.subject!r}, expected one of "
+                f"{expected}; use the same version of this program at the coordinator and here"
+            )
+        return self._verbs[question.subject](question, folder)
+
+    def _join(self, question: Message, folder: Path) -> Message:
+        del folder
+        told = "the coordinator's experiment"
+        experiment = parse_experiment(question.body["experiment"], name=told, folder=self._data)
+        self._policy.require(experiment)
+        entry = next((one for one in experiment.sites if one.name == self._name), None)
+        if entry is None:
+            raise InputError([Fault(told, f"no [[sites]] of name {self._name!r}", "one")])
+        site = read_site(self._data)
+        if site.name != self._name:
+            expected = f"{self._name!r}, as the start-up kit says"
+            raise InputError([Fault(f"{self._data}/site.json: site", repr(site.name), expected)])
+        use = experiment.aggregation, experiment.evaluation.final_split
+        self._joined = Joined(experiment, cohort(replace(entry, path=self._data), site, *use))
+        return _answer(question, facts_to_json(self._joined.cohort))
+
+    def _open(self, question: Message, folder: Path) -> Message:
+        del folder
+        joined = self._now(self._joined)
+        experiment, base = joined.experiment, question.body["base"]
+        self._policy.require_base(base)
+        engine = open_local(
+            experiment.model,
+            experiment.training,
+            {self._name: joined.cohort},
+            tuple(question.body["types"]),
+            seed=experiment.seed,
+            digest=base,
+            shelf=FolderShelf(self._store / "kept"),
+        )
+        initial = engine.initial()
+        largest = max(tensor.size for tensor in initial.values())
+        held = Held(self._store / "held", most_values=_ROOM * largest)
+        self._opened = Opened(engine, held)
+        limit = experiment.evaluation.final_notes
+        return _answer(
+            question,
+            {
+                "dtype": engine.dtype,
+                "initial": held.put(initial),
+                "token_counts": engine.token_counts(self._name).tolist(),
+                "ceiling": to_json(engine.ceiling(self._name, "final", limit=limit)),
+            },
+        )
+
+    def _hold(self, question: Message, folder: Path) -> Message:
+        del folder
+        held = self._now(self._opened).held
+        body = question.body
+        return _answer(question, {"held": held.take(body["bundle"], body, question.files)})
+
+    def _train(self, question: Message, folder: Path) -> Message:
+        opened, body = self._now(self._opened), question.body
+        plan = plan_from_json(body["plan"])
+        one = Participant(self._name, (self._name,), plan.rank, plan.scaling)
+        bundle = opened.held.get(body["bundle"])
+        (outcome,) = opened.engine.train([one], bundle, {self._name: plan})
+        sent = outcome.sent
+        if sent is None:
+            raise TrainingError(outcome.reason)
+        self._policy.require_update(len(sent.payload))
+        update = folder / "update.safetensors"
+        update.write_bytes(sent.payload)
+        told = {
+            "memory": sent.memory,
+            "num_tokens": sent.num_tokens,
+            "loss": sent.loss if math.isfinite(sent.loss) else None,
+            "base": sent.base,
+            "start": sent.start,
+            "round_index": sent.round_index,
+            "seconds": outcome.seconds,
+        }
+        return replace(_answer(question, told), files={"update": update})
+
+    def _evaluate(self, question: Message, folder: Path) -> Message:
+        del folder
+        opened, body = self._now(self._opened), question.body
+        memories = {self._name: body["memory"]} if body["memory"] else {}
+        bundle, scope = opened.held.get(body["bundle"]), scope_from_json(body["scope"])
+        ((_, tally),) = opened.engine.evaluate(bundle, [self._name], scope, memories=memories)
+        return _answer(question, {"tally": tally_to_json(tally)})
+
+    def _loss(self, question: Message, folder: Path) -> Message:
+        del folder
+        opened = self._now(self._opened)
+        adapter = opened.held.get(question.body["bundle"])
+        (loss,) = opened.engine.losses([(adapter, self._name)])
+        return _answer(question, {"loss": loss if math.isfinite(loss) else None})
+
+    def _predictions(self, question: Message, folder: Path) -> Message:
+        del folder
+        opened, body = self._now(self._opened), question.body
+        bundle, limit = opened.held.get(body["bundle"]), body["limit"]
+        drawn = opened.engine.predictions(bundle, self._name, body["split"], limit=limit)
+        return _answer(question, {"drawn": drawn})
+
+    def _now(self, state: Any) -> Any:  # noqa: ANN401 -- whichever of the two it is
+        if state is None:
+            raise EngineError(
+                f"site {self._name}: found a question before join and open, expected those first"
+            )
+        return state
+
+
+def _answer(question: Message, body: Any) -> Message:  # noqa: ANN401 -- plain values
+    return Message(question.subject, body)

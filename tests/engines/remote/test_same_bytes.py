@@ -1,0 +1,67 @@
+from pathlib import Path
+
+import pytest
+from tests.engines.remote.federations import (
+    experiment_text,
+    run_apart,
+    run_here,
+    services,
+    write_sites,
+)
+from tests.engines.remote.loopback import Loopback
+from tests.training.tiny_decoders import tiny_decoder
+
+from fedmedlora.experiment.store import RunStore
+from fedmedlora.training.base_models import BaseModel
+
+
+@pytest.fixture(scope="module")
+def decoder(tmp_path_factory: pytest.TempPathFactory) -> BaseModel:
+    return tiny_decoder(tmp_path_factory.mktemp("decoder"), "llama")
+
+
+def what_came_of(run: Path, arm: str) -> object:
+    """Return what must not depend on where the sites are: adapters, shares, scores, bytes."""
+    with RunStore.open(run) as store:
+        rounds = [{**one, "seconds": 0} for one in store.rounds(arm)]
+        return rounds, store.finals(arm), store.drawn(), store.meta("comparisons")
+
+
+@pytest.mark.parametrize(
+    ("arm", "codec"),
+    [
+        ("fed_medlora", "float32"),
+        ("fed_medlora", "int8"),
+        ("fed_medlora_plus", "int4"),
+        ("fed_sa_lora", "float32"),
+        ("scaffold", "int8"),
+        ("flora", "top_k"),
+        ("q_fed_avg", "float32"),
+    ],
+)
+def test_sites_that_are_asked_end_in_the_bytes_of_sites_that_are_here(
+    tmp_path: Path, bert: BaseModel, arm: str, codec: str
+) -> None:
+    write_sites(tmp_path)
+    text = experiment_text(bert, arm, codec=codec)
+
+    here = run_here(tmp_path, text)
+    apart = run_apart(tmp_path, text, Loopback(services(tmp_path), folder_of(tmp_path)))
+
+    assert what_came_of(apart, arm) == what_came_of(here, arm)
+
+
+def test_so_do_sites_that_write(tmp_path: Path, decoder: BaseModel) -> None:
+    write_sites(tmp_path)
+    text = experiment_text(decoder, "fed_medlora", form="markup", codec="int8")
+
+    here = run_here(tmp_path, text)
+    apart = run_apart(tmp_path, text, Loopback(services(tmp_path), folder_of(tmp_path)))
+
+    assert what_came_of(apart, "fed_medlora") == what_came_of(here, "fed_medlora")
+
+
+def folder_of(tmp_path: Path) -> Path:
+    folder = tmp_path / "wire"
+    folder.mkdir()
+    return folder
