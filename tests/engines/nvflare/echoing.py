@@ -31,7 +31,7 @@ def lead(transport, settings):
     path = Path(settings["file"])
     for i in range(settings["rounds"]):
         t=time.time()
-        for site, answer in transport.ask({s: Message("echo", {"i": i}, {"w": path}) for s in transport.sites()}, wait_s=60, most_bytes=10**9):
+        for site, answer in transport.ask({s: Message("echo", {"i": i}, {"w": path}) for s in transport.sites()}, wait_s=60.0, most_bytes=10**9):
             ok = isinstance(answer, Message) and answer.files["w"].read_bytes()==path.read_bytes() if i==0 else None
             out.write(f"  {site} {time.time()-t:.3f} {ok} {answer if not isinstance(answer, Message) else ''}\n")
             if isinstance(answer, Message):

@@ -80,6 +80,8 @@ def fetch(
 class _Taker(Consumer):
     """Writes what comes, as long as it is no more than was promised."""
 
+    supports_pipelining = True
+
     def __init__(self, file: Any, size: int) -> None:  # noqa: ANN401 -- a binary file
         super().__init__()
         self._file, self._size = file, size

@@ -72,10 +72,25 @@ def write_kit(folder: Path, *, role: str, name: str, federation: str, address: s
     _write(folder / "local" / "kit.json", facts)
 
 
+def keep_in_kit(folder: Path) -> None:
+    """Have the server keep all it keeps in its kit, wherever that lies now.
+
+    NVFLARE wants absolute paths, and would otherwise write into the machine's temporary folder.
+    """
+    path = folder / "local" / "resources.json"
+    resources = _read(path)
+    storage = resources["snapshot_persistor"]["args"]["storage"]["args"]
+    storage["root_dir"] = str(folder.resolve() / "snapshots")
+    for component in resources["components"]:
+        if component["id"] == "job_manager":
+            component["args"]["uri_root"] = str(folder.resolve() / "jobs")
+    _write(path, resources)
+
+
 def permit_at_server(folder: Path, roles: Roles) -> None:
-    """Write what the server does and permits; all it keeps lies in the kit."""
+    """Write what the server does and permits; `keep_in_kit` says where it keeps things."""
     storage = "nvflare.app_common.storages.filesystem_storage.FilesystemStorage"
-    snapshots = {"root_dir": str(folder / "snapshots"), "uri_root": "/"}
+    snapshots = {"uri_root": "/"}
     persistor = "nvflare.app_common.state_persistors.storage_state_persistor"
     _write(
         folder / "local" / "resources.json",
@@ -108,7 +123,6 @@ def permit_at_server(folder: Path, roles: Roles) -> None:
                 _component(
                     "job_manager",
                     "nvflare.apis.impl.job_def_manager.SimpleJobDefManager",
-                    uri_root=str(folder / "jobs"),
                     job_store_id="job_store",
                 ),
                 _component("job_store", storage),
