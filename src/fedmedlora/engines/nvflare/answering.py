@@ -18,7 +18,7 @@ from nvflare.fuel.f3.message import Message as CellMessage
 from fedmedlora.engines.nvflare import wire
 from fedmedlora.engines.nvflare.files import FetchError, fetch, offering
 from fedmedlora.engines.remote.messages import Message, Service
-from fedmedlora.errors import FedMedLoRAError
+from fedmedlora.errors import EngineError, FedMedLoRAError
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ _WAIT_FOR_REPLY_S = 5.0
 # The coordinator says at once when it has an answer; this is for when that gets lost.
 _AGAIN_S = 2.0
 _KEEP_S = 3600.0
+_LONGEST_REASON = 2000
 
 
 class Answering:
@@ -122,21 +123,28 @@ class Answering:
                 _log_without_words(error)
 
     def _answer(self, service: Service | str, said: Mapping[str, Any]) -> None:
+        """Answer a question, if only with why there is no answer."""
         try:
-            if isinstance(service, str):
-                raise _NoServiceError(service)
-            answer = service.answer(self._fetched(said), _empty(self._folder / "out"))
-            content = {"subject": answer.subject, "body": dict(answer.body), "error": None}
-            files = answer.files
-        except (FedMedLoRAError, FetchError, _NoServiceError) as error:
-            content, files = {"error": f"{self._site}: {error}"}, {}
+            answer = self._answered(service, said)
+            with offering(self._cell, answer.files.values(), keep_s=_KEEP_S) as offered:
+                self._deliver(said["id"], wire.text_of(_content(said["id"], answer, offered)))
+            return
+        except (FedMedLoRAError, FetchError) as error:
+            reason = str(error)
+        except wire.UnsayableError as error:
+            reason = f"found an answer that cannot be sent: {error}"
         except OSError as error:
-            content, files = {"error": f"{self._site}: {error.strerror}"}, {}
-        except Exception as error:  # noqa: BLE001 -- its words may hold text of a note
+            reason = f"found no way to read or write a file ({error.strerror}), expected one"
+        except Exception as error:  # noqa: BLE001 -- its words may be of a note
             _log_without_words(error)
-            found = f"found a {type(error).__name__}, expected an answer; see the site's log"
-            content, files = {"error": f"{self._site}: {found}"}, {}
-        self._deliver(said["id"], content, files)
+            reason = f"found a {type(error).__name__}, expected an answer; see the site's log"
+        failed = {"id": said["id"], "error": f"{self._site}: {reason}"[:_LONGEST_REASON]}
+        self._deliver(said["id"], wire.text_of(failed))
+
+    def _answered(self, service: Service | str, said: Mapping[str, Any]) -> Message:
+        if isinstance(service, str):
+            raise EngineError(service)
+        return service.answer(self._fetched(said), _empty(self._folder / "out"))
 
     def _fetched(self, said: Mapping[str, Any]) -> Message:
         folder = _empty(self._folder / "in")
@@ -146,26 +154,33 @@ class Answering:
             fetch(self._cell, self._server, one, files[one.name], stop=self._stop)
         return Message(said["subject"], said["body"], files)
 
-    def _deliver(self, of: str, content: dict[str, Any], files: Mapping[str, Path]) -> None:
+    def _deliver(self, of: str, text: str) -> None:
         """Send an answer until the coordinator has it, or does not want it."""
         delivered = self._delivered[of] = threading.Event()
         try:
-            with offering(self._cell, files.values(), keep_s=_KEEP_S) as offered:
-                facts = {name: wire.Offered(name, *offered[path]) for name, path in files.items()}
-                message = {"id": of, "files": wire.as_facts(facts), **content}
-                while not (self._stop.triggered or delivered.is_set()):
-                    heard = wire.send(
-                        self._cell, self._server, wire.ANSWER, message, wait_s=_WAIT_FOR_REPLY_S
-                    )
-                    if heard == wire.IS_OVER:
-                        return
-                    delivered.wait(_AGAIN_S)
+            while not (self._stop.triggered or delivered.is_set()):
+                heard = wire.send(
+                    self._cell, self._server, wire.ANSWER, text, wait_s=_WAIT_FOR_REPLY_S
+                )
+                if heard == wire.IS_OVER:
+                    return
+                delivered.wait(_AGAIN_S)
         finally:
             del self._delivered[of]
 
 
-class _NoServiceError(Exception):
-    """The service could not be opened; the message says why."""
+def _content(
+    of: str, answer: Message, offered: Mapping[Path, tuple[str, int, str]]
+) -> dict[str, Any]:
+    """Return what is said of an answer."""
+    files = {name: wire.Offered(name, *offered[path]) for name, path in answer.files.items()}
+    return {
+        "id": of,
+        "subject": answer.subject,
+        "body": dict(answer.body),
+        "files": wire.as_facts(files),
+        "error": None,
+    }
 
 
 def _opened(opening: Opening, kit: Path) -> Service | str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from fedmedlora.engines.nvflare.kits import Roles
 
-_APP = "run"
+# Two parts, so that no site sees the coordinator's settings.
+_COORDINATOR, _SITE = "coordinator", "site"
 
 
 def write_job(
@@ -19,20 +20,18 @@ def write_job(
         settings: Plain values, for the coordinator's role; sites do not see them.
         sites: Those that it is for; whoever is not connected when it starts is left out.
     """
-    config = folder / _APP / "config"
-    config.mkdir(parents=True)
     _write(folder / "meta.json", _meta(sites))
-    _write(config / "config_fed_server.json", _at_server(roles, settings))
-    _write(config / "config_fed_client.json", _at_sites(roles))
+    _write(folder / _COORDINATOR / "config/config_fed_server.json", _at_server(roles, settings))
+    _write(folder / _SITE / "config/config_fed_client.json", _at_site(roles))
     return folder
 
 
 def _meta(sites: Sequence[str]) -> dict[str, Any]:
     return {
-        "name": _APP,
+        "name": "run",
         "resource_spec": {},
         "min_clients": 1,
-        "deploy_map": {_APP: ["server", *sites]},
+        "deploy_map": {_COORDINATOR: ["server"], _SITE: list(sites)},
     }
 
 
@@ -47,7 +46,7 @@ def _at_server(roles: Roles, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _at_sites(roles: Roles) -> dict[str, Any]:
+def _at_site(roles: Roles) -> dict[str, Any]:
     role = {"tasks": ["*"], "executor": {"path": roles.site, "args": {}}}
     return {"format_version": 2, "executors": [role], **_NOTHING_ELSE}
 
@@ -60,4 +59,5 @@ _NOTHING_ELSE: dict[str, Any] = {
 
 
 def _write(path: Path, content: object) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content), encoding="utf-8")

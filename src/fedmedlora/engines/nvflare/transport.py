@@ -27,6 +27,7 @@ _TICK_S = 0.1
 _NUM_SENDERS = 16
 # So many answers are on their way to the disk at once, however many sites there are.
 _NUM_FETCHERS = 4
+_LONGEST_REASON = 2000
 
 
 class NvflareTransport:
@@ -81,6 +82,7 @@ class NvflareTransport:
 
         Raises:
             EngineError: The job is to end at once.
+            UnsayableError: A question is too long, or its body not JSON.
         """
         arrived: SimpleQueue[tuple[str, Message | Failure]] = SimpleQueue()
         deadline = time.monotonic() + wait_s
@@ -94,8 +96,8 @@ class NvflareTransport:
             self._asking(questions, arrived, most_bytes=most_bytes) as waiting,
         ):
             for each in waiting.values():
-                content = describe(each, questions[each.site], offered, wait_s=wait_s)
-                self._senders.submit(self._send, each, content, deadline)
+                said = describe(each, questions[each.site], offered, wait_s=wait_s)
+                self._senders.submit(self._send, each, wire.text_of(said), deadline)
             for site in questions.keys() - waiting.keys():
                 yield site, failure(site, "not in reach", "in this job and ready")
             while waiting:
@@ -150,17 +152,11 @@ class NvflareTransport:
                 elif not self._presence.is_there(site, each.token):
                     self._settle(each, failure(site, self._presence.last_sign(site), "an answer"))
 
-    def _send(self, each: Asked, content: dict[str, object], deadline: float) -> None:
+    def _send(self, each: Asked, text: str, deadline: float) -> None:
         """Ask until the site acknowledges; whether it is still there is watched elsewhere."""
         target = wire.end_of(each.site, self._job)
         while not each.stop.triggered and time.monotonic() < deadline:
-            try:
-                heard = wire.send(
-                    self._cell, target, wire.QUESTION, content, wait_s=_WAIT_FOR_REPLY_S
-                )
-            except ValueError as error:
-                self._settle(each, failure(each.site, f"a question {error}", "a smaller one"))
-                return
+            heard = wire.send(self._cell, target, wire.QUESTION, text, wait_s=_WAIT_FOR_REPLY_S)
             if heard is not None:
                 return
             time.sleep(_TICK_S)
@@ -209,7 +205,7 @@ class NvflareTransport:
 
     def _fetched(self, each: Asked, said: Mapping[str, object]) -> Message | Failure:
         if said.get("error") is not None:
-            return Failure(str(said["error"]))
+            return Failure(str(said["error"])[:_LONGEST_REASON])
         body, subject = said["body"], str(said["subject"])
         if not isinstance(body, dict):
             raise TypeError("body")

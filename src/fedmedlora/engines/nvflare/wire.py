@@ -28,7 +28,8 @@ OVER = "over"
 TAKEN = {"state": "taken"}
 IS_OVER = {"state": "over"}
 
-MOST_CHARACTERS = 64 * 2**20
+_MOST_CHARACTERS = 64 * 2**20
+_MOST_FILES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ def offered_files(facts: object) -> list[Offered]:
     Raises:
         ValueError: It says something else.
     """
-    if not isinstance(facts, list):
+    if not isinstance(facts, list) or len(facts) > _MOST_FILES:
         raise ValueError("files")
     files = [Offered(**each) for each in facts if isinstance(each, dict)]
     names = {each.name for each in files}
@@ -75,16 +76,23 @@ def offered_files(facts: object) -> list[Offered]:
     return files
 
 
-def packed(content: Mapping[str, Any]) -> CellMessage:
-    """Return a message for NVFLARE.
+class UnsayableError(Exception):
+    """Something cannot be sent; the message says what was found and expected."""
+
+
+def text_of(content: Mapping[str, Any]) -> str:
+    """Return a message as it is sent.
 
     Raises:
-        ValueError: It is too long, or not JSON.
+        UnsayableError: It is too long, or not JSON.
     """
-    text = json.dumps(content, allow_nan=False)
-    if len(text) > MOST_CHARACTERS:
-        raise ValueError("too long")
-    return new_cell_message({}, text)
+    try:
+        text = json.dumps(content, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise UnsayableError("found values that JSON does not have, expected plain ones") from error
+    if len(text) > _MOST_CHARACTERS:
+        raise UnsayableError(f"found {len(text)} characters, expected at most {_MOST_CHARACTERS}")
+    return text
 
 
 def unpacked(message: CellMessage) -> dict[str, Any]:
@@ -94,7 +102,7 @@ def unpacked(message: CellMessage) -> dict[str, Any]:
         ValueError: It is too long, or no JSON object.
     """
     text = message.payload
-    if not isinstance(text, str) or len(text) > MOST_CHARACTERS:
+    if not isinstance(text, str) or len(text) > _MOST_CHARACTERS:
         raise ValueError("no text, or too long")
     content = json.loads(text)
     if not isinstance(content, dict):
@@ -119,14 +127,14 @@ def end_of(place: str, job: str) -> str:
 
 
 def send(
-    cell: Cell, target: str, topic: str, content: Mapping[str, Any], *, wait_s: float
+    cell: Cell, target: str, topic: str, text: str, *, wait_s: float
 ) -> dict[str, Any] | None:
     """Return the reply to a message; None where none came in time."""
     answered = cell.send_request(
         channel=CHANNEL,
         target=target,
         topic=topic,
-        request=packed(content),
+        request=new_cell_message({}, text),
         timeout=wait_s,
         optional=True,
     )
@@ -141,5 +149,5 @@ def send(
 def tell(cell: Cell, target: str, topic: str, content: Mapping[str, Any]) -> None:
     """Send a message to which there is no reply; it may be lost."""
     cell.fire_and_forget(
-        channel=CHANNEL, topic=topic, targets=target, message=packed(content), optional=True
+        channel=CHANNEL, topic=topic, targets=target, message=new_cell_message({}, text_of(content)), optional=True
     )
