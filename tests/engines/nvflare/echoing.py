@@ -42,7 +42,7 @@ class Echo:
 
 class EchoSite(SiteRole):
     def __init__(self) -> None:
-        super().__init__(Echo)
+        super().__init__(Echo, pulse_s=0.5)
 
 
 def lead(transport: NvflareTransport, settings: Mapping[str, Any]) -> None:
@@ -90,4 +90,4 @@ def answers(
 
 class Lead(CoordinatorRole):
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        super().__init__(lead, settings)
+        super().__init__(lead, settings, silence_s=3)

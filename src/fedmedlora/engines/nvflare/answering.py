@@ -43,7 +43,7 @@ class Answering:
         job: str,
         kit: Path,
         opening: Opening,
-        pulse_s: float = 2.0,
+        pulse_s: float,
     ) -> None:
         """Listen to the coordinator, and say that this site is there.
 

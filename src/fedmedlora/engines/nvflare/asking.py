@@ -85,10 +85,14 @@ class Presence:
     Attributes:
         sites: Those that the job was given to.
         silence_s: After so long without a sign a site counts as gone.
+        start_s: So long a site has for its first sign.
+        began: When the job did, by the monotonic clock.
     """
 
     sites: frozenset[str]
     silence_s: float
+    start_s: float = 60.0
+    began: float = field(default_factory=time.monotonic)
     _signs: dict[str, _Sign] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -100,6 +104,14 @@ class Presence:
         with self._lock:
             self._signs[site] = _Sign(token, ready, time.monotonic())
         return True
+
+    def taking_part(self) -> frozenset[str]:
+        """Return the sites that are not gone, ready or not."""
+        now = time.monotonic()
+        with self._lock:
+            heard = {site: sign.at + self.silence_s for site, sign in self._signs.items()}
+        first = self.began + max(self.start_s, self.silence_s)
+        return frozenset(site for site in self.sites if heard.get(site, first) >= now)
 
     def ready(self) -> frozenset[str]:
         """Return the sites that can be asked."""

@@ -29,15 +29,19 @@ Coordinating = Callable[[NvflareTransport, Mapping[str, Any]], None]
 class CoordinatorRole(Controller):
     """Leads one job; a class with no arguments but the job's settings is made of it."""
 
-    def __init__(self, coordinate: Coordinating, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self, coordinate: Coordinating, settings: Mapping[str, Any], *, silence_s: float = 20.0
+    ) -> None:
         """Keep what is to be done.
 
         Args:
             coordinate: Leads the sites from the first round to the last.
             settings: Plain values from the job.
+            silence_s: After so long without a sign a site counts as gone.
         """
         super().__init__()
         self._coordinate, self._settings = coordinate, settings
+        self._silence_s = silence_s
 
     def start_controller(self, fl_ctx: FLContext) -> None:
         """Do nothing; NVFLARE wants it."""
@@ -54,9 +58,13 @@ class CoordinatorRole(Controller):
         job = fl_ctx.get_job_id()
         run = Run(Path(fl_ctx.get_workspace().get_root_dir()), job)
         participants = frozenset(client.name for client in engine.get_clients())
-        run.begin(participants)
+        run.note_sites(participants)
         transport = NvflareTransport(
-            engine.get_cell(), run=run, participants=participants, stop=abort_signal
+            engine.get_cell(),
+            run=run,
+            participants=participants,
+            stop=abort_signal,
+            silence_s=self._silence_s,
         )
         try:
             self._coordinate(transport, self._settings)
@@ -75,10 +83,15 @@ class CoordinatorRole(Controller):
 class SiteRole(Executor):
     """Answers for one site in one job; a class without arguments is made of it."""
 
-    def __init__(self, opening: Opening) -> None:
-        """Keep how the service is opened."""
+    def __init__(self, opening: Opening, *, pulse_s: float = 2.0) -> None:
+        """Keep how the service is opened.
+
+        Args:
+            opening: Makes the service from the kit.
+            pulse_s: So often the coordinator hears that this site is there.
+        """
         super().__init__()
-        self._opening = opening
+        self._opening, self._pulse_s = opening, pulse_s
         self._answering: Answering | None = None
 
     def handle_event(self, event_type: str, fl_ctx: FLContext) -> None:
@@ -90,6 +103,7 @@ class SiteRole(Executor):
                 job=fl_ctx.get_job_id(),
                 kit=Path(fl_ctx.get_workspace().get_root_dir()),
                 opening=self._opening,
+                pulse_s=self._pulse_s,
             )
         elif event_type == EventType.END_RUN and self._answering is not None:
             self._answering.close()

@@ -24,18 +24,19 @@ class Run:
         """Return where files of answers lie until they are taken."""
         return self._folder / "spool"
 
-    def begin(self, participants: frozenset[str]) -> None:
-        """Note the sites that the job was given to."""
+    def note_sites(self, sites: frozenset[str]) -> None:
+        """Note the sites that take part at present."""
         self.spool.mkdir(parents=True, exist_ok=True)
-        write_whole(self._folder / "sites.json", json.dumps(sorted(participants)).encode())
+        content = json.dumps(sorted(sites)).encode()
+        write_whole(self._folder / "sites.json", content, flushed=False)
 
     def end(self, reason: str | None) -> None:
         """Note how the job ended; without a reason it ended well."""
         write_whole(self._folder / "end.json", json.dumps({"reason": reason}).encode())
         shutil.rmtree(self.spool, ignore_errors=True)
 
-    def participants(self) -> frozenset[str] | None:
-        """Return the sites that the job was given to; None before it began."""
+    def sites(self) -> frozenset[str] | None:
+        """Return the sites that took part when last noted; None before the job began."""
         try:
             return frozenset(json.loads((self._folder / "sites.json").read_bytes()))
         except FileNotFoundError:

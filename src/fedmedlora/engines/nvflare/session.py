@@ -100,13 +100,15 @@ class Server:
         return Standing("ended") if reason is None else Standing("failed", reason)
 
     def left_out(self, job: str) -> frozenset[str]:
-        """Return the connected sites that have no part in a running job.
+        """Return the connected sites that have no part in a running job, or no longer.
+
+        NVFLARE takes no site into a job that runs; the next one takes them.
 
         Raises:
             EngineError: The server cannot be reached.
         """
-        participants = Run(self.kit, job).participants()
-        return frozenset(self.connected()) - participants if participants else frozenset()
+        sites = Run(self.kit, job).sites()
+        return frozenset() if sites is None else frozenset(self.connected()) - sites
 
     def stop(self, job: str) -> None:
         """Stop a job at once; what sites work on is lost.

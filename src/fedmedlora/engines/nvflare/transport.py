@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _WAIT_FOR_REPLY_S = 5.0
 _TICK_S = 0.1
+_LOOK_S = 0.5
 _NUM_SENDERS = 16
 # So many answers are on their way to the disk at once, however many sites there are.
 _NUM_FETCHERS = 4
@@ -40,7 +41,7 @@ class NvflareTransport:
         run: Run,
         participants: frozenset[str],
         stop: Signal,
-        silence_s: float = 20.0,
+        silence_s: float,
     ) -> None:
         """Listen to the sites of a job.
 
@@ -57,13 +58,16 @@ class NvflareTransport:
         self._presence = Presence(participants, silence_s=silence_s)
         self._asked: dict[str, Asked] = {}
         self._lock = threading.Lock()
+        self._closed = threading.Event()
         self._senders = ThreadPoolExecutor(_NUM_SENDERS, thread_name_prefix="asks")
         self._fetchers = ThreadPoolExecutor(_NUM_FETCHERS, thread_name_prefix="fetches")
         for topic, heard in ((wire.HELLO, self._on_hello), (wire.ANSWER, self._on_answer)):
             cell.register_request_cb(channel=wire.CHANNEL, topic=topic, cb=heard)
+        threading.Thread(target=self._watch, daemon=True).start()
 
     def close(self) -> None:
         """Ask nothing more, and wait for no one."""
+        self._closed.set()
         self._senders.shutdown(wait=False, cancel_futures=True)
         self._fetchers.shutdown(wait=False, cancel_futures=True)
 
@@ -160,6 +164,14 @@ class NvflareTransport:
             if heard is not None:
                 return
             time.sleep(_TICK_S)
+
+    def _watch(self) -> None:
+        """Note for whoever looks from outside which sites take part."""
+        noted: frozenset[str] | None = None
+        while not self._closed.wait(_LOOK_S):
+            if (sites := self._presence.taking_part()) != noted:
+                self._run.note_sites(sites)
+                noted = sites
 
     def _on_hello(self, message: CellMessage) -> CellMessage:
         """Note that a site is there."""

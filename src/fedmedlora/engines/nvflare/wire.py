@@ -76,7 +76,7 @@ def offered_files(facts: object) -> list[Offered]:
     return files
 
 
-class UnsayableError(Exception):
+class UnsayableError(ValueError):
     """Something cannot be sent; the message says what was found and expected."""
 
 
