@@ -161,4 +161,4 @@ def wait_for_connected(server: Server, *sites: str) -> None:
     until(lambda: set(sites) <= set(server.connected()), what=f"{sites} to be connected")
 
 
-__all__ = ["check_reach", "open_session"]
+

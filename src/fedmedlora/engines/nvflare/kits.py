@@ -15,6 +15,7 @@ from fedmedlora.errors import Fault, InputError
 
 ADMIN = "admin"
 ADMIN_NAME = "admin@coordinator.local"
+_OURS = "fedmedlora.engines.nvflare"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ def permit_at_server(folder: Path, roles: Roles) -> None:
                     "nvflare.app_common.job_launcher.server_process_launcher"
                     ".ServerProcessJobLauncher",
                 ),
+                _component("one_place_each", f"{_OURS}.registration.OnePlaceEach"),
             ],
         },
     )
@@ -148,11 +150,13 @@ def permit_at_site(folder: Path, roles: Roles) -> None:
             "format_version": 2,
             **_allowed([roles.site]),
             "allow_log_streaming": False,
-            "client": {"retry_timeout": 30},
+            # Seconds; a sign that got lost is soon sent again.
+            "client": {"retry_timeout": 30, "maint_msg_timeout": 5.0},
             "components": [
                 _component("resource_manager", f"{managers}.PassthroughResourceManager"),
                 _component("resource_consumer", f"{consumers}.PassthroughResourceConsumer"),
-                _component("process_launcher", "fedmedlora.engines.nvflare.launching.SiteLauncher"),
+                _component("process_launcher", f"{_OURS}.launching.SiteLauncher"),
+                _component("say_place", f"{_OURS}.registration.SayPlace"),
             ],
         },
     )
