@@ -18,9 +18,8 @@ import pytest
 from fedmedlora.engines.nvflare.kits import Roles
 from fedmedlora.engines.nvflare.processes import end, start_server, start_site
 from fedmedlora.engines.nvflare.provisioning import provision
-from fedmedlora.engines.nvflare.reach import check_reach
 from fedmedlora.engines.nvflare.runs import Run
-from fedmedlora.engines.nvflare.session import Server, open_session
+from fedmedlora.engines.nvflare.session import Server
 
 ROLES = Roles("echoing.Lead", "echoing.EchoSite")
 PATIENCE_S = 40.0
@@ -88,8 +87,10 @@ def _listens(port: int) -> bool:
 @contextmanager
 def loopback(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
     """A federation that is not there afterwards, whatever happens."""
-    path = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(Path(__file__).parent)])
-    monkeypatch.setenv("PYTHONPATH", path.strip(os.pathsep))
+    here = Path(__file__).parent
+    paths = [str(here), str(here / "overheard"), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
+    monkeypatch.setenv("FEDMEDLORA_TEST_CALLS", str(folder / "calls"))
     federation = Loopback(folder, free_port())
     try:
         yield federation
