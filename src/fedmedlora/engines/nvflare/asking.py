@@ -1,0 +1,142 @@
+"""Who is there to be asked, and one question to one site."""
+
+import secrets
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+
+from nvflare.apis.signal import Signal
+
+from fedmedlora.engines.nvflare.wire import Offered, as_facts
+from fedmedlora.engines.remote.messages import Failure, Message
+
+
+@dataclass(slots=True)
+class Asked:
+    """A question that waits for its answer.
+
+    Attributes:
+        id: Known to the site and to us only.
+        token: The site's own, of the process that was asked.
+        stop: Ends the fetching of its files.
+        arrived: Where what comes of it is put.
+        taken: An answer came, and is being fetched.
+    """
+
+    site: str
+    id: str
+    token: str
+    most_bytes: int
+    stop: Signal
+    arrived: "SimpleQueue[tuple[str, Message | Failure]]"
+    taken: bool = False
+
+
+def asked(
+    site: str,
+    token: str,
+    *,
+    most_bytes: int,
+    stop: Signal,
+    arrived: "SimpleQueue[tuple[str, Message | Failure]]",
+) -> Asked:
+    """Return a new question."""
+    return Asked(site, secrets.token_hex(16), token, most_bytes, Signal(parent=stop), arrived)
+
+
+def describe(
+    each: Asked,
+    question: Message,
+    offered: Mapping[Path, tuple[str, int, str]],
+    *,
+    wait_s: float,
+) -> dict[str, object]:
+    """Return what is said to a site."""
+    files = {name: Offered(name, *offered[path]) for name, path in question.files.items()}
+    return {
+        "id": each.id,
+        "token": each.token,
+        "subject": question.subject,
+        "body": dict(question.body),
+        "files": as_facts(files),
+        "wait_s": wait_s,
+    }
+
+
+def failure(site: str, found: str, expected: str) -> Failure:
+    """Return what stands for an answer, in the form of all our messages."""
+    return Failure(f"{site}: found {found}, expected {expected}")
+
+
+@dataclass(slots=True)
+class _Sign:
+    token: str
+    ready: bool
+    at: float
+
+
+@dataclass(slots=True)
+class Presence:
+    """When each site of a job was last heard.
+
+    Attributes:
+        sites: Those that the job was given to.
+        silence_s: After so long without a sign a site counts as gone.
+        start_s: So long a site has for its first sign.
+        began: When the job did, by the monotonic clock.
+    """
+
+    sites: frozenset[str]
+    silence_s: float
+    start_s: float = 60.0
+    began: float = field(default_factory=time.monotonic)
+    _signs: dict[str, _Sign] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def heard(self, site: str, said: Mapping[str, object]) -> bool:
+        """Note a sign; return whether it is one."""
+        token, ready = said.get("token"), said.get("ready")
+        if not isinstance(token, str) or not isinstance(ready, bool) or site not in self.sites:
+            return False
+        with self._lock:
+            self._signs[site] = _Sign(token, ready, time.monotonic())
+        return True
+
+    def taking_part(self) -> frozenset[str]:
+        """Return the sites that are not gone, ready or not."""
+        now = time.monotonic()
+        with self._lock:
+            heard = {site: sign.at + self.silence_s for site, sign in self._signs.items()}
+        first = self.began + max(self.start_s, self.silence_s)
+        return frozenset(site for site in self.sites if heard.get(site, first) >= now)
+
+    def ready(self) -> frozenset[str]:
+        """Return the sites that can be asked."""
+        return frozenset(self.tokens())
+
+    def tokens(self) -> dict[str, str]:
+        """Return, by site that can be asked, what it wants to be shown."""
+        oldest = time.monotonic() - self.silence_s
+        with self._lock:
+            return {
+                site: sign.token
+                for site, sign in self._signs.items()
+                if sign.ready and sign.at >= oldest
+            }
+
+    def is_there(self, site: str, token: str) -> bool:
+        """Return whether the process that was asked is still heard."""
+        return self.tokens().get(site) == token
+
+    def last_sign(self, site: str) -> str:
+        """Return what is known of a site that is gone, for a message."""
+        with self._lock:
+            sign = self._signs.get(site)
+        if sign is None:
+            return "no sign of it"
+        if time.monotonic() - sign.at < self.silence_s:
+            return "that it started anew and lost the question"
+        return f"no sign of it for {self.silence_s:g} s"

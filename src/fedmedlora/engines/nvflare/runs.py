@@ -1,0 +1,65 @@
+"""What a job of NVFLARE leaves in the coordinator's kit: who takes part, how it ended, and why.
+
+NVFLARE itself knows only that a job ended badly. A run is a chain of jobs: a site that comes back
+or joins late is taken into the next one, which whoever coordinates opens between two rounds.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from fedmedlora.durable_files import write_whole
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The folder of one job in the coordinator's kit."""
+
+    kit: Path
+    job: str
+
+    @property
+    def spool(self) -> Path:
+        """Return where files of answers lie until they are taken."""
+        return self._folder / "spool"
+
+    def note_sites(self, sites: frozenset[str]) -> None:
+        """Note the sites that take part at present."""
+        self.spool.mkdir(parents=True, exist_ok=True)
+        content = json.dumps(sorted(sites)).encode()
+        write_whole(self._folder / "sites.json", content, flushed=False)
+
+    def end(self, reason: str | None) -> None:
+        """Note how the job ended; without a reason it ended well."""
+        write_whole(self._folder / "end.json", json.dumps({"reason": reason}).encode())
+        shutil.rmtree(self.spool, ignore_errors=True)
+
+    def sites(self) -> frozenset[str] | None:
+        """Return the sites that took part when last noted; None before the job began."""
+        try:
+            return frozenset(json.loads((self._folder / "sites.json").read_bytes()))
+        except FileNotFoundError:
+            return None
+
+    def reason(self) -> str | None:
+        """Return why the job ended; None where it ended well.
+
+        Raises:
+            FileNotFoundError: It did not say.
+        """
+        reason: str | None = json.loads((self._folder / "end.json").read_bytes())["reason"]
+        return reason
+
+    def ask_to_end(self) -> None:
+        """Have the job end at the next boundary between rounds."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / "ending").touch()
+
+    def is_to_end(self) -> bool:
+        """Return whether the job is to end at the next boundary."""
+        return (self._folder / "ending").exists()
+
+    @property
+    def _folder(self) -> Path:
+        return self.kit / "runs" / self.job

@@ -1,0 +1,45 @@
+"""The coordinator's own end: how jobs end, who is let into them, and what a kill leaves."""
+
+from pathlib import Path
+
+import pytest
+from tests.engines.nvflare.loopback import Loopback, loopback, submit, until, wait_for_connected
+
+from fedmedlora.engines.nvflare.kits import Roles
+from fedmedlora.engines.nvflare.session import Server, open_session
+from fedmedlora.errors import EngineError
+
+
+def test_a_failed_job_says_why(server: Server, tmp_path: Path) -> None:
+    job = submit(server, tmp_path / "desk", ["ash", "birch", "cedar"])
+    (job.desk / "fail").touch()
+
+    until(lambda: server.standing(job.id).state == "failed", what="the job to fail")
+    assert server.standing(job.id).reason == "coordinator: found trouble, expected none"
+
+
+def test_a_site_lets_no_class_in_but_ours(server: Server, tmp_path: Path) -> None:
+    trainer = "nvflare.app_common.np.np_trainer.NPTrainer"
+    job = submit(server, tmp_path / "desk", [], roles=Roles("echoing.Lead", trainer))
+
+
+
+def test_a_killed_coordinator_finds_its_sites_again(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch, loopback(tmp_path / "fed", patch) as federation:
+        federation.folder.mkdir()
+        federation.provision("ash")
+        federation.start_server()
+        federation.start("ash")
+        with open_session(federation.folder / "coordinator", wait_s=20) as server:
+            wait_for_connected(server, "ash")
+            lost = submit(server, tmp_path / "lost", ["ash"]).id
+            federation.kill("coordinator")
+            with pytest.raises(EngineError, match="found that the server does not answer"):
+                server.connected()
+        federation.start_server()
+
+        with open_session(federation.folder / "coordinator", wait_s=20) as server:
+            wait_for_connected(server, "ash")
+            assert server.standing(lost).state == "failed"
+            job = submit(server, tmp_path / "next", ["ash"])
+            assert "body" in job.ask({"ash": {}})["ash"]

@@ -1,0 +1,63 @@
+"""Processes that die, come back, are not known, or are there twice."""
+
+import shutil
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psutil
+import pytest
+from tests.engines.nvflare.loopback import (
+    Job,
+    Loopback,
+    free_port,
+    loopback,
+    submit,
+    until,
+    wait_for_connected,
+)
+
+from fedmedlora.engines.nvflare.processes import start_server, start_site
+from fedmedlora.engines.nvflare.session import Server, open_session
+from fedmedlora.errors import EngineError, InputError
+
+ALL = ("ash", "birch", "cedar")
+
+
+def test_nobody_is_called_but_the_coordinator(federation: Loopback, job: Job) -> None:
+    job.ask({"ash": {}, "birch": {}})
+
+    here = {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
+    for process in federation.processes.values():
+        for each in [psutil.Process(process.pid), *psutil.Process(process.pid).children()]:
+            for connection in each.net_connections("inet"):
+                assert connection.laddr.ip in here
+                assert not connection.raddr or connection.raddr.ip in here
+    # NVFLARE asks the system which address of its own it would call this one from; nothing is sent.
+    own = {"socket.connect 10.255.255.255"}
+    called = set((federation.folder / "calls").read_text().splitlines())
+    assert {call.split()[1] for call in called - own} <= {"127.0.0.1", "localhost"}
+
+
+def test_a_site_killed_in_mid_question_is_noticed_and_taken_into_the_next_job(
+    federation: Loopback, server: Server, job: Job, tmp_path: Path
+) -> None:
+    ordered = job.order({"ash": {"subject": "sleep", "body": {"s": 30}}, "birch": {}})
+    until((federation.folder / "ash" / "busy").exists, what="ash to be busy")
+    federation.kill("ash")
+    told = job.told(ordered)
+
+    assert told["ash"]["failure"] == "ash: found no sign of it for 3 s, expected an answer"
+    assert told["ash"]["after_s"] < 8
+    assert told["birch"]["after_s"] < 2
+    assert "body" in job.ask({"birch": {}})["birch"]
+
+    federation.start("ash")
+    until(lambda: server.left_out(job.id) == {"ash"}, what="ash to be back, and left out")
+    assert job.ask({"ash": {}})["ash"]["failure"].startswith("ash: found not in reach")
+
+    job.end()
+    following = submit(server, tmp_path / "desk", ALL)
+    assert server.left_out(following.id) == set()
+    assert "body" in following.ask({"ash": {}})["ash"]
+    following.end()

@@ -1,0 +1,74 @@
+import random
+from pathlib import Path
+
+from tests.engines.nvflare.echoing import SECRET
+from tests.engines.nvflare.loopback import Job, Loopback
+
+ALL = ("ash", "birch", "cedar")
+
+
+def text_below(folder: Path) -> str:
+    return "".join(
+        path.read_text(errors="replace") for path in folder.rglob("*.txt") if path.is_file()
+    )
+
+
+def test_ten_megabytes_come_back_as_they_were_sent(job: Job, tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.write_bytes(random.Random(0).randbytes(10_000_000))
+
+    told = job.ask({site: {"files": {"adapter": str(adapter)}} for site in ALL})
+
+    assert set(told) == set(ALL)
+    for site in ALL:
+        assert Path(told[site]["files"]["adapter"]).read_bytes() == adapter.read_bytes()
+
+
+def test_a_service_lives_as_long_as_the_job(job: Job) -> None:
+    first = job.ask({"ash": {}})["ash"]["body"]["answered"]
+
+    assert job.ask({"ash": {"body": {"a": [1]}}})["ash"]["body"] == {"a": [1], "answered": first + 1}
+
+
+def test_what_goes_wrong_at_one_site_is_told_and_the_others_answer(job: Job) -> None:
+    told = job.ask({"ash": {"subject": "fail"}, "birch": {}, "cedar": {"subject": "no_json"}})
+
+    assert told["ash"]["failure"] == "ash: the loss is not a number"
+    assert "birch" in told
+    assert "body" in told["birch"]
+    assert told["cedar"]["failure"].startswith("cedar: found an answer that")
+
+
+def test_an_unforeseen_error_is_told_without_its_words(job: Job, federation: Loopback) -> None:
+    told = job.ask({"ash": {"subject": "crash"}})
+
+    assert told["ash"]["failure"].startswith("ash: found a KeyError, expected an answer")
+    assert "KeyError" in text_below(federation.folder / "ash")
+    assert SECRET not in text_below(federation.folder)
+
+
+def test_an_oversized_answer_is_refused_before_it_is_stored(job: Job) -> None:
+    big = {"subject": "big", "body": {"bytes": 2_000_000}}
+
+    told = job.ask({"ash": big, "birch": {}}, most_bytes=1_999_999)
+
+    expected = "ash: found an answer of 2000000 bytes, expected at most 1999999"
+    assert told["ash"]["failure"] == expected
+    assert "body" in told["birch"]
+    assert "files" in job.ask({"ash": big}, most_bytes=2_000_000)["ash"]
+
+
+def test_a_late_answer_is_dropped_and_the_next_question_is_answered(job: Job) -> None:
+    told = job.ask({"ash": {"subject": "sleep", "body": {"s": 1.5}}, "birch": {}}, wait_s=0.5)
+
+    assert told["ash"]["failure"] == "ash: found no answer within 0.5 s, expected one"
+    assert told["birch"]["after_s"] < 0.5
+    assert job.ask({"ash": {"body": {"next": 1}}})["ash"]["body"]["next"] == 1
+
+
+def test_a_site_that_is_not_there_is_told_at_once(job: Job) -> None:
+    told = job.ask({"dogwood": {}, "ash": {}}, wait_s=10)
+
+    assert told["dogwood"]["failure"].startswith("dogwood: found not in reach")
+    assert told["dogwood"]["after_s"] < 1
+    assert "body" in told["ash"]
