@@ -118,6 +118,11 @@ class RunStore:
             )
         return parse_experiment(text.decode(), name=str(path), folder=Path(origin["folder"]))
 
+    def experiment_text(self) -> str:
+        """Return the experiment as it was written."""
+        with store_errors(self.folder):
+            return (self.folder / _EXPERIMENT).read_text(encoding="utf-8")
+
     def require_same(self, experiment: Experiment) -> None:
         """Raise unless an experiment is the one this run began with.
 

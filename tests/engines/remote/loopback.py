@@ -17,17 +17,22 @@ class Loopback:
 
     Attributes:
         away: Sites that do not answer.
+        ending: Whether somebody waits for the end.
         asked: (site, subject, files) of every question, in order.
     """
 
     services: Mapping[str, Service]
     folder: Path
     away: set[str] = field(default_factory=set)
+    ending: bool = False
     asked: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
     number: Iterator[int] = field(default_factory=count)
 
     def sites(self) -> frozenset[str]:
         return frozenset(self.services.keys() - self.away)
+
+    def is_to_end(self) -> bool:
+        return self.ending
 
     def ask(
         self, questions: Mapping[str, Message], *, wait_s: float, most_bytes: int

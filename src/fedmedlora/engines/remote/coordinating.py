@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.engines.opening import open_local
-from fedmedlora.engines.remote.engine import RemoteEngine
+from fedmedlora.engines.remote.engine import RemoteEngine, SessionOverError
 from fedmedlora.engines.remote.members import Member, joined, member, opened
 from fedmedlora.engines.remote.messages import Transport
-from fedmedlora.engines.remote.plain_values import facts_from_json, facts_to_json
+from fedmedlora.engines.remote.plain_values import Plain, facts_from_json, facts_to_json
 from fedmedlora.errors import EngineError
 from fedmedlora.evaluation.cohorts import Cohort, SiteFacts
 from fedmedlora.experiment.cohorts import annotated_types, load_cohorts
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Transport) -> None:
     """Run what is missing of an experiment with the sites that can be reached.
+
+    Where somebody waits for the session to end it stops between two rounds; see `is_complete`.
 
     Args:
         text: Of the experiment's file, as the sites get it.
@@ -41,7 +43,17 @@ def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Tr
         conclude(experiment, store, facts)
         return
     with _engine(experiment, store, transport, own, facts) as engine:
-        run(experiment, engine, store, facts)
+        try:
+            run(experiment, engine, store, facts)
+        except SessionOverError as error:
+            logger.info("%s", error)
+
+
+def is_complete(experiment: Experiment, store: RunStore) -> bool:
+    """Return whether nothing is missing of a run."""
+    own = load_cohorts(replace(experiment, sites=experiment.sites_of("server")))
+    known = store.meta("facts")
+    return known is not None and not missing_arms(experiment, store, _facts(experiment, known, own))
 
 
 def _known_facts(
@@ -65,7 +77,15 @@ def _known_facts(
             f"sites: found that {', '.join(map(str, missing))} never took part, expected each once "
             f"at least before a run begins; start them{why}"
         )
-    return {**{name: facts_from_json(known[name]) for name in names if name}, **own}
+    return _facts(experiment, known, own)
+
+
+def _facts(
+    experiment: Experiment, known: Mapping[str, Plain], own: Mapping[str, Cohort]
+) -> dict[str, SiteFacts]:
+    named = [site.name or "" for site in experiment.sites if site.role != "server"]
+    told = {name: facts_from_json(known[name]) for name in named if name in known}
+    return {**told, **own}
 
 
 @contextmanager

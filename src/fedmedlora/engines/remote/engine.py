@@ -42,6 +42,10 @@ _NUM_REMEMBERED = 64
 """Bundles of which it is known who holds them; of older ones the sites are asked again."""
 
 
+class SessionOverError(EngineError):
+    """The session with the sites ends here, so that the next can have other sites in it."""
+
+
 class RemoteEngine:
     """An engine whose sites are reached by a transport."""
 
@@ -90,7 +94,13 @@ class RemoteEngine:
         start: AdapterWeights,
         plans: Mapping[str, LocalPlan],
     ) -> Iterator[Outcome]:
-        """Yield each participant's outcome as it arrives."""
+        """Yield each participant's outcome as it arrives.
+
+        Raises:
+            SessionOverError: Somebody waits for this session to end.
+        """
+        if self._transport.is_to_end():
+            raise SessionOverError("coordinator: found a site that waits to be let in")
         by_name = {one.name: one for one in participants}
         bundle, lacking = self._held(list(by_name), start)
         for site, reason in lacking.items():

@@ -44,6 +44,10 @@ class Transport(Protocol):
         """Return the sites that can be asked at present."""
         ...
 
+    def is_to_end(self) -> bool:
+        """Return whether somebody waits for this session to end at a boundary between rounds."""
+        ...
+
     def ask(
         self, questions: Mapping[str, Message], *, wait_s: float, most_bytes: int
     ) -> Iterator[tuple[str, Message | Failure]]:
