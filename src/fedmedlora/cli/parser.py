@@ -49,6 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
     _running(commands)
     _adapters(commands)
     _notes(commands)
+    _federation(commands)
     return parser
 
 
@@ -112,6 +113,29 @@ def _notes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     synthesize.add_argument(
         "--notes", type=_positive, metavar="N", help="training notes of the five sites together"
     )
+
+
+def _federation(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    group = commands.add_parser("federation", help="from hospital to hospital, on NVFLARE")
+    verbs = group.add_subparsers(metavar="VERB", required=True)
+    provision = _command(verbs, "provision", "federation", "signed start-up kits, one a site")
+    provision.add_argument("experiment", type=Path, metavar="EXPERIMENT.toml", help=_EXPERIMENT)
+    provision.add_argument("--out", type=Path, required=True, metavar="DIR", help="where kits go")
+    provision.add_argument(
+        "--days", type=_positive, default=365, metavar="N", help="certificates are valid so long"
+    )
+    provision.add_argument(
+        "--renew", nargs="+", default=[], metavar="NAME", help="kits that get a new certificate"
+    )
+    start = verbs.add_parser("start", help="take part: as coordinator, or as a site")
+    roles = start.add_subparsers(metavar="ROLE", required=True)
+    coordinator = _command(roles, "coordinator", "federation", "run an experiment with its sites")
+    coordinator.add_argument("kit", type=Path, metavar="KIT", help="the coordinator's")
+    coordinator.add_argument("experiment", type=Path, metavar="EXPERIMENT.toml", help=_EXPERIMENT)
+    coordinator.add_argument("--out", type=Path, metavar="DIR", help="run folder, new or begun")
+    site = _command(roles, "site", "federation", "take part with the notes of this site")
+    site.add_argument("kit", type=Path, metavar="KIT", help="the site's, unpacked")
+    site.add_argument("--data", type=Path, required=True, metavar="SITE_DIR", help=_SITE)
 
 
 def _source(

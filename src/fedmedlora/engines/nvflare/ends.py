@@ -1,5 +1,6 @@
 """The two ends of a run as a job names them: whoever coordinates, and each site."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,14 @@ class Site(SiteRole):
 ROLES = Roles(f"{__name__}.{Coordinator.__name__}", f"{__name__}.{Site.__name__}")
 
 
+_START_S = 120.0
+"""A site's process for the job loads the libraries first."""
+_LOOK_S = 0.1
+
+
 def _lead(transport: NvflareTransport, settings: Mapping[str, Any]) -> None:
+    deadline = time.monotonic() + _START_S
+    while transport.sites() != transport.participants and time.monotonic() < deadline:
+        time.sleep(_LOOK_S)
     with RunStore.open(Path(settings["run"]), writable=True) as store:
         coordinate(store.experiment(), store.experiment_text(), store, transport)

@@ -1,0 +1,96 @@
+"""Hospital to hospital: federation provision, start, status, stop."""
+
+import argparse
+import logging
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fedmedlora.cli.answers import answer
+from fedmedlora.cli.reading import write_report
+from fedmedlora.errors import Fault, InputError
+from fedmedlora.experiment.config import read_experiment
+from fedmedlora.experiment.database import has_run
+from fedmedlora.experiment.environment import environment
+from fedmedlora.experiment.schema import Experiment
+from fedmedlora.experiment.store import RunStore
+
+try:
+    import nvflare  # noqa: F401
+except ImportError as error:
+    fault = Fault("fedmedlora[nvflare]", "no NVFLARE", "it", "pip install 'fedmedlora[nvflare]'")
+    raise InputError([fault]) from error
+
+from fedmedlora.engines.nvflare.coordinator import Federation, lead, running_server
+from fedmedlora.engines.nvflare.ends import ROLES
+from fedmedlora.engines.nvflare.processes import check_let_in, end, start_site
+from fedmedlora.engines.nvflare.provisioning import provision as make_kits
+from fedmedlora.engines.nvflare.site import place_notes
+
+logger = logging.getLogger(__name__)
+
+_LOOK_S = 0.5
+
+
+def provision(options: argparse.Namespace) -> int:
+    """Make the start-up kits of an experiment's sites and of whoever coordinates."""
+    experiment = _between_hospitals(options.experiment)
+    made = make_kits(
+        sorted(site.name for site in experiment.sites if site.name and site.role != "server"),
+        federation=experiment.name,
+        host=experiment.engine.host,
+        port=experiment.engine.port,
+        out=options.out,
+        roles=ROLES,
+        now=datetime.now(UTC),
+        days=options.days,
+        renew=options.renew,
+    )
+    kits = {name: str(path) for name, path in made.items()}
+    answer(options, {"kits": kits}, [f"{name}: {path}" for name, path in kits.items()])
+    return 0
+
+
+def coordinator(options: argparse.Namespace) -> int:
+    """Run the server, and the experiment with the sites that come, until it is done."""
+    experiment = _between_hospitals(options.experiment)
+    out: Path = options.out or Path("runs") / experiment.name
+    begin = (
+        RunStore.open(out, writable=True)
+        if has_run(out)
+        else RunStore.create(out, experiment_path=options.experiment, environment=environment())
+    )
+    with begin as store:
+        store.require_same(experiment)
+        experiment = store.experiment()
+    with running_server(options.kit, now=datetime.now(UTC)) as server:
+        lead(Federation(experiment, out), server)
+    report = out / "report.html"
+    write_report([out], report)
+    places = {"run": str(out), "report": str(report), "results": str(out / "results.json")}
+    answer(options, places, [str(report)])
+    return 0
+
+
+def site(options: argparse.Namespace) -> int:
+    """Take part in a federation with the notes of this site, until it is stopped."""
+    kit, now = options.kit, datetime.now(UTC)
+    place_notes(kit, options.data, now=now)
+    process = start_site(kit, now=now)
+    logger.info("%s takes part; stop it with Ctrl-C", kit.name)
+    try:
+        while process.poll() is None:
+            time.sleep(_LOOK_S)
+        check_let_in(kit, process)
+    finally:
+        end(process)
+    return 0
+
+
+def _between_hospitals(path: Path) -> Experiment:
+    experiment = read_experiment(path)
+    if experiment.engine.name != "nvflare":
+        advice = "set it, and name the sites"
+        found = repr(experiment.engine.name)
+        raise InputError([Fault(f"{path}: [engine].name", found, '"nvflare"', advice)])
+    return experiment

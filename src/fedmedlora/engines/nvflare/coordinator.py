@@ -1,0 +1,144 @@
+"""Whoever coordinates: the server runs, and job after job goes on with the run until it is done.
+
+NVFLARE takes no site into a job that runs. So a site that comes, or comes back, ends the job at the
+next boundary between rounds, and the next job has it.
+"""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from fedmedlora.engines.nvflare.ends import ROLES
+from fedmedlora.engines.nvflare.processes import end, start_server
+from fedmedlora.engines.nvflare.runs import Run
+from fedmedlora.engines.nvflare.session import Server, Standing, open_session
+from fedmedlora.engines.remote.coordinating import is_complete
+from fedmedlora.errors import EngineError
+from fedmedlora.experiment.schema import Experiment
+from fedmedlora.experiment.store import RunStore
+
+logger = logging.getLogger(__name__)
+
+_LOOK_S = 0.5
+_START_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Federation:
+    """A run that is to be done, and who takes part.
+
+    Attributes:
+        run: Its folder.
+        sites: By the experiment, the server's own notes aside.
+    """
+
+    experiment: Experiment
+    run: Path
+
+    @property
+    def sites(self) -> frozenset[str]:
+        """Return the sites that are to take part."""
+        named = (site.name for site in self.experiment.sites if site.role != "server")
+        return frozenset(name for name in named if name is not None)
+
+    def is_done(self) -> bool:
+        """Return whether nothing is missing of the run."""
+        with RunStore.open(self.run) as store:
+            return is_complete(self.experiment, store)
+
+    def known(self) -> frozenset[str]:
+        """Return the sites that have taken part at some time."""
+        with RunStore.open(self.run) as store:
+            return frozenset(store.meta("facts") or {})
+
+
+@contextmanager
+def running_server(kit: Path, *, now: datetime) -> Iterator[Server]:
+    """Give the administrator's session of a server that runs as long as this lasts.
+
+    Raises:
+        InputError: The kit cannot be started; see `start_server`.
+        EngineError: The server does not come up.
+    """
+    process = start_server(kit, now=now)
+    try:
+        deadline = time.monotonic() + _START_S
+        while True:
+            try:
+                session = open_session(kit, wait_s=5.0)
+                server = session.__enter__()
+                break
+            except EngineError:
+                if process.poll() is not None or time.monotonic() > deadline:
+                    raise
+                time.sleep(_LOOK_S)
+        try:
+            yield server
+        finally:
+            session.__exit__(None, None, None)
+    finally:
+        end(process)
+
+
+def lead(federation: Federation, server: Server) -> None:
+    """Open one job after the other until the run is done.
+
+    Raises:
+        EngineError: A job failed, and no site came since that could help.
+    """
+    while not federation.is_done():
+        sites = _gathered(federation, server)
+        logger.info("a job for %s begins", ", ".join(sorted(sites)))
+        job = server.submit(ROLES, {"run": str(federation.run.resolve())}, sites=sorted(sites))
+        standing = _watched(server, job, federation)
+        if standing.state == "failed":
+            logger.warning("%s", standing.reason)
+            _wait_for_others(server, sites, federation, standing)
+
+
+def _gathered(federation: Federation, server: Server) -> frozenset[str]:
+    """Return the connected sites once there are enough: all that never took part, and a quorum."""
+    said = ""
+    while True:
+        here = frozenset(server.connected()) & federation.sites
+        missing = federation.sites - federation.known() - here
+        enough = len(here) >= federation.experiment.quorum
+        if enough and not missing:
+            return here
+        awaited = ", ".join(sorted(missing or federation.sites - here))
+        if awaited != said:
+            logger.info("waiting for %s", awaited)
+            said = awaited
+        time.sleep(_LOOK_S)
+
+
+def _watched(server: Server, job: str, federation: Federation) -> Standing:
+    """Return how a job ended; ask it to end where a site waits that it does not have."""
+    run, asked = Run(server.kit, job), False
+    while (standing := server.standing(job)).state in ("waiting", "running"):
+        waiting = server.left_out(job) & federation.sites
+        if waiting and not asked:
+            logger.info("%s waits to be let in after this round", ", ".join(sorted(waiting)))
+            run.ask_to_end()
+            asked = True
+        time.sleep(_LOOK_S)
+    return standing
+
+
+def _wait_for_others(
+    server: Server, had: frozenset[str], federation: Federation, standing: Standing
+) -> None:
+    """Wait until other sites are connected than a failed job had.
+
+    Raises:
+        EngineError: None came in the time that an answer may take.
+    """
+    deadline = time.monotonic() + federation.experiment.engine.answer_s
+    while not frozenset(server.connected()) & federation.sites - had:
+        if time.monotonic() > deadline:
+            raise EngineError(standing.reason)
+        time.sleep(_LOOK_S)
