@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from fedmedlora.cli.answers import answer
+from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.durable_files import write_whole
 from fedmedlora.errors import Fault, InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
-from fedmedlora.experiment.cohorts import annotated_types, load_cohorts, site_faults
+from fedmedlora.experiment.cohorts import annotated_types, load_cohorts, site_faults, with_own_notes
 from fedmedlora.experiment.config import read_experiment, readable_sites
 from fedmedlora.experiment.results import results
 from fedmedlora.experiment.schema import Experiment, Model
@@ -37,6 +38,7 @@ def check(options: argparse.Namespace) -> int:
         return InputError.exit_code
     sites, missing = cohorts.values(), _lacking(experiment.model)
     sending = _sending(experiment, sites)
+    elsewhere = [site.name for site in experiment.sites if site.name and site.name not in cohorts]
     bases = {name: _base(model) for name, model in models.items()}
     document = {
         "experiment": str(options.experiment),
@@ -45,17 +47,19 @@ def check(options: argparse.Namespace) -> int:
         "lacking": missing,
         "sends_notes_to": sending,
         "sites": [_site(site) for site in sites],
+        "elsewhere": elsewhere,
     }
     conditions = f"{_if_on_the_hub(models.values())}{_if_elsewhere(missing)}"
     verdict = f"{options.experiment}: fit to run{conditions}{_if_sending(sending)}"
-    answer(options, document, [*(f"{s.name}: {s.role}, {_notes(s)}" for s in sites), verdict])
+    here = [f"{site.name}: {site.role}, {_notes(site)}" for site in sites]
+    answer(options, document, [*here, *(f"{name}: elsewhere" for name in elsewhere), verdict])
     return 0
 
 
 def _sites(experiment: Experiment) -> tuple[Mapping[str, Cohort], Sequence[Fault]]:
-    """Return the sites of an experiment, or what is wrong with them."""
+    """Return the sites of an experiment whose notes are at hand, or what is wrong with them."""
     try:
-        return load_cohorts(experiment), ()
+        return load_cohorts(with_own_notes(experiment)), ()
     except InputError as error:
         return {}, error.faults
 
@@ -158,7 +162,8 @@ def _fault(model: Model, cohorts: Mapping[str, Cohort]) -> str | None:
     from fedmedlora.engines.readiness import look_up  # noqa: PLC0415
 
     try:
-        look_up(model, annotated_types(cohorts))
+        # What sites elsewhere annotate is known once they take part: until then it may be all.
+        look_up(model, annotated_types(cohorts) or (*MAIN_TYPES, *RELATION_TYPES))
     except ModelError as error:
         return str(error)
     return None

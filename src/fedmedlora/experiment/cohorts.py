@@ -1,6 +1,7 @@
 """The sites of an experiment, read, checked and cut down to what the experiment asks for."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import SiteNotes
@@ -34,6 +35,13 @@ def load_cohorts(experiment: Experiment) -> dict[str, Cohort]:
         raise InputError(faults)
     use = experiment.aggregation, experiment.evaluation.final_split
     return {name: cohort(*pair, *use) for name, pair in sites.items()}
+
+
+def with_own_notes(experiment: Experiment) -> Experiment:
+    """Return an experiment with the sites alone whose notes whoever coordinates it has."""
+    if experiment.engine.name == "local":
+        return experiment
+    return replace(experiment, sites=experiment.sites_of("server"))
 
 
 def site_faults(entries: Sequence[SiteEntry], aggregation: Aggregation = NO_HOLDOUT) -> list[Fault]:

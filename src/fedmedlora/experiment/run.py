@@ -181,12 +181,27 @@ def _run_arm(
         shown = engine.shown(site, arm.num_shown) if arm.num_shown else {}
         told = {key: value for key, value in (("asked", asked), ("shown", shown)) if value}
         store.put_final(arm.name, site, {**final, **told})
+    _require_scored(arm, readers[0], store)
     if arm.name == preferred_arm(experiment):
         store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, facts))
     document["evaluation_seconds"] = time.monotonic() - began
     planned = [other.name for other in _planned(experiment, facts)]
     store.put_arm(arm.name, document, position=planned.index(arm.name))
     logger.info("%s: scored on %d sites", arm.name, len(store.finals(arm.name)))
+
+
+def _require_scored(arm: Arm, sites: Sequence[str], store: RunStore) -> None:
+    """Let an arm pass whose sites have all been scored; what was scored is kept meanwhile.
+
+    Raises:
+        QuorumError: A site did not answer.
+    """
+    scored = store.finals(arm.name)
+    if unread := [site for site in sites if site not in scored]:
+        raise QuorumError(
+            f"final scores: found none of {', '.join(unread)}, expected them; see that the site "
+            "answers, and resume"
+        )
 
 
 def _read(

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import replace
 
 from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.engines.opening import open_local
@@ -13,7 +12,7 @@ from fedmedlora.engines.remote.messages import Transport
 from fedmedlora.engines.remote.plain_values import Plain, facts_from_json, facts_to_json
 from fedmedlora.errors import EngineError
 from fedmedlora.evaluation.cohorts import Cohort, SiteFacts
-from fedmedlora.experiment.cohorts import annotated_types, load_cohorts
+from fedmedlora.experiment.cohorts import annotated_types, load_cohorts, with_own_notes
 from fedmedlora.experiment.run import conclude, missing_arms, run
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
@@ -37,7 +36,7 @@ def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Tr
         QuorumError: Some arm could not go on.
         StoreError: The store cannot be written.
     """
-    own = load_cohorts(replace(experiment, sites=experiment.sites_of("server")))
+    own = load_cohorts(with_own_notes(experiment))
     facts = _known_facts(experiment, text, store, transport, own)
     if not missing_arms(experiment, store, facts):
         conclude(experiment, store, facts)
@@ -51,7 +50,7 @@ def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Tr
 
 def is_complete(experiment: Experiment, store: RunStore) -> bool:
     """Return whether nothing is missing of a run."""
-    own = load_cohorts(replace(experiment, sites=experiment.sites_of("server")))
+    own = load_cohorts(with_own_notes(experiment))
     known = store.meta("facts")
     return known is not None and not missing_arms(experiment, store, _facts(experiment, known, own))
 

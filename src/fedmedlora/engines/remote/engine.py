@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fedmedlora.adapters.files import adapter_digest, write_adapter
 from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.engines.remote.answers import drawn_notes, loss, read, tallied, trained
 from fedmedlora.engines.remote.members import Member, asked
 from fedmedlora.engines.remote.messages import Failure, Message, Transport
 from fedmedlora.engines.remote.plain_values import plan_to_json, scope_to_json
@@ -29,10 +30,9 @@ from fedmedlora.federation.engine import (
     Participant,
     Scope,
 )
-from fedmedlora.federation.site_round import Sent
 from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.scoring import NoteCounts
-from fedmedlora.tasks.tally import Tally, tally_from_json
+from fedmedlora.tasks.tally import Tally
 
 logger = logging.getLogger(__name__)
 
@@ -111,10 +111,12 @@ class RemoteEngine:
             if site not in lacking
         }
         for site, reply in self._ask(questions):
-            if isinstance(reply, Failure):
-                yield Outcome(by_name[site], None, reply.reason, 0.0)
+            told = read(site, reply, trained)
+            if isinstance(told, Failure):
+                yield Outcome(by_name[site], None, told.reason, 0.0)
             else:
-                yield Outcome(by_name[site], _sent(reply), "", reply.body["seconds"])
+                sent, seconds = told
+                yield Outcome(by_name[site], sent, "", seconds)
 
     def losses(self, questions: Sequence[tuple[AdapterWeights, str]]) -> list[float]:
         """Return each adapter's loss on a place's dev notes, nan where the site did not answer."""
@@ -155,8 +157,9 @@ class RemoteEngine:
             if site not in lacking
         }
         for site, reply in self._ask(questions):
-            if not isinstance(reply, Failure):
-                yield site, tally_from_json(reply.body["tally"])
+            tally = read(site, reply, tallied)
+            if not isinstance(tally, Failure):
+                yield site, tally
 
     def spent(self) -> Mapping[str, int]:
         """Return nothing: sites read by themselves."""
@@ -181,15 +184,16 @@ class RemoteEngine:
         questions = {} if lacking else {site: Message("predictions", body)}
         drawn: list[dict[str, object]] = []
         for _, reply in self._ask(questions):
-            drawn = [] if isinstance(reply, Failure) else list(reply.body["drawn"])
+            told = read(site, reply, drawn_notes)
+            drawn = [] if isinstance(told, Failure) else told
         return drawn
 
     def _loss(self, adapter: AdapterWeights, site: str) -> float:
         sha256, lacking = self._held([site], adapter)
         questions = {} if lacking else {site: Message("loss", {"bundle": sha256})}
         for _, reply in self._ask(questions):
-            if not isinstance(reply, Failure) and reply.body["loss"] is not None:
-                return float(reply.body["loss"])
+            told = read(site, reply, loss)
+            return math.nan if isinstance(told, Failure) else told
         return math.nan
 
     def _member(self, site: str) -> Member:
@@ -248,12 +252,3 @@ class RemoteEngine:
                 files[name] = Path(self._folder.name) / name
                 files[name].write_bytes(content)
         return files
-
-
-def _sent(reply: Message) -> Sent:
-    path, body = reply.files["update"], reply.body
-    payload = path.read_bytes()
-    path.unlink()
-    loss = math.nan if body["loss"] is None else body["loss"]
-    names = ("memory", "num_tokens", "base", "start", "round_index")
-    return Sent(payload=payload, loss=loss, **{name: body[name] for name in names})

@@ -1,5 +1,6 @@
 """The bundles that a site holds, so that none travels twice."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,9 @@ class Held:
     def put(self, bundle: AdapterWeights) -> str:
         """Return the digest of a bundle that is held from now on."""
         sha256 = FolderShelf(self.folder).put(bundle)
-        self._let_go(but=sha256)
+        # One that lay here before is wanted again.
+        os.utime(self._path(sha256))
+        keep_newest(self.folder, number=_NUM_HELD)
         return sha256
 
     def take(self, sha256: str, body: Mapping[str, Any], files: Mapping[str, Path]) -> bool:
@@ -81,11 +84,12 @@ class Held:
             by_change=body["by_change"],
         )
 
-    def _let_go(self, *, but: str) -> None:
-        files = sorted(self.folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns)
-        for path in files[:-_NUM_HELD]:
-            if path.stem != but:
-                path.unlink()
-
     def _path(self, sha256: str) -> Path:
         return self.folder / f"{sha256}.safetensors"
+
+
+def keep_newest(folder: Path, *, number: int) -> None:
+    """Remove all adapters in a folder but so many, the newest."""
+    files = sorted(folder.glob("*.safetensors"), key=lambda path: path.stat().st_mtime_ns)
+    for path in files[:-number]:
+        path.unlink()

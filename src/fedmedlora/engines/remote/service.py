@@ -12,7 +12,7 @@ from typing import Any
 
 from fedmedlora.adapters.shelves import FolderShelf
 from fedmedlora.engines.opening import open_local
-from fedmedlora.engines.remote.holding import Held
+from fedmedlora.engines.remote.holding import Held, keep_newest
 from fedmedlora.engines.remote.messages import Message
 from fedmedlora.engines.remote.plain_values import (
     facts_to_json,
@@ -30,6 +30,7 @@ from fedmedlora.formats.site_folder import read_site
 from fedmedlora.tasks.scoring import to_json
 from fedmedlora.tasks.tally import tally_to_json
 
+_KEPT = "kept"
 _ROOM = 16
 """How much larger than any tensor of ours one that comes in may be."""
 
@@ -117,7 +118,7 @@ class SiteService:
             tuple(question.body["types"]),
             seed=experiment.seed,
             digest=base,
-            shelf=FolderShelf(self._store / "kept"),
+            shelf=FolderShelf(self._store / _KEPT),
         )
         initial = engine.initial()
         largest = max(tensor.size for tensor in initial.values())
@@ -150,6 +151,7 @@ class SiteService:
         if sent is None:
             raise TrainingError(outcome.reason)
         self._policy.require_update(len(sent.payload))
+        keep_newest(self._store / _KEPT, number=plan.num_rounds + 1)
         update = folder / "update.safetensors"
         update.write_bytes(sent.payload)
         told = {
