@@ -91,6 +91,8 @@ def loopback(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback
     paths = [str(here), str(here / "overheard"), os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
     monkeypatch.setenv("FEDMEDLORA_TEST_CALLS", str(folder / "calls"))
+    # It asks the system by a socket that would be taken for a call; nothing is ever sent.
+    monkeypatch.setattr("nvflare.private.fed.authenticator._get_client_ip", lambda: "127.0.0.1")
     federation = Loopback(folder, free_port())
     try:
         yield federation
@@ -152,6 +154,7 @@ class Job:
 
 
 def submit(server: Server, desk: Path, sites: Sequence[str]) -> Job:
+    """Return a job that every one of the sites is ready for."""
     desk.mkdir()
     job = Job(server, server.submit(ROLES, {"desk": str(desk)}, sites=sites), desk)
     job.wait_for(*sites)

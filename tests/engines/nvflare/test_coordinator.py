@@ -1,10 +1,12 @@
 """The coordinator's own end: how jobs end, who is let into them, and what a kill leaves."""
 
+import re
 from pathlib import Path
 
 import pytest
-from tests.engines.nvflare.loopback import Loopback, loopback, submit, until, wait_for_connected
+from tests.engines.nvflare.loopback import ROLES, Loopback, loopback, submit, until, wait_for_connected
 
+from fedmedlora.engines.nvflare.jobs import write_job
 from fedmedlora.engines.nvflare.kits import Roles
 from fedmedlora.engines.nvflare.session import Server, open_session
 from fedmedlora.errors import EngineError
@@ -18,10 +20,29 @@ def test_a_failed_job_says_why(server: Server, tmp_path: Path) -> None:
     assert server.standing(job.id).reason == "coordinator: found trouble, expected none"
 
 
-def test_a_site_lets_no_class_in_but_ours(server: Server, tmp_path: Path) -> None:
+def test_a_site_lets_no_class_in_but_ours(
+    federation: Loopback, server: Server, tmp_path: Path
+) -> None:
     trainer = "nvflare.app_common.np.np_trainer.NPTrainer"
-    job = submit(server, tmp_path / "desk", [], roles=Roles("echoing.Lead", trainer))
+    (tmp_path / "desk").mkdir()
+    job = server.submit(Roles("echoing.Lead", trainer), {"desk": str(tmp_path / "desk")}, sites=["ash"])
 
+    log = federation.folder / "ash" / job / "log.txt"
+    # Its words are kept out of the log, as all of NVFLARE's are.
+    until(lambda: log.exists() and "ComponentNotAuthorized" in log.read_text(), what="ash to refuse")
+    server.stop(job)
+
+
+def test_a_job_with_code_is_refused(server: Server, tmp_path: Path) -> None:
+    job = write_job(tmp_path / "job", ROLES, {"desk": ""}, sites=["ash"])
+    (job / "site" / "custom").mkdir()
+    (job / "site" / "custom" / "code.py").write_text("")
+
+    id_ = server.session.submit_job(str(job))
+
+    until(lambda: server.standing(id_).state == "failed", what="the job to be refused")
+    reason = server.standing(id_).reason
+    assert re.search(r"FINISHED:FAILED_TO_RUN \(ash: .*BYOC not permitted", reason)
 
 
 def test_a_killed_coordinator_finds_its_sites_again(tmp_path: Path) -> None:
@@ -40,6 +61,6 @@ def test_a_killed_coordinator_finds_its_sites_again(tmp_path: Path) -> None:
 
         with open_session(federation.folder / "coordinator", wait_s=20) as server:
             wait_for_connected(server, "ash")
-            assert server.standing(lost).state == "failed"
+            assert "found that the server ended in the middle" in server.standing(lost).reason
             job = submit(server, tmp_path / "next", ["ash"])
             assert "body" in job.ask({"ash": {}})["ash"]

@@ -206,6 +206,8 @@ def _log_quietly(folder: Path) -> None:
             },
             "loggers": {
                 "root": {"level": "WARNING", "handlers": ["file"]},
+                # It warns every few seconds of a site that is gone; we say so once.
+                "nvflare": {"level": "ERROR"},
                 "fedmedlora": {"level": "INFO"},
             },
         },

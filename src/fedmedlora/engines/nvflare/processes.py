@@ -2,17 +2,20 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
 from fedmedlora.engines.nvflare.kits import keep_in_kit, open_kit
 from fedmedlora.engines.nvflare.reach import check_reach
+from fedmedlora.engines.nvflare.runs import runs_of
 from fedmedlora.errors import EngineError, Fault, InputError
 
 _SERVER = "nvflare.private.fed.app.server.server_train"
@@ -29,8 +32,10 @@ def start_server(kit: Path, *, now: datetime) -> subprocess.Popen[bytes]:
             runs from it already.
     """
     open_kit(kit, role="server", now=now)
-    keep_in_kit(kit)
-    return _started(kit, _SERVER, "fed_server.json", [])
+    with _locked(kit) as lock:
+        keep_in_kit(kit)
+        _clear(kit)
+        return _started(kit, lock, _SERVER, "fed_server.json", [])
 
 
 def start_site(kit: Path, *, now: datetime, wait_s: float = 10.0) -> subprocess.Popen[bytes]:
@@ -43,7 +48,9 @@ def start_site(kit: Path, *, now: datetime, wait_s: float = 10.0) -> subprocess.
     """
     facts = open_kit(kit, role="client", now=now)
     check_reach(facts, wait_s=wait_s)
-    return _started(kit, _SITE, "fed_client.json", [f"uid={facts.name}", "heart_beat_interval=5.0"])
+    with _locked(kit) as lock:
+        who = [f"uid={facts.name}", "heart_beat_interval=5.0"]
+        return _started(kit, lock, _SITE, "fed_client.json", who)
 
 
 def check_let_in(kit: Path, process: subprocess.Popen[bytes]) -> None:
@@ -75,12 +82,13 @@ def end(process: subprocess.Popen[bytes], *, wait_s: float = 10.0) -> None:
     process.wait()
 
 
-def _started(kit: Path, module: str, config: str, extra: list[str]) -> subprocess.Popen[bytes]:
+def _started(
+    kit: Path, lock: BinaryIO, module: str, config: str, extra: list[str]
+) -> subprocess.Popen[bytes]:
     place = str(kit.resolve())
     settings = ["secure_train=true", "org=federation", "config_folder=config", *extra]
     command = [sys.executable, "-m", module, "-m", place, "-s", config, "--set", *settings]
-    with (kit / "running.lock").open("ab") as lock, (kit / "process.txt").open("ab") as said:
-        _lock(kit, lock)
+    with (kit / "process.txt").open("ab") as said:
         # A group of its own, so that it ends with the processes of its jobs.
         return subprocess.Popen(  # noqa: S603 -- our own command
             command,
@@ -95,18 +103,35 @@ def _started(kit: Path, module: str, config: str, extra: list[str]) -> subproces
         )
 
 
-def _lock(kit: Path, lock: BinaryIO) -> None:
+def _clear(kit: Path) -> None:
+    """Forget the jobs of a server that is no more: NVFLARE would call them running for ever."""
+    for folder in ("jobs", "snapshots"):
+        shutil.rmtree(kit / folder, ignore_errors=True)
+    for run in runs_of(kit):
+        run.abandon(
+            "coordinator: found that the server ended in the middle of the job, expected it to "
+            "go on; open the next one"
+        )
+
+
+@contextmanager
+def _locked(kit: Path) -> Iterator[BinaryIO]:
     deadline = time.monotonic() + _WAIT_FOR_THE_LAST_S
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with (kit / "running.lock").open("ab") as lock:
+        while not _lock(lock):
             if time.monotonic() > deadline:
                 fault = Fault(str(kit), "a process that runs from it", "none", "end that one first")
-                raise InputError([fault]) from None
+                raise InputError([fault])
             time.sleep(0.1)
-        else:
-            return
+        yield lock
+
+
+def _lock(lock: BinaryIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _environment() -> dict[str, str]:

@@ -51,6 +51,13 @@ class Run:
         reason: str | None = json.loads((self._folder / "end.json").read_bytes())["reason"]
         return reason
 
+    def abandoned(self) -> str | None:
+        """Return why the job can no longer run; None where it can, or has ended by itself."""
+        try:
+            return (self._folder / "abandoned").read_text("utf-8")
+        except FileNotFoundError:
+            return None
+
     def ask_to_end(self) -> None:
         """Have the job end at the next boundary between rounds."""
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -60,6 +67,18 @@ class Run:
         """Return whether the job is to end at the next boundary."""
         return (self._folder / "ending").exists()
 
+    def abandon(self, reason: str) -> None:
+        """Note that the job can no longer run, unless it has ended by itself."""
+        if not (self._folder / "end.json").exists():
+            write_whole(self._folder / "abandoned", reason.encode())
+        shutil.rmtree(self.spool, ignore_errors=True)
+
     @property
     def _folder(self) -> Path:
         return self.kit / "runs" / self.job
+
+
+def runs_of(kit: Path) -> list[Run]:
+    """Return the jobs that a coordinator's kit knows of."""
+    folder = kit / "runs"
+    return [Run(kit, each.name) for each in folder.iterdir()] if folder.is_dir() else []

@@ -10,7 +10,9 @@ from typing import Any, Literal
 
 from nvflare.fuel.flare_api.api_spec import (
     AuthenticationError,
+    AuthorizationError,
     InternalError,
+    InvalidJobDefinition,
     JobNotFound,
     NoReply,
     SessionClosed,
@@ -24,7 +26,9 @@ from fedmedlora.errors import EngineError
 
 _TROUBLES = (
     AuthenticationError,
+    AuthorizationError,
     InternalError,
+    InvalidJobDefinition,
     JobNotFound,
     NoReply,
     OSError,
@@ -32,6 +36,7 @@ _TROUBLES = (
     SessionClosed,
 )
 _ENDED = "FINISHED"
+_DETAIL = "job_deploy_detail"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,21 +88,29 @@ class Server:
             return str(_told(lambda: self.session.submit_job(str(job))))
 
     def standing(self, job: str) -> Standing:
-        """Return how a job stands.
+        """Return how a job stands; one that a server before this one had has failed.
 
         Raises:
-            EngineError: The server cannot be reached, or has no such job.
+            EngineError: The server cannot be reached.
         """
-        status = str(_told(lambda: self.session.get_job_meta(job))["status"])
+        run = Run(self.kit, job)
+        if (reason := run.abandoned()) is not None:
+            return Standing("failed", reason)
+        told = _told(lambda: self.session.get_job_meta(job))
+        status = str(told["status"])
         if not status.startswith(_ENDED):
             return Standing("running" if status == "RUNNING" else "waiting")
         # NVFLARE calls a job abnormal where a site had died in it; ours says how it went.
         try:
-            reason = Run(self.kit, job).reason()
+            reason = run.reason()
         except FileNotFoundError:
-            found = f"found that the job ended as {status}, expected it to say how"
-            return Standing("failed", f"coordinator: {found}; see {self.kit / 'log.txt'}")
+            reason = self._found(status, told.get(_DETAIL) or [])
         return Standing("ended") if reason is None else Standing("failed", reason)
+
+    def _found(self, status: str, details: Sequence[str]) -> str:
+        refused = "; ".join(str(each) for each in details if not str(each).endswith(": OK"))
+        found = f"found that NVFLARE ended the job as {status}" + (refused and f" ({refused})")
+        return f"coordinator: {found}, expected it to run; see {self.kit / 'log.txt'}"
 
     def left_out(self, job: str) -> frozenset[str]:
         """Return the connected sites that have no part in a running job, or no longer.
