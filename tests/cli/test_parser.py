@@ -10,7 +10,7 @@ from fedmedlora.cli.parser import build_parser
 from fedmedlora.cli.reference import commands
 
 OFFERED = [command.prog.split()[1:] for command in commands(build_parser())]
-NOT_YET = ("serve", "study", "audit", "identity", "federation", "import")
+NOT_YET = ("serve", "study", "audit", "identity", "import")
 
 
 def test_what_is_offered_is_what_the_interface_names() -> None:
@@ -26,6 +26,11 @@ def test_what_is_offered_is_what_the_interface_names() -> None:
         "data check",
         "data stats",
         "data synthesize",
+        "federation provision",
+        "federation start coordinator",
+        "federation start site",
+        "federation status",
+        "federation stop",
     ]
 
 

@@ -2,13 +2,15 @@
 
 import argparse
 import logging
+import subprocess
 import time
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
 from fedmedlora.cli.answers import answer
 from fedmedlora.cli.reading import write_report
-from fedmedlora.errors import Fault, InputError
+from fedmedlora.errors import EngineError, Fault, InputError
 from fedmedlora.experiment.config import read_experiment
 from fedmedlora.experiment.database import has_run
 from fedmedlora.experiment.environment import environment
@@ -23,13 +25,17 @@ except ImportError as error:
 
 from fedmedlora.engines.nvflare.coordinator import Federation, lead, running_server
 from fedmedlora.engines.nvflare.ends import ROLES
+from fedmedlora.engines.nvflare.owner import owning
+from fedmedlora.engines.nvflare.owner import stop as stop_all
 from fedmedlora.engines.nvflare.processes import check_let_in, end, start_site
 from fedmedlora.engines.nvflare.provisioning import provision as make_kits
 from fedmedlora.engines.nvflare.site import place_notes
+from fedmedlora.engines.nvflare.standing import lines_of, note_run, standing_of
 
 logger = logging.getLogger(__name__)
 
 _LOOK_S = 0.5
+_AGAIN_S = 3.0
 
 
 def provision(options: argparse.Namespace) -> int:
@@ -44,7 +50,7 @@ def provision(options: argparse.Namespace) -> int:
         roles=ROLES,
         now=datetime.now(UTC),
         days=options.days,
-        renew=options.renew,
+        renew=options.renew or (),
     )
     kits = {name: str(path) for name, path in made.items()}
     answer(options, {"kits": kits}, [f"{name}: {path}" for name, path in kits.items()])
@@ -63,7 +69,8 @@ def coordinator(options: argparse.Namespace) -> int:
     with begin as store:
         store.require_same(experiment)
         experiment = store.experiment()
-    with running_server(options.kit, now=datetime.now(UTC)) as server:
+    with owning(options.kit), running_server(options.kit, now=datetime.now(UTC)) as server:
+        note_run(options.kit, out)
         lead(Federation(experiment, out), server)
     report = out / "report.html"
     write_report([out], report)
@@ -74,16 +81,45 @@ def coordinator(options: argparse.Namespace) -> int:
 
 def site(options: argparse.Namespace) -> int:
     """Take part in a federation with the notes of this site, until it is stopped."""
-    kit, now = options.kit, datetime.now(UTC)
-    place_notes(kit, options.data, now=now)
-    process = start_site(kit, now=now)
-    logger.info("%s takes part; stop it with Ctrl-C", kit.name)
-    try:
-        while process.poll() is None:
-            time.sleep(_LOOK_S)
-        check_let_in(kit, process)
-    finally:
-        end(process)
+    kit: Path = options.kit
+    place_notes(kit, options.data, now=datetime.now(UTC))
+    with owning(kit):
+        process = _started(kit)
+        logger.info("%s takes part; Ctrl-C or `federation stop` ends it", kit.name)
+        try:
+            while process.poll() is None:
+                time.sleep(_LOOK_S)
+            check_let_in(kit, process)
+        finally:
+            end(process)
+    return 0
+
+
+def _started(kit: Path) -> subprocess.Popen[bytes]:
+    """Return a site's process once the coordinator can be reached."""
+    said = ""
+    while True:
+        try:
+            return start_site(kit, now=datetime.now(UTC))
+        except EngineError as error:
+            if str(error) != said:
+                logger.warning("%s", error)
+                said = str(error)
+            time.sleep(_AGAIN_S)
+
+
+def status(options: argparse.Namespace) -> int:
+    """Say who is connected, when last heard, and how far the run is."""
+    standing = standing_of(options.kit, now=time.time())
+    answer(options, asdict(standing), list(lines_of(standing)))
+    return 0
+
+
+def stop(options: argparse.Namespace) -> int:
+    """End what runs from a kit; a run goes on when it is started again."""
+    was = stop_all(options.kit)
+    said = "stopped" if was else "nothing ran from it"
+    answer(options, {"kit": str(options.kit), "ran": was}, [f"{options.kit}: {said}"])
     return 0
 
 

@@ -125,7 +125,7 @@ def _federation(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--days", type=_positive, default=365, metavar="N", help="certificates are valid so long"
     )
     provision.add_argument(
-        "--renew", nargs="+", default=[], metavar="NAME", help="kits that get a new certificate"
+        "--renew", nargs="+", metavar="NAME", help="kits that get a new certificate"
     )
     start = verbs.add_parser("start", help="take part: as coordinator, or as a site")
     roles = start.add_subparsers(metavar="ROLE", required=True)
@@ -136,6 +136,12 @@ def _federation(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     site = _command(roles, "site", "federation", "take part with the notes of this site")
     site.add_argument("kit", type=Path, metavar="KIT", help="the site's, unpacked")
     site.add_argument("--data", type=Path, required=True, metavar="SITE_DIR", help=_SITE)
+    for verb, text in (
+        ("status", "who is connected, when last heard, and how far the run is"),
+        ("stop", "end what runs from a kit; a run goes on when it is started again"),
+    ):
+        command = _command(verbs, verb, "federation", text)
+        command.add_argument("kit", type=Path, metavar="KIT", help="of the coordinator or a site")
 
 
 def _source(

@@ -49,6 +49,7 @@ __all__ = [
     "Model",
     "SiteEntry",
     "Training",
+    "change_faults",
     "changed_keys",
     "parse_experiment",
     "read_experiment",
@@ -132,6 +133,24 @@ def changed_keys(a: Experiment, b: Experiment) -> list[str]:
         key
         for key in {**before, **after}
         if (key in before, before.get(key)) != (key in after, after.get(key))
+    ]
+
+
+def change_faults(began: Experiment, now: Experiment, *, where: str) -> list[Fault]:
+    """Return a fault for each key in which an experiment is not the one that a run began with.
+
+    Args:
+        where: What comes before the key.
+    """
+    before, after = settings(began), settings(now)
+    return [
+        Fault(
+            f"{where}: {key}",
+            show(after[key]) if key in after else "nothing",
+            f"{show(before[key]) if key in before else 'nothing'}, as the run began",
+            "undo the change, or start a new run with another --out",
+        )
+        for key in changed_keys(began, now)
     ]
 
 

@@ -24,11 +24,10 @@ from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.adapters.wire import open_update
 from fedmedlora.durable_files import remove_parts, write_whole
 from fedmedlora.errors import Fault, InputError, StoreError
-from fedmedlora.experiment.config import Experiment, changed_keys, parse_experiment, settings
+from fedmedlora.experiment.config import Experiment, change_faults, parse_experiment
 from fedmedlora.experiment.database import Database, has_run, to_json
 from fedmedlora.experiment.disk import lock_folder, store_errors
 from fedmedlora.experiment.sweeping import ADAPTERS, ELSEWHERE, NAMING_KEYS, sweep
-from fedmedlora.experiment.toml_values import show
 
 Document = dict[str, Any]
 
@@ -107,21 +106,24 @@ class RunStore:
         Raises:
             StoreError: The copy in the folder was altered.
         """
+        name, folder = str(self.folder / _EXPERIMENT), Path(self.meta(_ORIGIN)["folder"])
+        return parse_experiment(self.experiment_text(), name=name, folder=folder)
+
+    def experiment_text(self) -> str:
+        """Return the experiment as it was written.
+
+        Raises:
+            StoreError: The copy in the folder was altered.
+        """
         path = self.folder / _EXPERIMENT
-        origin = self.meta(_ORIGIN)
         with store_errors(self.folder):
             text = path.read_bytes()
-        if _sha256(text) != origin["sha256"]:
+        if _sha256(text) != self.meta(_ORIGIN)["sha256"]:
             raise StoreError(
                 f"{path}: found an altered copy, expected the experiment as the run began; put "
                 "the text back"
             )
-        return parse_experiment(text.decode(), name=str(path), folder=Path(origin["folder"]))
-
-    def experiment_text(self) -> str:
-        """Return the experiment as it was written."""
-        with store_errors(self.folder):
-            return (self.folder / _EXPERIMENT).read_text(encoding="utf-8")
+        return text.decode()
 
     def require_same(self, experiment: Experiment) -> None:
         """Raise unless an experiment is the one this run began with.
@@ -129,17 +131,7 @@ class RunStore:
         Raises:
             InputError: Values differ; the faults name every key.
         """
-        began = self.experiment()
-        before, now = settings(began), settings(experiment)
-        faults = [
-            Fault(
-                f"{self.folder}: {key}",
-                show(now[key]) if key in now else "nothing",
-                f"{show(before[key]) if key in before else 'nothing'}, as the run began",
-                "undo the change, or start a new run with another --out",
-            )
-            for key in changed_keys(began, experiment)
-        ]
+        faults = change_faults(self.experiment(), experiment, where=f"{self.folder}")
         if faults:
             raise InputError(faults)
 
@@ -246,6 +238,11 @@ class RunStore:
     def arms(self) -> list[str]:
         """Return the finished arms, by position."""
         return [name for (name,) in self._database.rows("SELECT name FROM arms ORDER BY position")]
+
+    def begun_arms(self) -> list[str]:
+        """Return the arms that have closed a round, the one that closed the last round last."""
+        sql = "SELECT arm FROM rounds GROUP BY arm ORDER BY MAX(rowid)"
+        return [name for (name,) in self._database.rows(sql)]
 
     def put_arm(self, name: str, document: Document, *, position: int) -> None:
         """Record that an arm is finished.

@@ -18,6 +18,7 @@ from fedmedlora.engines.nvflare.reach import check_reach
 from fedmedlora.engines.nvflare.runs import runs_of
 from fedmedlora.errors import EngineError, Fault, InputError
 
+_GROUP = "process.pid"
 _SERVER = "nvflare.private.fed.app.server.server_train"
 _SITE = "nvflare.private.fed.app.client.client_train"
 # The process of a job may outlive a killed parent for a moment.
@@ -90,7 +91,7 @@ def _started(
     command = [sys.executable, "-m", module, "-m", place, "-s", config, "--set", *settings]
     with (kit / "process.txt").open("ab") as said:
         # A group of its own, so that it ends with the processes of its jobs.
-        return subprocess.Popen(  # noqa: S603 -- our own command
+        process = subprocess.Popen(  # noqa: S603 -- our own command
             command,
             cwd=place,
             env=_environment(),
@@ -101,6 +102,19 @@ def _started(
             # The lock is held until the last process has ended, however it ends.
             pass_fds=(lock.fileno(),),
         )
+    (kit / _GROUP).write_text(f"{process.pid}")
+    return process
+
+
+def is_running(kit: Path) -> bool:
+    """Return whether a process that was started from a kit has not ended."""
+    with (kit / "running.lock").open("ab") as lock:
+        return not _lock(lock)
+
+
+def group_of(kit: Path) -> int:
+    """Return the group of the processes that were started last from a kit."""
+    return int((kit / _GROUP).read_text())
 
 
 def _clear(kit: Path) -> None:

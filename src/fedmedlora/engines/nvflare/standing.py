@@ -1,0 +1,102 @@
+"""How a federation stands, as seen from a kit: who is connected, and how far the run is."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fedmedlora.durable_files import write_whole
+from fedmedlora.engines.nvflare.owner import owner_of
+from fedmedlora.engines.nvflare.session import open_session
+from fedmedlora.errors import EngineError
+from fedmedlora.experiment.store import RunStore
+
+_RUN = "run.json"
+_WAIT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class SiteStanding:
+    """How a site stands.
+
+    Attributes:
+        last_heard_s: Seconds since the coordinator heard of it; None where it is not connected.
+        bytes_up: Of its updates so far.
+        bytes_down: Of what was sent to it in the rounds so far.
+    """
+
+    last_heard_s: float | None = None
+    bytes_up: int = 0
+    bytes_down: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FederationStanding:
+    """How a federation stands.
+
+    Attributes:
+        runs: Whether a command runs from the kit.
+        arm: The last one that has closed a round; None before that, and at a site.
+        round: The last of its rounds that is closed.
+        sites: By name; at a site's kit none.
+    """
+
+    kit: str
+    runs: bool
+    run: str | None = None
+    arm: str | None = None
+    round: int = 0
+    sites: Mapping[str, SiteStanding] = field(default_factory=dict)
+
+
+def note_run(kit: Path, run: Path) -> None:
+    """Note in the coordinator's kit which run it leads."""
+    write_whole(kit / _RUN, json.dumps({"run": str(run.resolve())}).encode())
+
+
+def standing_of(kit: Path, *, now: float) -> FederationStanding:
+    """Return how a federation stands.
+
+    Args:
+        now: Seconds since the epoch.
+    """
+    runs = owner_of(kit) is not None
+    if not (kit / _RUN).exists():
+        return FederationStanding(str(kit), runs)
+    run = Path(json.loads((kit / _RUN).read_text(encoding="utf-8"))["run"])
+    heard: dict[str, float] = {}
+    with suppress(EngineError):
+        if runs:
+            with open_session(kit, wait_s=_WAIT_S) as server:
+                heard = server.connected()
+    with RunStore.open(run) as store:
+        rounds = {arm: store.rounds(arm) for arm in store.begun_arms()}
+        named = {site.name: site.role for site in store.experiment().sites}
+    names = [name for name, role in named.items() if name is not None and role != "server"]
+    sites = {
+        name: SiteStanding(
+            max(0.0, now - heard[name]) if name in heard else None,
+            _total(rounds.values(), "bytes_up", name),
+            _total(rounds.values(), "bytes_down", name),
+        )
+        for name in names
+    }
+    arm = next(reversed(rounds), None)
+    return FederationStanding(str(kit), runs, str(run), arm, len(rounds[arm]) if arm else 0, sites)
+
+
+def lines_of(standing: FederationStanding) -> Iterator[str]:
+    """Yield how a federation stands as lines for a person."""
+    yield f"{standing.kit}: {'running' if standing.runs else 'not running'}"
+    if standing.run is not None:
+        yield f"{standing.run}: {standing.arm or 'no round yet'}, round {standing.round}"
+    for name, site in standing.sites.items():
+        heard = site.last_heard_s
+        seen = "not connected" if heard is None else f"heard {heard:.0f} s ago"
+        yield f"{name}: {seen}, {site.bytes_up} bytes up, {site.bytes_down} down"
+
+
+def _total(arms: Iterable[Sequence[Mapping[str, Any]]], way: str, site: str) -> int:
+    return sum(one[way].get(site, 0) for rounds in arms for one in rounds)

@@ -1,0 +1,223 @@
+"""What becomes of a run whose sites fail, leave, come back or say what makes no sense."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.engines.remote.federations import (
+    experiment_text,
+    run_apart,
+    run_here,
+    services,
+    write_sites,
+)
+from tests.engines.remote.loopback import Loopback
+
+from fedmedlora.engines.remote.coordinating import is_complete
+from fedmedlora.engines.remote.messages import Message, Service
+from fedmedlora.engines.remote.policy import Policy
+from fedmedlora.errors import EngineError, QuorumError, TrainingError
+from fedmedlora.experiment.store import RunStore
+from fedmedlora.training.base_models import BaseModel
+
+Change = Callable[[Message], Message]
+
+
+@dataclass
+class Spoiling:
+    """A service whose answers to one subject are changed from some question on."""
+
+    service: Service
+    subject: str
+    change: Change
+    after: int = 0
+    asked: int = 0
+
+    def answer(self, question: Message, folder: Path) -> Message:
+        answer = self.service.answer(question, folder)
+        if question.subject != self.subject:
+            return answer
+        self.asked += 1
+        return self.change(answer) if self.asked > self.after else answer
+
+
+def wire(tmp_path: Path, services: Mapping[str, Service]) -> Loopback:
+    folder = tmp_path / "wire"
+    folder.mkdir(exist_ok=True)
+    return Loopback(dict(services), folder)
+
+
+def rounds_of(run: Path, arm: str = "fed_medlora") -> list[dict[str, Any]]:
+    with RunStore.open(run) as store:
+        return [{**one, "seconds": 0} for one in store.rounds(arm)]
+
+
+def failing(_: Message) -> Message:
+    raise TrainingError("found too little memory, expected more")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (failing, "found too little memory"),
+        (lambda answer: replace(answer, body={}), "found an answer of another shape (KeyError)"),
+        (lambda answer: replace(answer, files={}), "found an answer of another shape (KeyError)"),
+        (
+            lambda answer: replace(answer, body={**answer.body, "num_tokens": "many"}),
+            "found an answer of another shape (ValueError)",
+        ),
+        (
+            lambda answer: replace(answer, body={**answer.body, "base": "0" * 64}),
+            "update of heart: base model: found 0000",
+        ),
+        (
+            lambda answer: replace(answer, body={**answer.body, "round_index": 7}),
+            "update of heart: round: found 7",
+        ),
+    ],
+)
+def test_a_site_that_fails_is_absent_and_the_others_go_on(
+    tmp_path: Path, bert: BaseModel, change: Change, reason: str
+) -> None:
+    write_sites(tmp_path)
+    all_ = services(tmp_path)
+    spoilt: dict[str, Service] = {
+        **all_,
+        "heart": Spoiling(all_["heart"], "train", change, after=1),
+    }
+
+    run = run_apart(tmp_path, experiment_text(bert, "fed_medlora"), wire(tmp_path, spoilt))
+
+    first, second = rounds_of(run)
+    assert first["absences"] == []
+    assert set(second["shares"]) == {"bones", "lungs"}
+    ((absent,),) = (second["absences"],)
+    assert (absent["site"], reason in absent["reason"]) == ("heart", True)
+
+
+def test_a_truncated_update_is_refused(tmp_path: Path, bert: BaseModel) -> None:
+    def truncated(answer: Message) -> Message:
+        path = answer.files["update"]
+        path.write_bytes(path.read_bytes()[:-10])
+        return answer
+
+    write_sites(tmp_path)
+    all_ = services(tmp_path)
+    spoilt: dict[str, Service] = {**all_, "heart": Spoiling(all_["heart"], "train", truncated)}
+
+    run = run_apart(tmp_path, experiment_text(bert, "fed_medlora"), wire(tmp_path, spoilt))
+
+    assert [one["absences"][0]["site"] for one in rounds_of(run)] == ["heart", "heart"]
+
+
+def test_a_site_that_its_policy_keeps_out_says_why(tmp_path: Path, bert: BaseModel) -> None:
+    write_sites(tmp_path)
+    sites = services(tmp_path, bones=Policy(rounds=1))
+
+    with pytest.raises(EngineError, match="bones never took part") as refused:
+        run_apart(tmp_path, experiment_text(bert, "fed_medlora"), wire(tmp_path, sites))
+
+    assert "policy.toml of the site: rounds: found 2 asked for, expected 1 at most" in str(
+        refused.value
+    )
+
+
+def test_a_site_that_was_away_is_sent_the_whole_and_the_run_goes_on(
+    tmp_path: Path, bert: BaseModel
+) -> None:
+    write_sites(tmp_path)
+    transport = wire(tmp_path, services(tmp_path))
+    all_ = dict(transport.services)
+    leaving = [{"lungs"}, set(), set(), set()]
+
+    def go_and_come(answer: Message) -> Message:
+        # Away from the end of the first round to that of the second.
+        transport.away = leaving.pop(0)
+        return answer
+
+    transport.services = {**all_, "heart": Spoiling(all_["heart"], "evaluate", go_and_come)}
+
+    run = run_apart(tmp_path, experiment_text(bert, "fed_medlora", rounds=3), transport)
+
+    first, second, third = rounds_of(run)
+    assert [len(one["shares"]) for one in (first, second, third)] == [3, 2, 3]
+    whole = [asked for asked in transport.asked if asked[2] == ("bundle",)]
+    assert ("lungs", "hold", ("bundle",)) in whole
+
+
+def test_a_session_that_is_to_end_ends_between_rounds_and_the_next_goes_on_to_the_same_bytes(
+    tmp_path: Path, bert: BaseModel
+) -> None:
+    write_sites(tmp_path)
+    text = experiment_text(bert, "scaffold", codec="int8", rounds=3)
+    here = run_here(tmp_path, text)
+    transport = wire(tmp_path, services(tmp_path))
+    all_ = dict(transport.services)
+
+    def end(answer: Message) -> Message:
+        transport.ending = True
+        return answer
+
+    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", end)}
+    run = run_apart(tmp_path, text, transport)
+    assert len(rounds_of(run, "scaffold")) == 1
+    assert not complete(run)
+
+    # Other processes at the sites: what they keep lies on their disks.
+    run_apart(tmp_path, text, wire(tmp_path, services(tmp_path)), resume=True)
+
+    assert complete(run)
+    assert rounds_of(run, "scaffold") == rounds_of(here, "scaffold")
+
+
+def test_a_coordinator_that_is_cut_off_in_a_round_asks_only_who_had_not_answered(
+    tmp_path: Path, bert: BaseModel
+) -> None:
+    class Cut(Exception):  # noqa: N818 -- what a kill looks like from inside
+        pass
+
+    def cut(_: Message) -> Message:
+        raise Cut
+
+    write_sites(tmp_path)
+    text = experiment_text(bert, "fed_medlora", codec="int8")
+    here = run_here(tmp_path, text)
+    all_ = services(tmp_path)
+    # The one that is asked last.
+    spoilt: dict[str, Service] = {**all_, "bones": Spoiling(all_["bones"], "train", cut, after=1)}
+    with pytest.raises(Cut):
+        run_apart(tmp_path, text, wire(tmp_path, spoilt))
+
+    again = wire(tmp_path, services(tmp_path))
+    run = run_apart(tmp_path, text, again, resume=True)
+
+    assert [site for site, subject, _ in again.asked if subject == "train"] == ["bones"]
+    assert rounds_of(run) == rounds_of(here)
+
+
+def test_a_final_score_that_did_not_come_is_asked_for_again(
+    tmp_path: Path, bert: BaseModel
+) -> None:
+    write_sites(tmp_path)
+    text = experiment_text(bert, "fed_medlora", rounds=1)
+    all_ = services(tmp_path)
+    spoilt: dict[str, Service] = {
+        **all_,
+        "lungs": Spoiling(all_["lungs"], "evaluate", failing, after=1),
+    }
+    with pytest.raises(QuorumError, match="final scores: found none of lungs"):
+        run_apart(tmp_path, text, wire(tmp_path, spoilt))
+
+    again = wire(tmp_path, services(tmp_path))
+    run = run_apart(tmp_path, text, again, resume=True)
+
+    asked = [(site, subject) for site, subject, _ in again.asked if subject == "evaluate"]
+    assert asked == [("lungs", "evaluate")]
+    assert complete(run)
+
+
+def complete(run: Path) -> bool:
+    with RunStore.open(run) as store:
+        return is_complete(store.experiment(), store)
