@@ -1,5 +1,6 @@
 """What becomes of a run whose sites fail, leave, come back or say what makes no sense."""
 
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,12 +28,13 @@ Change = Callable[[Message], Message]
 
 @dataclass
 class Spoiling:
-    """A service whose answers to one subject are changed from some question on."""
+    """A service whose answers to one subject are changed from some question on, until another."""
 
     service: Service
     subject: str
     change: Change
     after: int = 0
+    until: int = 1000
     asked: int = 0
 
     def answer(self, question: Message, folder: Path) -> Message:
@@ -40,7 +42,7 @@ class Spoiling:
         if question.subject != self.subject:
             return answer
         self.asked += 1
-        return self.change(answer) if self.asked > self.after else answer
+        return self.change(answer) if self.after < self.asked <= self.until else answer
 
 
 def wire(tmp_path: Path, services: Mapping[str, Service]) -> Loopback:
@@ -170,6 +172,49 @@ def test_a_session_that_is_to_end_ends_between_rounds_and_the_next_goes_on_to_th
 
     assert complete(run)
     assert rounds_of(run, "scaffold") == rounds_of(here, "scaffold")
+
+
+def test_a_session_without_a_site_that_took_part_before_goes_on_with_the_others(
+    tmp_path: Path, bert: BaseModel
+) -> None:
+    write_sites(tmp_path)
+    text = experiment_text(bert, "fed_medlora_plus", rounds=2)
+    transport = wire(tmp_path, services(tmp_path))
+    all_ = dict(transport.services)
+
+    def end(answer: Message) -> Message:
+        transport.ending = True
+        return answer
+
+    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", end)}
+    run = run_apart(tmp_path, text, transport)
+
+    again = wire(tmp_path, services(tmp_path))
+    again.away = {"lungs"}
+    with pytest.raises(QuorumError, match="final scores: found none of lungs"):
+        run_apart(tmp_path, text, again, resume=True)
+
+    assert [set(one["shares"]) for one in rounds_of(run, "fed_medlora_plus")] == [
+        {"bones", "heart", "lungs"},
+        {"bones", "heart"},
+    ]
+
+
+def test_who_failed_is_asked_again_what_it_holds(tmp_path: Path, bert: BaseModel) -> None:
+    write_sites(tmp_path)
+    all_ = services(tmp_path)
+
+    def lose_the_disk(_: Message) -> Message:
+        shutil.rmtree(tmp_path / "heart_store" / "held")
+        raise TrainingError("found no disk, expected one")
+
+    heart = Spoiling(all_["heart"], "train", lose_the_disk, after=1, until=2)
+    spoilt: dict[str, Service] = {**all_, "heart": heart}
+    transport = wire(tmp_path, spoilt)
+
+    run = run_apart(tmp_path, experiment_text(bert, "fed_medlora", rounds=3), transport)
+
+    assert [len(one["shares"]) for one in rounds_of(run)] == [3, 2, 3]
 
 
 def test_a_coordinator_that_is_cut_off_in_a_round_asks_only_who_had_not_answered(
