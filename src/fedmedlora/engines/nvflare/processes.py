@@ -135,7 +135,7 @@ def _lock(lock: BinaryIO) -> bool:
 
 
 def _environment() -> dict[str, str]:
-    """Return ours, with NVFLARE told to keep words out of its logs, and not to wait for the dead."""
+    """Return ours; NVFLARE is to keep words out of its logs, and not to wait for the dead."""
     return {
         **os.environ,
         "NVFLARE_SECURE_LOGGING": "true",
