@@ -18,6 +18,8 @@ from fedmedlora.engines.nvflare.kits import Roles
 from fedmedlora.engines.nvflare.session import Server, open_session
 from fedmedlora.errors import EngineError
 
+pytestmark = pytest.mark.loopback
+
 
 def test_a_failed_job_says_why(server: Server, tmp_path: Path) -> None:
     job = submit(server, tmp_path / "desk", ["ash", "birch", "cedar"])

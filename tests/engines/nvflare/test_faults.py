@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import psutil
+import pytest
 from tests.engines.nvflare.loopback import (
     Job,
     Loopback,
@@ -11,6 +12,8 @@ from tests.engines.nvflare.loopback import (
 )
 
 from fedmedlora.engines.nvflare.session import Server
+
+pytestmark = pytest.mark.loopback
 
 ALL = ("ash", "birch", "cedar")
 

@@ -15,6 +15,8 @@ from fedmedlora.engines.nvflare.processes import check_let_in, start_server, sta
 from fedmedlora.engines.nvflare.session import Server
 from fedmedlora.errors import EngineError, InputError
 
+pytestmark = pytest.mark.loopback
+
 
 def now() -> datetime:
     return datetime.now(UTC)

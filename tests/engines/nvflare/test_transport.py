@@ -1,7 +1,10 @@
 from pathlib import Path
 
+import pytest
 from tests.engines.nvflare.echoing import SENTINEL
 from tests.engines.nvflare.loopback import Job, Loopback
+
+pytestmark = pytest.mark.loopback
 
 ALL = ("ash", "birch", "cedar")
 
