@@ -37,7 +37,7 @@ FOREIGN: dict[str, set[str]] = {
     "bundled": set(),
     "cli": set(),
     "clinical": set(),
-    "engines": MODELS | {"httpx2"},
+    "engines": MODELS | {"cryptography", "httpx2", "nvflare"},
     "evaluation": ARRAYS,
     "experiment": ARRAYS,
     "federation": ARRAYS,

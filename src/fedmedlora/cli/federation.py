@@ -28,6 +28,7 @@ from fedmedlora.engines.nvflare.ends import ROLES
 from fedmedlora.engines.nvflare.owner import owning
 from fedmedlora.engines.nvflare.owner import stop as stop_all
 from fedmedlora.engines.nvflare.processes import check_let_in, end, start_site
+from fedmedlora.engines.nvflare.provisioning import Federation as Named
 from fedmedlora.engines.nvflare.provisioning import provision as make_kits
 from fedmedlora.engines.nvflare.site import place_notes
 from fedmedlora.engines.nvflare.standing import lines_of, note_run, standing_of
@@ -43,9 +44,7 @@ def provision(options: argparse.Namespace) -> int:
     experiment = _between_hospitals(options.experiment)
     made = make_kits(
         sorted(site.name for site in experiment.sites if site.name and site.role != "server"),
-        federation=experiment.name,
-        host=experiment.engine.host,
-        port=experiment.engine.port,
+        federation=Named(experiment.name, experiment.engine.host, experiment.engine.port),
         out=options.out,
         roles=ROLES,
         now=datetime.now(UTC),

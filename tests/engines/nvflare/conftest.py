@@ -14,7 +14,7 @@ from fedmedlora.engines.nvflare.session import Server, open_session
 SITES = ("ash", "birch", "cedar")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
     with (
         pytest.MonkeyPatch.context() as monkeypatch,
@@ -26,7 +26,7 @@ def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
         yield federation
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(federation: Loopback) -> Iterator[Server]:
     with open_session(federation.folder / "coordinator", wait_s=20) as server:
         wait_for_connected(server, *SITES)
@@ -34,5 +34,7 @@ def server(federation: Loopback) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def job(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Job:
-    return submit(server, tmp_path_factory.mktemp("desk") / "desk", SITES)
+def job(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Job]:
+    job = submit(server, tmp_path_factory.mktemp("desk") / "desk", SITES)
+    yield job
+    job.end()

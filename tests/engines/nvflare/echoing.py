@@ -1,4 +1,4 @@
-"""What the tests let run in NVFLARE's processes instead of training: echoes, and what goes wrong."""
+"""What the tests let run in NVFLARE's processes: echoes, and what goes wrong."""
 
 import json
 import time
@@ -12,7 +12,7 @@ from fedmedlora.engines.nvflare.transport import NvflareTransport
 from fedmedlora.engines.remote.messages import Failure, Message
 from fedmedlora.errors import EngineError, TrainingError
 
-SECRET = "Mrs Sentinel has a rash"
+SENTINEL = "Mrs Sentinel has a rash"
 
 
 class Echo:
@@ -28,7 +28,7 @@ class Echo:
             case "fail":
                 raise TrainingError("the loss is not a number")
             case "crash":
-                raise KeyError(SECRET)
+                raise KeyError(SENTINEL)
             case "sleep":
                 (self.kit / "busy").touch()
                 time.sleep(question.body["s"])

@@ -17,7 +17,7 @@ import pytest
 
 from fedmedlora.engines.nvflare.kits import Roles
 from fedmedlora.engines.nvflare.processes import end, start_server, start_site
-from fedmedlora.engines.nvflare.provisioning import provision
+from fedmedlora.engines.nvflare.provisioning import Federation, provision
 from fedmedlora.engines.nvflare.runs import Run
 from fedmedlora.engines.nvflare.session import Server
 
@@ -51,9 +51,7 @@ class Loopback:
     def provision(self, *sites: str, days: int = 30, now: datetime | None = None) -> None:
         provision(
             sites,
-            federation="loopback",
-            host="127.0.0.1",
-            port=self.port,
+            federation=Federation("loopback", "127.0.0.1", self.port),
             out=self.folder,
             roles=ROLES,
             now=now or datetime.now(UTC),
@@ -149,8 +147,8 @@ class Job:
         return self.told(self.order(questions, **limits))
 
     def end(self) -> None:
+        """Have it end; the next one waits for that by itself."""
         Run(self.server.kit, self.id).ask_to_end()
-        until(lambda: self.server.standing(self.id).state == "ended", what="the job's end")
 
 
 def submit(server: Server, desk: Path, sites: Sequence[str]) -> Job:
@@ -163,6 +161,3 @@ def submit(server: Server, desk: Path, sites: Sequence[str]) -> Job:
 
 def wait_for_connected(server: Server, *sites: str) -> None:
     until(lambda: set(sites) <= set(server.connected()), what=f"{sites} to be connected")
-
-
-

@@ -4,12 +4,21 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.engines.nvflare.loopback import ROLES, Loopback, loopback, submit, until, wait_for_connected
+from tests.engines.nvflare.loopback import (
+    ROLES,
+    Loopback,
+    loopback,
+    submit,
+    until,
+    wait_for_connected,
+)
 
 from fedmedlora.engines.nvflare.jobs import write_job
 from fedmedlora.engines.nvflare.kits import Roles
 from fedmedlora.engines.nvflare.session import Server, open_session
 from fedmedlora.errors import EngineError
+
+pytestmark = pytest.mark.loopback
 
 
 def test_a_failed_job_says_why(server: Server, tmp_path: Path) -> None:
@@ -25,11 +34,15 @@ def test_a_site_lets_no_class_in_but_ours(
 ) -> None:
     trainer = "nvflare.app_common.np.np_trainer.NPTrainer"
     (tmp_path / "desk").mkdir()
-    job = server.submit(Roles("echoing.Lead", trainer), {"desk": str(tmp_path / "desk")}, sites=["ash"])
+    job = server.submit(
+        Roles("echoing.Lead", trainer), {"desk": str(tmp_path / "desk")}, sites=["ash"]
+    )
 
     log = federation.folder / "ash" / job / "log.txt"
     # Its words are kept out of the log, as all of NVFLARE's are.
-    until(lambda: log.exists() and "ComponentNotAuthorized" in log.read_text(), what="ash to refuse")
+    until(
+        lambda: log.exists() and "ComponentNotAuthorized" in log.read_text(), what="ash to refuse"
+    )
     server.stop(job)
 
 

@@ -1,8 +1,5 @@
 """Processes that die, come back, are not known, or are there twice."""
 
-import shutil
-import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -10,16 +7,13 @@ import pytest
 from tests.engines.nvflare.loopback import (
     Job,
     Loopback,
-    free_port,
-    loopback,
     submit,
     until,
-    wait_for_connected,
 )
 
-from fedmedlora.engines.nvflare.processes import start_server, start_site
-from fedmedlora.engines.nvflare.session import Server, open_session
-from fedmedlora.errors import EngineError, InputError
+from fedmedlora.engines.nvflare.session import Server
+
+pytestmark = pytest.mark.loopback
 
 ALL = ("ash", "birch", "cedar")
 
@@ -57,6 +51,7 @@ def test_a_site_killed_in_mid_question_is_noticed_and_taken_into_the_next_job(
     assert job.ask({"ash": {}})["ash"]["failure"].startswith("ash: found not in reach")
 
     job.end()
+    until(lambda: server.standing(job.id).state == "ended", what="the job's end")
     following = submit(server, tmp_path / "desk", ALL)
     assert server.left_out(following.id) == set()
     assert "body" in following.ask({"ash": {}})["ash"]

@@ -8,15 +8,14 @@ import pytest
 from tests.engines.nvflare.loopback import (
     Loopback,
     free_port,
-    loopback,
-    submit,
     until,
-    wait_for_connected,
 )
 
 from fedmedlora.engines.nvflare.processes import check_let_in, start_server, start_site
 from fedmedlora.engines.nvflare.session import Server
 from fedmedlora.errors import EngineError, InputError
+
+pytestmark = pytest.mark.loopback
 
 
 def now() -> datetime:
@@ -70,5 +69,5 @@ def test_an_expired_kit_is_told_before_anything_starts(tmp_path: Path) -> None:
 def test_a_coordinator_that_is_not_there_is_told(tmp_path: Path) -> None:
     Loopback(tmp_path, free_port()).provision("ash")
 
-    with pytest.raises(EngineError, match="ash: found no coordinator at 127.0.0.1:"):
+    with pytest.raises(EngineError, match="ash: found no coordinator at 127"):
         start_site(tmp_path / "ash", now=now())

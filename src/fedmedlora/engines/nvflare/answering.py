@@ -1,4 +1,4 @@
-"""A site's end: one question after the other is answered by a service that lives as long as the job."""
+"""A site's end: one question after the other, answered by a service as long as the job lives."""
 
 import logging
 import secrets
@@ -128,7 +128,6 @@ class Answering:
             answer = self._answered(service, said)
             with offering(self._cell, answer.files.values(), keep_s=_KEEP_S) as offered:
                 self._deliver(said["id"], wire.text_of(_content(said["id"], answer, offered)))
-            return
         except (FedMedLoRAError, FetchError) as error:
             reason = str(error)
         except wire.UnsayableError as error:
@@ -138,6 +137,8 @@ class Answering:
         except Exception as error:  # noqa: BLE001 -- its words may be of a note
             _log_without_words(error)
             reason = f"found a {type(error).__name__}, expected an answer; see the site's log"
+        else:
+            return
         failed = {"id": said["id"], "error": f"{self._site}: {reason}"[:_LONGEST_REASON]}
         self._deliver(said["id"], wire.text_of(failed))
 

@@ -46,9 +46,7 @@ def offering(
         downloader.delete_transaction()
 
 
-def fetch(
-    cell: Cell, source: str, offered: Offered, path: Path, *, stop: Signal
-) -> None:
+def fetch(cell: Cell, source: str, offered: Offered, path: Path, *, stop: Signal) -> None:
     """Fetch a file; nothing is left of one that is not what was promised.
 
     Args:
@@ -71,6 +69,7 @@ def fetch(
                 optional=True,
                 abort_signal=stop,
             )
+            file.flush()
             _check(taker, offered)
         except BaseException:
             path.unlink(missing_ok=True)
@@ -87,6 +86,7 @@ class _Taker(Consumer):
         self._file, self._size = file, size
         self._digest = hashlib.sha256()
         self.num_bytes = 0
+        self.too_much = False
         self.trouble: str | None = None
         self.refused: OSError | None = None
 
@@ -96,7 +96,8 @@ class _Taker(Consumer):
 
     def consume(self, ref_id: str, state: dict[str, Any], data: object) -> dict[str, Any]:  # noqa: ARG002
         if not isinstance(data, bytes) or self.num_bytes + len(data) > self._size:
-            raise FetchError(f"more than the {self._size} bytes promised")
+            self.too_much = True
+            raise FetchError("too much")
         try:
             self._file.write(data)
         except OSError as error:
@@ -115,6 +116,10 @@ class _Taker(Consumer):
 def _check(taker: _Taker, offered: Offered) -> None:
     if taker.refused is not None:
         raise taker.refused
+    if taker.too_much:
+        raise FetchError(
+            f"found more than {offered.size} bytes of the file {offered.name!r}, expected as many"
+        )
     if taker.trouble is not None or taker.num_bytes != offered.size:
         raise FetchError(
             f"found {taker.num_bytes} bytes of the file {offered.name!r}, expected {offered.size}"

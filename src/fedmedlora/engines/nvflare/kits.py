@@ -141,7 +141,7 @@ def permit_at_server(folder: Path, roles: Roles) -> None:
 
 
 def permit_at_site(folder: Path, roles: Roles) -> None:
-    """Write what a site does and permits: our one class, no code of a job, no shell, no logs out."""
+    """Write what a site does and permits: our one class, no job's code, no shell, no logs out."""
     managers = "nvflare.app_common.resource_managers.passthrough_resource_manager"
     consumers = "nvflare.app_common.resource_consumers.passthrough_resource_consumer"
     _write(

@@ -8,6 +8,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,23 +34,35 @@ from fedmedlora.errors import Fault, InputError
 from fedmedlora.sites import is_site_name
 
 COORDINATOR = "coordinator"
-SCHEME = "grpc"
+# Of NVFLARE's three the one that checks the host's name and that no half-open call can hold up.
+_SCHEME = "grpc"
 _RESERVED = {"authority", COORDINATOR, ADMIN, "server", "client", "relay", "all", "server_parent"}
 _STARTED_BY_US = ("*.sh", "readme.txt")
+
+
+@dataclass(frozen=True, slots=True)
+class Federation:
+    """What all kits of a federation say.
+
+    Attributes:
+        host: By which the sites reach the coordinator.
+        port: The only one that must be open there, for calls from sites.
+    """
+
+    name: str
+    host: str
+    port: int
 
 
 def provision(
     sites: Sequence[str],
     *,
-    federation: str,
-    host: str,
-    port: int,
+    federation: Federation,
     out: Path,
     roles: Roles,
     now: datetime,
     days: int = 365,
     renew: Collection[str] = (),
-    scheme: str = SCHEME,
 ) -> dict[str, Path]:
     """Return the kits that were made now, by name; those that existed are not touched.
 
@@ -57,8 +70,6 @@ def provision(
     `OUT/<site>.zip` for each site, and `OUT/authority/`, which never leaves this place.
 
     Args:
-        host: By which the sites reach the coordinator.
-        port: The only one that must be open there, for calls from sites.
         now: When the certificates begin.
         days: How long they are valid; the authority itself ten times as long.
         renew: Whose certificates are made anew, too: sites, or `coordinator`.
@@ -67,18 +78,17 @@ def provision(
         InputError: A name cannot be used, or the authority there is of another federation.
     """
     _check(sites, renew, federation=federation)
-    _check_same(out, {"federation": federation, "host": host, "port": port})
-    authority = open_authority(out / "authority", name=federation, now=now, days=10 * days)
+    _check_same(out, federation)
+    authority = open_authority(out / "authority", name=federation.name, now=now, days=10 * days)
     wanted = [COORDINATOR, *sites]
     made = [name for name in wanted if name in renew or not (out / name / "startup").is_dir()]
     with tempfile.TemporaryDirectory(dir=out / "authority") as workshop:
-        project = _project(made, federation, authority, host=host, port=port)
-        kits = _built(project, Path(workshop), _Certificates(now, days), scheme)
+        project = _project(made, federation, authority)
+        kits = _built(project, Path(workshop), _Certificates(now, days))
         for name in made:
             _put(kits, out, name)
-    address = f"{host}:{port}"
     for name in made:
-        _furnish(out / name, roles, name=name, federation=federation, address=address)
+        _furnish(out / name, roles, name=name, federation=federation)
         if name != COORDINATOR:
             shutil.make_archive(str(out / name), "zip", out, name)
             (out / f"{name}.zip").chmod(0o600)
@@ -104,12 +114,11 @@ class _Certificates(CertBuilder):
         )
 
 
-def _project(
-    names: Sequence[str], federation: str, authority: Authority, *, host: str, port: int
-) -> Project:
-    server = {"fed_learn_port": port, "admin_port": port, "default_host": host}
+def _project(names: Sequence[str], federation: Federation, authority: Authority) -> Project:
+    port = federation.port
+    server = {"fed_learn_port": port, "admin_port": port, "default_host": federation.host}
     return Project(
-        federation,
+        federation.name,
         "",
         [
             # The coordinator is part of each project, for the others' kits say where it is.
@@ -126,10 +135,10 @@ def _project(
     )
 
 
-def _built(project: Project, workshop: Path, certificates: CertBuilder, scheme: str) -> Path:
+def _built(project: Project, workshop: Path, certificates: CertBuilder) -> Path:
     builders = [
         WorkspaceBuilder(["master_template.yml"]),
-        StaticFileBuilder(config_folder="config", scheme=scheme),
+        StaticFileBuilder(config_folder="config", scheme=_SCHEME),
         certificates,
     ]
     context = Provisioner(str(workshop), builders).provision(project, logger=_Silent())
@@ -167,11 +176,12 @@ def _replace(source: Path, target: Path) -> None:
     target.chmod(0o700)
 
 
-def _furnish(folder: Path, roles: Roles, *, name: str, federation: str, address: str) -> None:
+def _furnish(folder: Path, roles: Roles, *, name: str, federation: Federation) -> None:
+    address = f"{federation.host}:{federation.port}"
     role = "server" if name == COORDINATOR else "client"
     (folder / "transfer").mkdir(exist_ok=True)
     folder.chmod(0o700)
-    write_kit(folder, role=role, name=name, federation=federation, address=address)
+    write_kit(folder, role=role, name=name, federation=federation.name, address=address)
     if role == "server":
         permit_at_server(folder, roles)
         _listen(folder / "startup" / "fed_server.json", address)
@@ -187,11 +197,11 @@ def _listen(path: Path, address: str) -> None:
     path.write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 
-def _check(sites: Sequence[str], renew: Collection[str], *, federation: str) -> None:
+def _check(sites: Sequence[str], renew: Collection[str], *, federation: Federation) -> None:
     expected = "a-z, 0-9, - and _, at most 63 of them, starting with a letter or a digit"
     faults = [
         Fault("sites", f"the name {name!r}", expected)
-        for name in [*sites, federation]
+        for name in [*sites, federation.name]
         if not is_site_name(name)
     ]
     faults += [
@@ -210,8 +220,9 @@ def _check(sites: Sequence[str], renew: Collection[str], *, federation: str) -> 
         raise InputError(faults)
 
 
-def _check_same(out: Path, facts: dict[str, Any]) -> None:
+def _check_same(out: Path, federation: Federation) -> None:
     """Raise unless a federation is provisioned for the first time, or again as it was."""
+    facts = asdict(federation)
     path = out / "authority" / "federation.json"
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

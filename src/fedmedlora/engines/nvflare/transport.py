@@ -148,7 +148,9 @@ class NvflareTransport:
             except Empty:
                 pass
             if self._stop.triggered:
-                raise EngineError("coordinator: found that the job was stopped, expected it to go on")
+                raise EngineError(
+                    "coordinator: found that the job was stopped, expected it to go on"
+                )
             over = time.monotonic() >= deadline
             for site, each in waiting.items():
                 if over:

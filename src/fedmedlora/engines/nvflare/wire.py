@@ -126,9 +126,7 @@ def end_of(place: str, job: str) -> str:
     return address
 
 
-def send(
-    cell: Cell, target: str, topic: str, text: str, *, wait_s: float
-) -> dict[str, Any] | None:
+def send(cell: Cell, target: str, topic: str, text: str, *, wait_s: float) -> dict[str, Any] | None:
     """Return the reply to a message; None where none came in time."""
     answered = cell.send_request(
         channel=CHANNEL,
@@ -149,5 +147,9 @@ def send(
 def tell(cell: Cell, target: str, topic: str, content: Mapping[str, Any]) -> None:
     """Send a message to which there is no reply; it may be lost."""
     cell.fire_and_forget(
-        channel=CHANNEL, topic=topic, targets=target, message=new_cell_message({}, text_of(content)), optional=True
+        channel=CHANNEL,
+        topic=topic,
+        targets=target,
+        message=new_cell_message({}, text_of(content)),
+        optional=True,
     )

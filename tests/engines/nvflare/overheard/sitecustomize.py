@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -9,7 +10,7 @@ def _note(event: str, arguments: tuple[Any, ...]) -> None:
     if event in {"socket.connect", "socket.sendto", "socket.getaddrinfo", "socket.gethostbyname"}:
         called = arguments[1] if event in {"socket.connect", "socket.sendto"} else arguments[0]
         host = called[0] if isinstance(called, tuple) else called
-        with open(os.environ["FEDMEDLORA_TEST_CALLS"], "a") as calls:
+        with Path(os.environ["FEDMEDLORA_TEST_CALLS"]).open("a") as calls:
             calls.write(f"{event} {host}\n")
 
 
