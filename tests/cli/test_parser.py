@@ -88,3 +88,21 @@ def test_help_waits_for_no_model_code() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
 
     assert done.stdout.split()[-2:] == [b"False", b"False"]
+
+
+def test_a_command_whose_extra_is_missing_says_what_to_install(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = [name for name in sys.modules if name.startswith("fedmedlora.engines.nvflare")]
+    for name in [*ours, "fedmedlora.cli.federation"]:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "nvflare"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "nvflare", None)
+
+    said = shell("federation", "stop", "kit")
+
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        "fedmedlora: found no nvflare, expected it here; pip install 'fedmedlora[nvflare]'\n"
+    )

@@ -11,11 +11,13 @@ import sys
 from collections.abc import Sequence
 
 from fedmedlora.cli.parser import parse
-from fedmedlora.errors import FedMedLoRAError
+from fedmedlora.errors import FedMedLoRAError, InputError
 
 # As a shell reports a program that a signal ended: 128 and SIGINT, 128 and SIGPIPE.
 INTERRUPTED = 130
 UNREAD = 141
+_EXTRAS = ("nvflare",)
+"""What only some commands need, by the name of the package and of the extra."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +48,12 @@ def _code(options: argparse.Namespace) -> int:
     except FedMedLoRAError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if (extra := (error.name or "").partition(".")[0]) not in _EXTRAS:
+            raise
+        advice = f"pip install 'fedmedlora[{extra}]'"
+        sys.stderr.write(f"fedmedlora: found no {extra}, expected it here; {advice}\n")
+        return InputError.exit_code
     except BrokenPipeError:
         raise
     except OSError as error:

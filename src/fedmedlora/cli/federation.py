@@ -10,28 +10,21 @@ from pathlib import Path
 
 from fedmedlora.cli.answers import answer
 from fedmedlora.cli.reading import write_report
+from fedmedlora.engines.nvflare.coordinator import LedRun, lead, running_server
+from fedmedlora.engines.nvflare.ends import ROLES
+from fedmedlora.engines.nvflare.owner import owning
+from fedmedlora.engines.nvflare.owner import stop as stop_all
+from fedmedlora.engines.nvflare.processes import check_let_in, end, start_site
+from fedmedlora.engines.nvflare.provisioning import Federation
+from fedmedlora.engines.nvflare.provisioning import provision as make_kits
+from fedmedlora.engines.nvflare.site import place_notes
+from fedmedlora.engines.nvflare.standing import lines_of, note_run, standing_of
 from fedmedlora.errors import EngineError, Fault, InputError
 from fedmedlora.experiment.config import read_experiment
 from fedmedlora.experiment.database import has_run
 from fedmedlora.experiment.environment import environment
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
-
-try:
-    import nvflare  # noqa: F401
-except ImportError as error:
-    fault = Fault("fedmedlora[nvflare]", "no NVFLARE", "it", "pip install 'fedmedlora[nvflare]'")
-    raise InputError([fault]) from error
-
-from fedmedlora.engines.nvflare.coordinator import Federation, lead, running_server
-from fedmedlora.engines.nvflare.ends import ROLES
-from fedmedlora.engines.nvflare.owner import owning
-from fedmedlora.engines.nvflare.owner import stop as stop_all
-from fedmedlora.engines.nvflare.processes import check_let_in, end, start_site
-from fedmedlora.engines.nvflare.provisioning import Federation as Named
-from fedmedlora.engines.nvflare.provisioning import provision as make_kits
-from fedmedlora.engines.nvflare.site import place_notes
-from fedmedlora.engines.nvflare.standing import lines_of, note_run, standing_of
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +37,7 @@ def provision(options: argparse.Namespace) -> int:
     experiment = _between_hospitals(options.experiment)
     made = make_kits(
         sorted(site.name for site in experiment.sites if site.name and site.role != "server"),
-        federation=Named(experiment.name, experiment.engine.host, experiment.engine.port),
+        federation=Federation(experiment.name, experiment.engine.host, experiment.engine.port),
         out=options.out,
         roles=ROLES,
         now=datetime.now(UTC),
@@ -70,7 +63,7 @@ def coordinator(options: argparse.Namespace) -> int:
         experiment = store.experiment()
     with owning(options.kit), running_server(options.kit, now=datetime.now(UTC)) as server:
         note_run(options.kit, out)
-        lead(Federation(experiment, out), server)
+        lead(LedRun(experiment, out), server)
     report = out / "report.html"
     write_report([out], report)
     places = {"run": str(out), "report": str(report), "results": str(out / "results.json")}

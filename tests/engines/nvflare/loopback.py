@@ -48,12 +48,14 @@ class Loopback:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     num_jobs: int = 0
 
-    def provision(self, *sites: str, days: int = 30, now: datetime | None = None) -> None:
+    def provision(
+        self, *sites: str, days: int = 30, now: datetime | None = None, roles: Roles = ROLES
+    ) -> None:
         provision(
             sites,
             federation=Federation("loopback", "127.0.0.1", self.port),
             out=self.folder,
-            roles=ROLES,
+            roles=roles,
             now=now or datetime.now(UTC),
             days=days,
         )

@@ -28,7 +28,7 @@ _START_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Federation:
+class LedRun:
     """A run that is to be done, and who takes part.
 
     Attributes:
@@ -84,43 +84,43 @@ def running_server(kit: Path, *, now: datetime) -> Iterator[Server]:
         end(process)
 
 
-def lead(federation: Federation, server: Server) -> None:
+def lead(led: LedRun, server: Server) -> None:
     """Open one job after the other until the run is done.
 
     Raises:
         EngineError: A job failed, and no site came since that could help.
     """
-    while not federation.is_done():
-        sites = _gathered(federation, server)
+    while not led.is_done():
+        sites = _gathered(led, server)
         logger.info("a job for %s begins", ", ".join(sorted(sites)))
-        job = server.submit(ROLES, {"run": str(federation.run.resolve())}, sites=sorted(sites))
-        standing = _watched(server, job, federation)
+        job = server.submit(ROLES, {"run": str(led.run.resolve())}, sites=sorted(sites))
+        standing = _watched(server, job, led)
         if standing.state == "failed":
             logger.warning("%s", standing.reason)
-            _wait_for_others(server, sites, federation, standing)
+            _wait_for_others(server, sites, led, standing)
 
 
-def _gathered(federation: Federation, server: Server) -> frozenset[str]:
+def _gathered(led: LedRun, server: Server) -> frozenset[str]:
     """Return the connected sites once there are enough: all that never took part, and a quorum."""
     said = ""
     while True:
-        here = frozenset(server.connected()) & federation.sites
-        missing = federation.sites - federation.known() - here
-        enough = len(here) >= federation.experiment.quorum
+        here = frozenset(server.connected()) & led.sites
+        missing = led.sites - led.known() - here
+        enough = len(here) >= led.experiment.quorum
         if enough and not missing:
             return here
-        awaited = ", ".join(sorted(missing or federation.sites - here))
+        awaited = ", ".join(sorted(missing or led.sites - here))
         if awaited != said:
             logger.info("waiting for %s", awaited)
             said = awaited
         time.sleep(_LOOK_S)
 
 
-def _watched(server: Server, job: str, federation: Federation) -> Standing:
+def _watched(server: Server, job: str, led: LedRun) -> Standing:
     """Return how a job ended; ask it to end where a site waits that it does not have."""
     run, asked = Run(server.kit, job), False
     while (standing := server.standing(job)).state in ("waiting", "running"):
-        waiting = server.left_out(job) & federation.sites
+        waiting = server.left_out(job) & led.sites
         if waiting and not asked:
             logger.info("%s waits to be let in after this round", ", ".join(sorted(waiting)))
             run.ask_to_end()
@@ -129,16 +129,14 @@ def _watched(server: Server, job: str, federation: Federation) -> Standing:
     return standing
 
 
-def _wait_for_others(
-    server: Server, had: frozenset[str], federation: Federation, standing: Standing
-) -> None:
+def _wait_for_others(server: Server, had: frozenset[str], led: LedRun, standing: Standing) -> None:
     """Wait until other sites are connected than a failed job had.
 
     Raises:
         EngineError: None came in the time that an answer may take.
     """
-    deadline = time.monotonic() + federation.experiment.engine.answer_s
-    while not frozenset(server.connected()) & federation.sites - had:
+    deadline = time.monotonic() + led.experiment.engine.answer_s
+    while not frozenset(server.connected()) & led.sites - had:
         if time.monotonic() > deadline:
             raise EngineError(standing.reason)
         time.sleep(_LOOK_S)

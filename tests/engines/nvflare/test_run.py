@@ -1,0 +1,91 @@
+"""A run between processes, on the base in the package: what comes out is what one machine gives."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.engines.nvflare.loopback import loopback
+
+from fedmedlora.cli.notes import write_hospitals
+from fedmedlora.engines.nvflare.coordinator import LedRun, lead, running_server
+from fedmedlora.engines.nvflare.ends import ROLES
+from fedmedlora.engines.nvflare.site import place_notes
+from fedmedlora.engines.opening import engine_of
+from fedmedlora.experiment.cohorts import annotated_types, load_cohorts
+from fedmedlora.experiment.config import read_experiment
+from fedmedlora.experiment.run import run
+from fedmedlora.experiment.store import RunStore
+
+SITES = ("cardiology", "oncology", "psychiatry")
+EXPERIMENT = """
+[experiment]
+name = "loopback"
+rounds = 2
+arms = ["fed_medlora"]
+
+[model]
+base = "bundled"
+
+[training]
+num_threads = 1
+learning_rate = 0.004
+
+[communication]
+codec = "int8"
+
+[evaluation]
+round_notes = 1
+final_notes = 2
+replicates = 10
+drawn_notes = 0
+
+[engine]
+name = "nvflare"
+answer_s = 120.0
+"""
+
+
+def written(folder: Path) -> Path:
+    write_hospitals(folder / "hospitals", seed=0, num_notes=20)
+    sites = "".join(f'[[sites]]\nname = "{s}"\npath = "hospitals/{s}"\n' for s in SITES)
+    file = folder / "experiment.toml"
+    file.write_text(EXPERIMENT + sites, encoding="utf-8")
+    return file
+
+
+def rounds_of(folder: Path) -> list[dict[str, Any]]:
+    with RunStore.open(folder) as store:
+        return [{**one, "seconds": 0} for one in store.rounds("fed_medlora")]
+
+
+def run_here(file: Path, out: Path) -> None:
+    experiment = read_experiment(file)
+    cohorts = load_cohorts(experiment)
+    types = annotated_types(cohorts)
+    with (
+        RunStore.create(out, experiment_path=file, environment={}) as store,
+        engine_of("own", experiment, cohorts, types, shelf=store.adapters, environ={}) as engine,
+    ):
+        run(experiment, engine, store, cohorts)
+
+
+@pytest.mark.loopback
+def test_a_run_between_processes_ends_in_the_bytes_of_a_run_on_one_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path)
+    run_here(file, tmp_path / "here")
+    experiment, apart = read_experiment(file), tmp_path / "apart"
+    RunStore.create(apart, experiment_path=file, environment={}).close()
+    with loopback(tmp_path / "kits", monkeypatch) as federation:
+        federation.provision(*SITES, roles=ROLES)
+        now = datetime.now(UTC)
+        kit = tmp_path / "kits" / "coordinator"
+        with running_server(kit, now=now) as server:
+            for site in SITES:
+                place_notes(tmp_path / "kits" / site, tmp_path / "hospitals" / site, now=now)
+            federation.start(*SITES)
+            lead(LedRun(experiment, apart), server)
+
+    assert rounds_of(apart) == rounds_of(tmp_path / "here")
