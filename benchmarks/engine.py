@@ -1,0 +1,147 @@
+"""Rounds between processes: what the engine itself takes, beside NVFLARE's own and Flower's."""
+
+import argparse
+import json
+import os
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from contest.figures import keep, machine, spread, table, told_aside
+from contest.no_op_ours import ROLES
+from fedmedlora.engines.nvflare.coordinator import running_server
+from fedmedlora.engines.nvflare.processes import end, start_site
+from fedmedlora.engines.nvflare.provisioning import Federation, provision
+from fedmedlora.experiment.store import RunStore
+
+_EXPERIMENT = """
+[experiment]
+name = "idle"
+rounds = ROUNDS
+patience = 100000
+arms = ["fed_medlora"]
+
+[model]
+base = "bundled"
+
+[training]
+
+[engine]
+name = "nvflare"
+"""
+_MEGABYTE = 1_000_000
+
+
+def main() -> int:
+    """Measure, print a table, write JSON."""
+    options, began_on = _options(), machine()
+    with tempfile.TemporaryDirectory() as name:
+        ours = no_op(
+            Path(name), sites=options.sites, rounds=options.rounds, megabytes=options.megabytes
+        )
+    sys.stdout.write(f"{began_on}; {options.sites} sites, {options.megabytes} MB\n\n")
+    rows = [
+        ["this engine", spread(ours["seconds"][1:]), *(f"{ours['peak'][k]:.0f}" for k in _KINDS)]
+    ]
+    head = ["engine", "seconds a round, min / median / max", *(f"{k}, MB" for k in _KINDS)]
+    sys.stdout.write(table(head, rows))
+    keep(options, {"ours": ours})
+    return 0
+
+
+_KINDS = ("server", "job at the server", "site", "job at a site")
+_MODULES = dict(
+    zip(_KINDS, ("server_train", "runner_process", "client_train", "worker_process"), strict=True)
+)
+
+
+def no_op(folder: Path, *, sites: int, rounds: int, megabytes: float) -> dict[str, Any]:
+    """Return the seconds of each round, and the most that a process of each kind held, in MB."""
+    names = [f"site{index:04}" for index in range(sites)]
+    entries = "".join(f'[[sites]]\nname = "{name}"\n' for name in names)
+    file, run, seconds = folder / "idle.toml", folder / "run", folder / "seconds.json"
+    file.write_text(_EXPERIMENT.replace("ROUNDS", str(rounds)) + entries, encoding="utf-8")
+    RunStore.create(run, experiment_path=file, environment={}).close()
+    now, kits = datetime.now(UTC), folder / "kits"
+    federation = Federation("idle", "127.0.0.1", _free_port())
+    provision(names, federation=federation, out=kits, roles=ROLES, now=now)
+    num_bytes = int(megabytes * _MEGABYTE)
+    settings = {"run": str(run), "seconds": str(seconds), "num_bytes": num_bytes}
+    here = str(Path(__file__).parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])
+    processes = []
+    with running_server(kits / "coordinator", now=now) as server, _peaks() as peak:
+        try:
+            for name in names:
+                told = json.dumps({"num_bytes": num_bytes})
+                (kits / name / "local" / "no_op.json").write_text(told, encoding="utf-8")
+                processes.append(start_site(kits / name, now=now))
+            while len(server.connected()) < sites:
+                time.sleep(0.5)
+            began = time.monotonic()
+            job = server.submit(ROLES, settings, sites=names)
+            while (standing := server.standing(job)).state in ("waiting", "running"):
+                time.sleep(0.5)
+            if standing.state == "failed":
+                raise SystemExit(standing.reason)
+            whole = time.monotonic() - began
+        finally:
+            for process in processes:
+                end(process)
+    found = json.loads(seconds.read_text(encoding="utf-8"))
+    return {"seconds": found, "whole": whole, "peak": peak}
+
+
+@contextmanager
+def _peaks() -> Iterator[Mapping[str, float]]:
+    """Watch the processes below this one; give the most that one of each kind held, in MB."""
+    peak = dict.fromkeys(_KINDS, 0.0)
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.2):
+            for process in psutil.Process().children(recursive=True):
+                try:
+                    line, held = process.cmdline(), process.memory_info().rss
+                except psutil.Error:
+                    continue
+                for kind in _KINDS:
+                    if any(part.endswith(_MODULES[kind]) for part in line):
+                        peak[kind] = max(peak[kind], held / _MEGABYTE)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield peak
+    finally:
+        over.set()
+        watcher.join()
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--sites", type=int, default=3, metavar="N", help="processes on loopback")
+    parser.add_argument("--rounds", type=int, default=11, metavar="N", help="the first is dropped")
+    parser.add_argument("--megabytes", type=float, default=10, metavar="MB", help="an adapter's")
+    told_aside(parser)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
