@@ -64,7 +64,9 @@ def test_an_excluded_site_is_let_in_no_more_until_it_is_readmitted(
     wait_for_connected(server, "cedar")
 
 
-def test_a_kit_is_not_started_twice(federation: Loopback) -> None:
+def test_a_kit_is_not_started_twice(federation: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fedmedlora.engines.nvflare.processes._WAIT_FOR_THE_LAST_S", 0.2)
+
     with pytest.raises(InputError, match="ash: found a process that runs from it, expected none"):
         start_site(federation.folder / "ash", now=now())
 
