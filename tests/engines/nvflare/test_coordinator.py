@@ -39,11 +39,12 @@ def test_a_site_lets_no_class_in_but_ours(
     )
 
     log = federation.folder / "ash" / job / "log.txt"
-    # Its words are kept out of the log, as all of NVFLARE's are.
-    until(
-        lambda: log.exists() and "ComponentNotAuthorized" in log.read_text(), what="ash to refuse"
-    )
-    server.stop(job)
+    try:
+        # Its words are kept out of the log, as all of NVFLARE's are.
+        told = lambda: log.exists() and "ComponentNotAuthorized" in log.read_text()  # noqa: E731
+        until(told, what="ash to refuse")
+    finally:
+        server.stop(job)
 
 
 def test_a_job_with_code_is_refused(server: Server, tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ from tests.engines.nvflare.loopback import (
     Loopback,
     free_port,
     until,
+    wait_for_connected,
 )
 
+from fedmedlora.engines.nvflare.kits import open_kit
 from fedmedlora.engines.nvflare.processes import check_let_in, start_server, start_site
+from fedmedlora.engines.nvflare.reach import check_reach
 from fedmedlora.engines.nvflare.session import Server
 from fedmedlora.errors import EngineError, InputError
 
@@ -33,7 +36,37 @@ def test_a_kit_of_another_authority_is_refused(federation: Loopback, tmp_path: P
         start_site(tmp_path / "ash", now=now())
 
 
-def test_a_kit_is_not_started_twice(federation: Loopback) -> None:
+def test_the_coordinator_refuses_a_certificate_of_another_authority(
+    federation: Loopback, tmp_path: Path
+) -> None:
+    Loopback(tmp_path, federation.port).provision("ash")
+    kit = open_kit(tmp_path / "ash", role="client", now=now())
+    shutil.copy(federation.folder / "ash/startup/rootCA.pem", tmp_path / "ash/startup")
+
+    with pytest.raises(InputError, match="found that the coordinator does not accept it"):
+        check_reach(kit, wait_s=5)
+
+
+def test_an_excluded_site_is_let_in_no_more_until_it_is_readmitted(
+    federation: Loopback, server: Server
+) -> None:
+    server.exclude("cedar")
+    until(lambda: "cedar" not in server.connected(), what="cedar to be out")
+    federation.kill("cedar")
+    federation.start("cedar")
+    cedar = federation.processes["cedar"]
+    until(lambda: cedar.poll() is not None, what="cedar to be turned away")
+    with pytest.raises(EngineError, match="found that the coordinator turned this site away"):
+        check_let_in(federation.folder / "cedar", cedar)
+
+    server.readmit("cedar")
+    federation.start("cedar")
+    wait_for_connected(server, "cedar")
+
+
+def test_a_kit_is_not_started_twice(federation: Loopback, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fedmedlora.engines.nvflare.processes._WAIT_FOR_THE_LAST_S", 0.2)
+
     with pytest.raises(InputError, match="ash: found a process that runs from it, expected none"):
         start_site(federation.folder / "ash", now=now())
 

@@ -14,8 +14,8 @@ from nvflare.fuel.f3.streaming.obj_downloader import ObjectDownloader
 
 from fedmedlora.engines.nvflare.wire import Offered
 
-_PIECE_BYTES = 4 * 2**20
-_WAIT_FOR_PIECE_S = 30.0
+_PIECE_BYTES = 2 * 2**20
+_WAIT_FOR_PIECE_S = 15.0
 _RECEIVED = "received_bytes"
 
 

@@ -25,22 +25,23 @@ def check_reach(kit: Kit, *, wait_s: float) -> None:
             socket.create_connection((host, int(port)), timeout=wait_s) as plain,
             _context(kit.folder / "startup").wrap_socket(plain, server_hostname=host) as channel,
         ):
-            # A server that refuses a certificate says so only after the client thinks all is well.
+            # A server that refuses a certificate ends the connection after all seemed well.
             greeting = channel.recv(1)
     except ssl.SSLCertVerificationError as error:
         found = f"a server whose certificate is not accepted ({error.verify_message})"
         raise _refused(kit, found, "the coordinator of this federation") from error
-    except ssl.SSLError as error:
-        raise _refused(kit, "that the coordinator does not accept it", _ONE_OF_ITS_OWN) from error
+    except (ssl.SSLError, ConnectionResetError) as error:
+        raise _refused(kit, _NOT_ACCEPTED, _ONE_OF_ITS_OWN) from error
     except OSError as error:
         raise EngineError(
             f"{kit.name}: found no coordinator at {kit.address} ({error.strerror or error}), "
             "expected one; check the address and the firewall, or wait until it is started"
         ) from error
     if not greeting:
-        raise _refused(kit, "that the coordinator closed the connection", _ONE_OF_ITS_OWN)
+        raise _refused(kit, _NOT_ACCEPTED, _ONE_OF_ITS_OWN)
 
 
+_NOT_ACCEPTED = "that the coordinator does not accept it"
 _ONE_OF_ITS_OWN = "a kit of the same federation"
 
 
