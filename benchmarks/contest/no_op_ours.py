@@ -132,7 +132,7 @@ def _lead(transport: NvflareTransport, settings: Mapping[str, Any]) -> None:
     while transport.sites() != transport.participants and time.monotonic() < deadline:
         time.sleep(0.1)
     own: Any = Own(settings["num_bytes"])
-    engine = Timed(transport, {}, own, answer_s=60.0)
+    engine = Timed(transport, {}, own, here=transport.sites(), answer_s=60.0)
     engine.began = []
     with RunStore.open(Path(settings["run"]), writable=True) as store:
         experiment = store.experiment()

@@ -217,6 +217,7 @@ class EngineChoice:
         host: Under which name or address the sites reach the coordinator.
         port: The one that must be open there; sites call out, and need none.
         answer_s: Seconds a site has for what it is asked; then the round goes on without it.
+        return_s: Seconds that a round waits for a site that is gone to come back.
     """
 
     name: Literal["local", "nvflare"] = "local"
@@ -224,6 +225,7 @@ class EngineChoice:
     host: Annotated[str, _HOST] = "localhost"
     port: Annotated[int, at_least(1), at_most(65535)] = 8002
     answer_s: Annotated[float, above(0)] = 3600.0
+    return_s: Annotated[float, at_least(0)] = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,7 +43,10 @@ class Loopback:
             question = self._travelled(questions[site])
             self.asked.append((site, question.subject, tuple(sorted(question.files))))
             if site in self.away:
-                yield site, Failure(f"site {site}: found no connection, expected an answer")
+                yield (
+                    site,
+                    Failure(f"site {site}: found no connection, expected an answer", lost=True),
+                )
                 continue
             room = self.folder / f"room{next(self.number)}"
             room.mkdir()

@@ -126,27 +126,32 @@ def test_a_site_that_its_policy_keeps_out_says_why(tmp_path: Path, bert: BaseMod
     )
 
 
-def test_a_site_that_was_away_is_sent_the_whole_and_the_run_goes_on(
+def test_a_round_waits_for_a_site_that_is_gone_and_ends_in_the_same_bytes(
     tmp_path: Path, bert: BaseModel
 ) -> None:
     write_sites(tmp_path)
+    text = experiment_text(bert, "fed_medlora", codec="int8")
+    here = run_here(tmp_path, text)
     transport = wire(tmp_path, services(tmp_path))
     all_ = dict(transport.services)
-    leaving = [{"lungs"}, set(), set(), set()]
 
-    def go_and_come(answer: Message) -> Message:
-        # Away from the end of the first round to that of the second.
-        transport.away = leaving.pop(0)
+    def leave(answer: Message) -> Message:
+        transport.away.add("bones")
         return answer
 
-    transport.services = {**all_, "heart": Spoiling(all_["heart"], "evaluate", go_and_come)}
+    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", leave, after=1)}
+    run = run_apart(tmp_path, text, transport)
+    assert len(rounds_of(run)) == 1
 
-    run = run_apart(tmp_path, experiment_text(bert, "fed_medlora", rounds=3), transport)
+    # It comes back, and has lost what it held.
+    shutil.rmtree(tmp_path / "bones_store" / "held")
+    again = wire(tmp_path, services(tmp_path))
+    run_apart(tmp_path, text, again, resume=True)
 
-    first, second, third = rounds_of(run)
-    assert [len(one["shares"]) for one in (first, second, third)] == [3, 2, 3]
-    whole = [asked for asked in transport.asked if asked[2] == ("bundle",)]
-    assert ("lungs", "hold", ("bundle",)) in whole
+    # What the others had answered is not asked for again.
+    assert [site for site, subject, _ in again.asked if subject == "train"] == ["bones"]
+    assert ("bones", "hold", ("bundle",)) in again.asked
+    assert rounds_of(run) == rounds_of(here)
 
 
 def test_a_session_that_is_to_end_ends_between_rounds_and_the_next_goes_on_to_the_same_bytes(

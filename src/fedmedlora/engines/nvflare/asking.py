@@ -66,9 +66,9 @@ def describe(
     }
 
 
-def failure(site: str, found: str, expected: str) -> Failure:
+def failure(site: str, found: str, expected: str, *, lost: bool = False) -> Failure:
     """Return what stands for an answer, in the form of all our messages."""
-    return Failure(f"{site}: found {found}, expected {expected}")
+    return Failure(f"{site}: found {found}, expected {expected}", lost=lost)
 
 
 @dataclass(slots=True)

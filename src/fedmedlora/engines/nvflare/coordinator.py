@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 _LOOK_S = 0.5
 _START_S = 60.0
+_SILENCE_S = 15.0
+"""A site says every five seconds that it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,10 @@ def lead(led: LedRun, server: Server) -> None:
     Raises:
         EngineError: A job failed, and no site came since that could help.
     """
+    given_up: frozenset[str] = frozenset()
     while not led.is_done():
-        sites = _gathered(led, server)
+        sites = _gathered(led, server, given_up)
+        given_up = led.sites - sites
         logger.info("a job for %s begins", ", ".join(sorted(sites)))
         job = server.submit(ROLES, {"run": str(led.run.resolve())}, sites=sorted(sites))
         standing = _watched(server, job, led)
@@ -100,20 +104,31 @@ def lead(led: LedRun, server: Server) -> None:
             _wait_for_others(server, sites, led, standing)
 
 
-def _gathered(led: LedRun, server: Server) -> frozenset[str]:
-    """Return the connected sites once there are enough: all that never took part, and a quorum."""
-    said = ""
+def _gathered(led: LedRun, server: Server, given_up: frozenset[str]) -> frozenset[str]:
+    """Return the connected sites once those are there that are waited for, and a quorum.
+
+    For a site that never took part it waits as long as it takes; for one that is gone as long as
+    the experiment says, and for one that was given up before not at all.
+    """
+    began, said = time.monotonic(), ""
     while True:
-        here = frozenset(server.connected()) & led.sites
+        here = _present(server) & led.sites
         missing = led.sites - led.known() - here
-        enough = len(here) >= led.experiment.quorum
-        if enough and not missing:
+        if time.monotonic() - began < led.experiment.engine.return_s:
+            missing |= led.sites - here - given_up
+        if not missing and len(here) >= led.experiment.quorum:
             return here
         awaited = ", ".join(sorted(missing or led.sites - here))
         if awaited != said:
             logger.info("waiting for %s", awaited)
             said = awaited
         time.sleep(_LOOK_S)
+
+
+def _present(server: Server) -> frozenset[str]:
+    # The server goes on to call a site connected for a while after it was killed.
+    now = time.time()
+    return frozenset(site for site, at in server.connected().items() if now - at < _SILENCE_S)
 
 
 def _watched(server: Server, job: str, led: LedRun) -> Standing:
@@ -136,7 +151,7 @@ def _wait_for_others(server: Server, had: frozenset[str], led: LedRun, standing:
         EngineError: None came in the time that an answer may take.
     """
     deadline = time.monotonic() + led.experiment.engine.answer_s
-    while not frozenset(server.connected()) & led.sites - had:
+    while not _present(server) & led.sites - had:
         if time.monotonic() > deadline:
             raise EngineError(standing.reason)
         time.sleep(_LOOK_S)

@@ -103,7 +103,7 @@ class NvflareTransport:
                 said = describe(each, questions[each.site], offered, wait_s=wait_s)
                 self._senders.submit(self._send, each, wire.text_of(said), deadline)
             for site in questions.keys() - waiting.keys():
-                yield site, failure(site, "not in reach", "in this job and ready")
+                yield site, failure(site, "not in reach", "in this job and ready", lost=True)
             while waiting:
                 site, answer = self._next(arrived, waiting, deadline, wait_s)
                 del waiting[site]
@@ -156,7 +156,8 @@ class NvflareTransport:
                 if over:
                     self._settle(each, failure(site, f"no answer within {wait_s:g} s", "one"))
                 elif not self._presence.is_there(site, each.token):
-                    self._settle(each, failure(site, self._presence.last_sign(site), "an answer"))
+                    sign = self._presence.last_sign(site)
+                    self._settle(each, failure(site, sign, "an answer", lost=True))
 
     def _send(self, each: Asked, text: str, deadline: float) -> None:
         """Ask until the site acknowledges; whether it is still there is watched elsewhere."""

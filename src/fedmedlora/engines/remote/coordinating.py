@@ -24,7 +24,9 @@ logger = logging.getLogger(__name__)
 def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Transport) -> None:
     """Run what is missing of an experiment with the sites that can be reached.
 
-    Where somebody waits for the session to end it stops between two rounds; see `is_complete`.
+    Where somebody waits for the session to end it stops between two rounds, and at once where a
+    site is gone: nothing that was answered is lost, and the next session goes on; see
+    `is_complete`.
 
     Args:
         text: Of the experiment's file, as the sites get it.
@@ -65,13 +67,13 @@ def _known_facts(
     """Return the facts of every site, of those that cannot be reached as they told them before."""
     wait_s = experiment.engine.answer_s
     told, failures = joined(transport, sorted(transport.sites()), text, wait_s=wait_s)
-    for reason in failures.values():
-        logger.warning("%s", reason)
+    for failure in failures.values():
+        logger.warning("%s", failure.reason)
     known = {**(store.meta("facts") or {}), **{n: facts_to_json(told[n]) for n in told}}
     store.put_meta("facts", known)
     names = [site.name for site in experiment.sites if site.role != "server"]
     if missing := [name for name in names if name not in known]:
-        why = "".join(f"\n  {failures[name]}" for name in missing if name in failures)
+        why = "".join(f"\n  {failures[name].reason}" for name in missing if name in failures)
         raise EngineError(
             f"sites: found that {', '.join(map(str, missing))} never took part, expected each once "
             f"at least before a run begins; start them{why}"
@@ -109,14 +111,15 @@ def _engine(
     wait_s = experiment.engine.answer_s
     reached = sorted(transport.sites() & facts.keys())
     told, failures = opened(transport, reached, mine, types, wait_s=wait_s)
-    for reason in failures.values():
-        logger.warning("%s", reason)
+    for failure in failures.values():
+        logger.warning("%s", failure.reason)
     store.put_meta("members", known := {**(store.meta("members") or {}), **told})
     members = {
         **{site: member(known[site]) for site in known},
         **{site: _own_member(mine, site, experiment) for site in own},
     }
-    with closing(RemoteEngine(transport, members, mine, answer_s=wait_s)) as engine:
+    engine = RemoteEngine(transport, members, mine, here=told.keys(), answer_s=wait_s)
+    with closing(engine):
         yield engine
 
 

@@ -6,7 +6,7 @@ a tally that is missing; what becomes of the round is the run's affair.
 
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -43,7 +43,11 @@ _NUM_REMEMBERED = 64
 
 
 class SessionOverError(EngineError):
-    """The session with the sites ends here, so that the next can have other sites in it."""
+    """The session with the sites ends here, so that the next can have other sites in it.
+
+    Raised between two rounds where a site waits to be let in, and in the middle of one where a site
+    is gone: what the others answered is kept, and asked for no more.
+    """
 
 
 class RemoteEngine:
@@ -55,12 +59,14 @@ class RemoteEngine:
         members: Mapping[str, Member],
         own: Engine,
         *,
+        here: Collection[str],
         answer_s: float,
     ) -> None:
         """Make an engine over sites whose base models are loaded.
 
         Args:
             members: The sites, those that cannot be reached at present too.
+            here: Those of them that this session began with.
             own: The coordinator's, on the same base; it holds the server's notes, if there are any.
             answer_s: How long a site has for what it is asked.
         """
@@ -70,7 +76,7 @@ class RemoteEngine:
         self.num_workers = 1
         self.turn = Turn()
         self._transport, self._members, self._own = transport, members, own
-        self._answer_s = answer_s
+        self._here, self._answer_s = frozenset(here), answer_s
         self._holders: dict[str, set[str]] = {}
         self._folder = TemporaryDirectory()
         self._most_bytes = _ROOM * 4 * sum(w.size for w in own.initial().values()) + 2**20
@@ -103,8 +109,8 @@ class RemoteEngine:
             raise SessionOverError("coordinator: found a site that waits to be let in")
         by_name = {one.name: one for one in participants}
         bundle, lacking = self._held(list(by_name), start)
-        for site, reason in lacking.items():
-            yield Outcome(by_name[site], None, reason, 0.0)
+        for site, failure in lacking.items():
+            yield Outcome(by_name[site], None, failure.reason, 0.0)
         questions = {
             site: Message("train", {"bundle": bundle, "plan": plan_to_json(plans[site])})
             for site in by_name
@@ -204,7 +210,7 @@ class RemoteEngine:
             )
         return self._members[site]
 
-    def _held(self, sites: Sequence[str], bundle: AdapterWeights) -> tuple[str, dict[str, str]]:
+    def _held(self, sites: Sequence[str], bundle: AdapterWeights) -> tuple[str, dict[str, Failure]]:
         """Return a bundle's digest once the sites hold it, and why some do not."""
         sha256 = adapter_digest(bundle)
         unknown = [site for site in sites if site not in self._holders.get(sha256, ())]
@@ -221,7 +227,7 @@ class RemoteEngine:
             stored.path.unlink()
         return sha256, failures
 
-    def _hold(self, sites: Sequence[str], sha256: str, question: Message) -> dict[str, str]:
+    def _hold(self, sites: Sequence[str], sha256: str, question: Message) -> dict[str, Failure]:
         """Ask some sites whether they hold a bundle, with what makes it up; return failures."""
         questions = dict.fromkeys(sites, question)
         answers, failures = asked(self._transport, questions, wait_s=self._answer_s)
@@ -230,15 +236,27 @@ class RemoteEngine:
         while len(self._holders) > _NUM_REMEMBERED:
             del self._holders[next(iter(self._holders))]
         self._forget(failures)
+        self._require_here(failures)
         return failures
 
     def _ask(self, questions: Mapping[str, Message]) -> Iterator[tuple[str, Message | Failure]]:
         wait_s, most = self._answer_s, self._most_bytes
+        lost = {}
         for site, reply in self._transport.ask(questions, wait_s=wait_s, most_bytes=most):
             if isinstance(reply, Failure):
-                logger.warning("%s: %s", site, reply.reason)
+                logger.warning("%s", reply.reason)
                 self._forget([site])
+                if reply.lost:
+                    lost[site] = reply
+                    continue
             yield site, reply
+        # Once the others have answered, for what they did is kept.
+        self._require_here(lost)
+
+    def _require_here(self, failures: Mapping[str, Failure]) -> None:
+        for site, failure in failures.items():
+            if failure.lost and site in self._here:
+                raise SessionOverError(failure.reason)
 
     def _forget(self, sites: Iterable[str]) -> None:
         # Who failed may come back as another process with another disk.

@@ -28,7 +28,7 @@ class Member:
 
 def joined(
     transport: Transport, sites: Iterable[str], experiment: str, *, wait_s: float
-) -> tuple[dict[str, ToldFacts], dict[str, str]]:
+) -> tuple[dict[str, ToldFacts], dict[str, Failure]]:
     """Return the facts of the sites that take part, and why the others do not.
 
     Args:
@@ -46,7 +46,7 @@ def opened(
     types: Sequence[str],
     *,
     wait_s: float,
-) -> tuple[dict[str, Plain], dict[str, str]]:
+) -> tuple[dict[str, Plain], dict[str, Failure]]:
     """Return what sites say that start from the coordinator's very adapter, and why others do not.
 
     What they say makes a `Member` each.
@@ -63,7 +63,7 @@ def opened(
     told = {site: answers[site].body for site in sorted(answers)}
     for site, body in told.items():
         if body["initial"] != start:
-            failures[site] = (
+            failures[site] = Failure(
                 f"site {site}: found that it starts from another adapter ({body['initial']}), "
                 f"expected {start}; use the same versions of this program, torch and numpy there"
             )
@@ -72,13 +72,13 @@ def opened(
 
 def asked(
     transport: Transport, questions: Mapping[str, Message], *, wait_s: float, most_bytes: int = 0
-) -> tuple[dict[str, Message], dict[str, str]]:
-    """Return the answers by site, and the reasons of those that gave none."""
+) -> tuple[dict[str, Message], dict[str, Failure]]:
+    """Return the answers by site, and what stands for those that gave none."""
     answers: dict[str, Message] = {}
-    failures: dict[str, str] = {}
+    failures: dict[str, Failure] = {}
     for site, reply in transport.ask(questions, wait_s=wait_s, most_bytes=most_bytes):
         if isinstance(reply, Failure):
-            failures[site] = reply.reason
+            failures[site] = reply
         else:
             answers[site] = reply
     return answers, failures

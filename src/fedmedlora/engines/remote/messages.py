@@ -32,9 +32,11 @@ class Failure:
 
     Attributes:
         reason: Where, what was found, what was expected: for a person to read.
+        lost: Whether the site is gone, and may come back.
     """
 
     reason: str
+    lost: bool = False
 
 
 class Transport(Protocol):
