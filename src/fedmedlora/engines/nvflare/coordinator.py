@@ -7,7 +7,7 @@ next boundary between rounds, and the next job has it.
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_S = 0.5
 _START_S = 60.0
+_SESSION_S = 5.0
 _SILENCE_S = 15.0
 """A site says every five seconds that it is there."""
 
@@ -35,7 +36,6 @@ class LedRun:
 
     Attributes:
         run: Its folder.
-        sites: By the experiment, the server's own notes aside.
     """
 
     experiment: Experiment
@@ -43,7 +43,7 @@ class LedRun:
 
     @property
     def sites(self) -> frozenset[str]:
-        """Return the sites that are to take part."""
+        """Return the sites that are to take part; the server's own notes are none."""
         named = (site.name for site in self.experiment.sites if site.role != "server")
         return frozenset(name for name in named if name is not None)
 
@@ -66,24 +66,19 @@ def running_server(kit: Path, *, now: datetime) -> Iterator[Server]:
         InputError: The kit cannot be started; see `start_server`.
         EngineError: The server does not come up.
     """
-    process = start_server(kit, now=now)
-    try:
+    with ExitStack() as stack:
+        process = start_server(kit, now=now)
+        stack.callback(end, process)
         deadline = time.monotonic() + _START_S
         while True:
             try:
-                session = open_session(kit, wait_s=5.0)
-                server = session.__enter__()
+                server = stack.enter_context(open_session(kit, wait_s=_SESSION_S))
                 break
             except EngineError:
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise
                 time.sleep(_LOOK_S)
-        try:
-            yield server
-        finally:
-            session.__exit__(None, None, None)
-    finally:
-        end(process)
+        yield server
 
 
 def lead(led: LedRun, server: Server) -> None:
