@@ -32,11 +32,11 @@ def free_port() -> int:
     return port
 
 
-def until(true: Callable[[], Any], *, what: str) -> Any:  # noqa: ANN401
-    deadline = time.monotonic() + PATIENCE_S
+def until(true: Callable[[], Any], *, what: str, patience_s: float = PATIENCE_S) -> Any:  # noqa: ANN401
+    deadline = time.monotonic() + patience_s
     while not (found := true()):
         if time.monotonic() > deadline:
-            pytest.fail(f"waited {PATIENCE_S:g} s for {what}")
+            pytest.fail(f"waited {patience_s:g} s for {what}")
         time.sleep(0.05)
     return found
 

@@ -1,15 +1,20 @@
 """A run between processes, on the base in the package: what comes out is what one machine gives."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.engines.nvflare.loopback import loopback
+from tests.engines.nvflare.loopback import Loopback, loopback, until
 
 from fedmedlora.cli.notes import write_hospitals
 from fedmedlora.engines.nvflare.coordinator import LedRun, lead, running_server
 from fedmedlora.engines.nvflare.ends import ROLES
+from fedmedlora.engines.nvflare.processes import is_running
+from fedmedlora.engines.nvflare.session import Server
 from fedmedlora.engines.nvflare.site import place_notes
 from fedmedlora.engines.opening import engine_of
 from fedmedlora.experiment.cohorts import annotated_types, load_cohorts
@@ -70,22 +75,60 @@ def run_here(file: Path, out: Path) -> None:
         run(experiment, engine, store, cohorts)
 
 
+@contextmanager
+def sites_started(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *sites: str
+) -> Iterator[tuple[Loopback, Server]]:
+    """Give a federation whose sites have their notes, and its server's session."""
+    now = datetime.now(UTC)
+    with loopback(folder / "kits", monkeypatch) as federation:
+        federation.provision(*sites, roles=ROLES)
+        with running_server(folder / "kits" / "coordinator", now=now) as server:
+            for site in sites:
+                place_notes(folder / "kits" / site, folder / "hospitals" / site, now=now)
+            federation.start(*sites)
+            yield federation, server
+
+
+def begun(file: Path, out: Path) -> LedRun:
+    RunStore.create(out, experiment_path=file, environment={}).close()
+    return LedRun(read_experiment(file), out)
+
+
 @pytest.mark.loopback
 def test_a_run_between_processes_ends_in_the_bytes_of_a_run_on_one_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = written(tmp_path)
     run_here(file, tmp_path / "here")
-    experiment, apart = read_experiment(file), tmp_path / "apart"
-    RunStore.create(apart, experiment_path=file, environment={}).close()
-    with loopback(tmp_path / "kits", monkeypatch) as federation:
-        federation.provision(*SITES, roles=ROLES)
-        now = datetime.now(UTC)
-        kit = tmp_path / "kits" / "coordinator"
-        with running_server(kit, now=now) as server:
-            for site in SITES:
-                place_notes(tmp_path / "kits" / site, tmp_path / "hospitals" / site, now=now)
-            federation.start(*SITES)
-            lead(LedRun(experiment, apart), server)
+    led = begun(file, tmp_path / "apart")
 
-    assert rounds_of(apart) == rounds_of(tmp_path / "here")
+    with sites_started(tmp_path, monkeypatch, *SITES) as (_, server):
+        lead(led, server)
+
+    assert rounds_of(led.run) == rounds_of(tmp_path / "here")
+
+
+@pytest.mark.loopback
+@pytest.mark.slow
+def test_a_site_that_is_killed_and_comes_back_changes_no_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path)
+    run_here(file, tmp_path / "here")
+    led = begun(file, tmp_path / "apart")
+
+    # The server ends before the thread is waited for, whatever happens.
+    with (
+        ThreadPoolExecutor(1) as beside,
+        sites_started(tmp_path, monkeypatch, *SITES) as (federation, server),
+    ):
+        leading = beside.submit(lead, led, server)
+        until(lambda: rounds_of(led.run), what="a round", patience_s=120)
+        federation.kill("oncology")
+        # Its process for the job notices a moment later.
+        until(lambda: not is_running(tmp_path / "kits" / "oncology"), what="its end")
+        federation.start("oncology")
+        leading.result(timeout=180)
+
+    assert rounds_of(led.run) == rounds_of(tmp_path / "here")
