@@ -60,7 +60,7 @@ def experiment_text(
     codec: str = "float32",
     form: str = "tagging",
     rounds: int = 2,
-    extra: str = "",
+    newcomer: str = "",
 ) -> str:
     listed = "[" + ", ".join(f'"{arm}"' for arm in arms) + "]"
     values = {
@@ -73,8 +73,9 @@ def experiment_text(
     text = EXPERIMENT
     for key, value in values.items():
         text = text.replace(key, value)
-    sites = "".join(f'[[sites]]\nname = "{site}"\n' for site in SITES)
-    return text + extra + sites + '[[sites]]\npath = "checks"\nrole = "server"\n'
+    roles = {site: "new_site" if site == newcomer else "train" for site in SITES}
+    sites = "".join(f'[[sites]]\nname = "{site}"\nrole = "{roles[site]}"\n' for site in SITES)
+    return text + sites + '[[sites]]\npath = "checks"\nrole = "server"\n'
 
 
 def write_sites(folder: Path) -> None:

@@ -11,6 +11,7 @@ from tests.engines.remote.federations import (
 from tests.engines.remote.loopback import Loopback
 from tests.training.tiny_decoders import tiny_decoder
 
+from fedmedlora.engines.remote.policy import Policy
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.training.base_models import BaseModel
 
@@ -59,6 +60,23 @@ def test_so_do_sites_that_write(tmp_path: Path, decoder: BaseModel) -> None:
     apart = run_apart(tmp_path, text, Loopback(services(tmp_path), folder_of(tmp_path)))
 
     assert what_came_of(apart, "fed_medlora") == what_came_of(here, "fed_medlora")
+
+
+def test_so_do_arms_of_one_site_and_a_new_site(tmp_path: Path, bert: BaseModel) -> None:
+    write_sites(tmp_path)
+    arms = ("zero_shot", "single_site", "fed_medlora", "personalised", "local_only", "adapted")
+    text = experiment_text(bert, *arms, "joined", newcomer="lungs")
+    opted_in = dict.fromkeys(("heart", "bones", "lungs"), Policy(single_site=True))
+
+    here = run_here(tmp_path, text)
+    transport = Loopback(services(tmp_path, **opted_in), folder_of(tmp_path))
+    apart = run_apart(tmp_path, text, transport)
+
+    with RunStore.open(here) as store:
+        named = store.arms()
+    assert len(named) == 8
+    for arm in named:
+        assert what_came_of(apart, arm) == what_came_of(here, arm)
 
 
 def folder_of(tmp_path: Path) -> Path:
