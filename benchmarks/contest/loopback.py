@@ -26,6 +26,7 @@ QUIET_FLOWER = {
 }
 """What keeps Flower off the network."""
 _WAIT_FOR_AN_END_S = 10.0
+_TAIL = 3000
 
 
 def write_adapter(file: Path) -> int:
@@ -48,7 +49,7 @@ def free_port() -> int:
 
 @contextmanager
 def started(command: Sequence[str], log: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a process, and end it with all that it started.
+    """Run a process, and end it with all that it started; its last words where something failed.
 
     Args:
         settings: Variables of its environment, beside ours.
@@ -64,11 +65,14 @@ def started(command: Sequence[str], log: Path, **settings: str) -> Iterator[subp
         )
     try:
         yield process
+    except BaseException:
+        sys.stderr.write(f"== {log.name}\n{log.read_text('utf-8', errors='replace')[-_TAIL:]}\n")
+        raise
     finally:
         _end(process)
 
 
-def until(holds: Callable[[], bool], what: str, *, timeout_s: float = 120.0) -> None:
+def until(holds: Callable[[], bool], what: str, *, timeout_s: float = 60.0) -> None:
     """Return when something holds.
 
     Raises:

@@ -20,6 +20,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -88,7 +89,9 @@ def main() -> None:
     options = _options()
     with talk_aside() as told, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        os.environ |= {**QUIET_FLOWER, "FLWR_HOME": str(folder / "home")}
+        # Flower starts its own programs by their names.
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        os.environ |= {**QUIET_FLOWER, "FLWR_HOME": str(folder / "home"), "PATH": path}
         adapter, out = folder / "adapter.safetensors", folder / "out.json"
         num_bytes = write_adapter(adapter)
         _write_app(folder / "app")
