@@ -23,8 +23,9 @@ QUIET_FLOWER = {
     "FLWR_TELEMETRY_ENABLED": "0",
     "FLWR_DISABLE_UPDATE_CHECK": "1",
     "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
+    "RAY_USAGE_STATS_ENABLED": "0",
 }
-"""What keeps Flower off the network."""
+"""What keeps Flower and Ray off the network."""
 _WAIT_FOR_AN_END_S = 10.0
 _TAIL = 3000
 
