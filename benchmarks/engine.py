@@ -6,18 +6,15 @@ import os
 import socket
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from contest.figures import keep, machine, spread, table, told_aside
 from contest.no_op_ours import ROLES
+from contest.peaks import watched
 from fedmedlora.engines.nvflare.coordinator import running_server
 from fedmedlora.engines.nvflare.processes import end, start_site
 from fedmedlora.engines.nvflare.provisioning import Federation, provision
@@ -49,9 +46,8 @@ def main() -> int:
             Path(name), sites=options.sites, rounds=options.rounds, megabytes=options.megabytes
         )
     sys.stdout.write(f"{began_on}; {options.sites} sites, {options.megabytes} MB\n\n")
-    rows = [
-        ["this engine", spread(ours["seconds"][1:]), *(f"{ours['peak'][k]:.0f}" for k in _KINDS)]
-    ]
+    held = [f"{ours['peaks'][kind]['bytes'] / _MEGABYTE:.0f}" for kind in _KINDS]
+    rows = [["this engine", spread(ours["seconds"][1:]), *held]]
     head = ["engine", "seconds a round, min / median / max", *(f"{k}, MB" for k in _KINDS)]
     sys.stdout.write(table(head, rows))
     keep(options, {"ours": ours})
@@ -79,7 +75,7 @@ def no_op(folder: Path, *, sites: int, rounds: int, megabytes: float) -> dict[st
     here = str(Path(__file__).parent)
     os.environ["PYTHONPATH"] = os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])
     processes = []
-    with running_server(kits / "coordinator", now=now) as server, _peaks() as peak:
+    with watched(_kind) as peaks, running_server(kits / "coordinator", now=now) as server:
         try:
             for name in names:
                 told = json.dumps({"num_bytes": num_bytes})
@@ -98,33 +94,11 @@ def no_op(folder: Path, *, sites: int, rounds: int, megabytes: float) -> dict[st
             for process in processes:
                 end(process)
     found = json.loads(seconds.read_text(encoding="utf-8"))
-    return {"seconds": found, "whole": whole, "peak": peak}
+    return {"seconds": found, "whole": whole, "peaks": peaks}
 
 
-@contextmanager
-def _peaks() -> Iterator[Mapping[str, float]]:
-    """Watch the processes below this one; give the most that one of each kind held, in MB."""
-    peak = dict.fromkeys(_KINDS, 0.0)
-    over = threading.Event()
-
-    def watch() -> None:
-        while not over.wait(0.2):
-            for process in psutil.Process().children(recursive=True):
-                try:
-                    line, held = process.cmdline(), process.memory_info().rss
-                except psutil.Error:
-                    continue
-                for kind in _KINDS:
-                    if any(part.endswith(_MODULES[kind]) for part in line):
-                        peak[kind] = max(peak[kind], held / _MEGABYTE)
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield peak
-    finally:
-        over.set()
-        watcher.join()
+def _kind(command: str) -> str | None:
+    return next((kind for kind, module in _MODULES.items() if module in command), None)
 
 
 def _free_port() -> int:

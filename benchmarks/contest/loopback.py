@@ -49,7 +49,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def started(command: Sequence[str], log: Path, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+def started(
+    command: Sequence[str], log: Path, **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process, and end it with all that it started; its last words where something failed.
 
     Args:

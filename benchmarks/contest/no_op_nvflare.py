@@ -174,7 +174,9 @@ def _weights(result: Path) -> list[float]:
     """Return the values of the final adapter, each once."""
     (file,) = result.rglob("FL_global_model.pt")
     tensors = torch.load(file, weights_only=False)["model"].values()
-    return sorted({float(value) for tensor in tensors for value in torch.as_tensor(tensor).unique()})
+    return sorted(
+        {float(value) for tensor in tensors for value in torch.as_tensor(tensor).unique()}
+    )
 
 
 if __name__ == "__main__":
