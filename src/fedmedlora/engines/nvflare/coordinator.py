@@ -143,9 +143,11 @@ def _wait_for_others(server: Server, had: frozenset[str], led: LedRun, standing:
     """Wait until other sites are connected than a failed job had.
 
     Raises:
-        EngineError: None came in the time that an answer may take.
+        EngineError: None can help, or none came in the time that one may take to return.
     """
-    deadline = time.monotonic() + led.experiment.engine.answer_s
+    if not standing.mendable or not led.sites - had:
+        raise EngineError(standing.reason)
+    deadline = time.monotonic() + led.experiment.engine.return_s
     while not _present(server) & led.sites - had:
         if time.monotonic() > deadline:
             raise EngineError(standing.reason)

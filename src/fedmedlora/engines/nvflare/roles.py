@@ -19,7 +19,7 @@ from nvflare.apis.signal import Signal
 from fedmedlora.engines.nvflare.answering import Answering, Opening
 from fedmedlora.engines.nvflare.runs import Run
 from fedmedlora.engines.nvflare.transport import NvflareTransport
-from fedmedlora.errors import FedMedLoRAError
+from fedmedlora.errors import EngineError, FedMedLoRAError, QuorumError
 
 logger = logging.getLogger(__name__)
 
@@ -69,10 +69,11 @@ class CoordinatorRole(Controller):
         try:
             self._coordinate(transport, self._settings)
         except FedMedLoRAError as error:
-            run.end(str(error))
+            run.end(str(error), mendable=isinstance(error, QuorumError | EngineError))
             self.system_panic("the run failed; its reason lies in the coordinator's kit", fl_ctx)
         except Exception as error:
-            run.end(f"coordinator: found a {type(error).__name__}, expected none; see its log")
+            reason = f"coordinator: found a {type(error).__name__}, expected none; see its log"
+            run.end(reason, mendable=False)
             raise
         else:
             run.end(None)

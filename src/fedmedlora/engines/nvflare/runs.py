@@ -30,9 +30,14 @@ class Run:
         content = json.dumps(sorted(sites)).encode()
         write_whole(self._folder / "sites.json", content, flushed=False)
 
-    def end(self, reason: str | None) -> None:
-        """Note how the job ended; without a reason it ended well."""
-        write_whole(self._folder / "end.json", json.dumps({"reason": reason}).encode())
+    def end(self, reason: str | None, *, mendable: bool = True) -> None:
+        """Note how the job ended; without a reason it ended well.
+
+        Args:
+            mendable: Whether another job could do better, with other sites in it.
+        """
+        told = {"reason": reason, "mendable": mendable}
+        write_whole(self._folder / "end.json", json.dumps(told).encode())
         shutil.rmtree(self.spool, ignore_errors=True)
 
     def sites(self) -> frozenset[str] | None:
@@ -42,14 +47,14 @@ class Run:
         except FileNotFoundError:
             return None
 
-    def reason(self) -> str | None:
-        """Return why the job ended; None where it ended well.
+    def reason(self) -> tuple[str | None, bool]:
+        """Return why the job ended, None where it ended well, and whether another could do better.
 
         Raises:
             FileNotFoundError: It did not say.
         """
-        reason: str | None = json.loads((self._folder / "end.json").read_bytes())["reason"]
-        return reason
+        told = json.loads((self._folder / "end.json").read_bytes())
+        return told["reason"], told["mendable"]
 
     def abandoned(self) -> str | None:
         """Return why the job can no longer run; None where it can, or has ended by itself."""

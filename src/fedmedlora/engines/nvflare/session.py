@@ -46,10 +46,12 @@ class Standing:
     Attributes:
         state: `waiting` until its processes are started.
         reason: Why it failed; "" otherwise.
+        mendable: Whether another job could do better, with other sites in it.
     """
 
     state: Literal["waiting", "running", "ended", "failed"]
     reason: str = ""
+    mendable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,10 @@ class Server:
             return Standing("running" if status == "RUNNING" else "waiting")
         # NVFLARE calls a job abnormal where a site had died in it; ours says how it went.
         try:
-            reason = run.reason()
+            reason, mendable = run.reason()
         except FileNotFoundError:
-            reason = self._found(status, told.get(_DETAIL) or [])
-        return Standing("ended") if reason is None else Standing("failed", reason)
+            reason, mendable = self._found(status, told.get(_DETAIL) or []), True
+        return Standing("ended") if reason is None else Standing("failed", reason, mendable)
 
     def _found(self, status: str, details: Sequence[str]) -> str:
         refused = "; ".join(str(each) for each in details if not str(each).endswith(": OK"))
