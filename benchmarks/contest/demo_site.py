@@ -7,7 +7,6 @@ writes the invented hospitals, the demo's experiment and the adapter that all st
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -134,4 +133,4 @@ def _opened(folder: Path, name: str) -> Engine:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -90,7 +90,8 @@ def until(holds: Callable[[], bool], what: str, *, timeout_s: float = 60.0) -> N
 
 def since_start() -> float:
     """Return the seconds since this process began, the imports among them."""
-    return time.time() - psutil.Process().create_time()
+    began: float = psutil.Process().create_time()
+    return time.time() - began
 
 
 @contextmanager

@@ -19,7 +19,7 @@ It prints one JSON object:
     peaks       kind of process -> {"processes": how many, "bytes": the most that one of them held};
                 "server" and "site" live as long as the federation, "server job" and "site job" as
                 long as the run; a site is one "site" and one "site job"
-    whole       seconds from the start of this program to its end, start-up of all processes included
+    whole       seconds from the start of this program to its end, with all that it starts
     weights     what each value of the final adapter is: the number of rounds if all went right
 """
 
@@ -108,7 +108,7 @@ def _options() -> argparse.Namespace:
 
 
 def _provisioned(folder: Path, sites: Sequence[str], scheme: str) -> Path:
-    """Return where the kits lie that NVFLARE's command makes from its sample, cut to what we need."""
+    """Return where the kits lie that NVFLARE's command makes from its sample project."""
     builders = "nvflare.lighter.impl"
     project = {
         "api_version": 3,
@@ -173,10 +173,8 @@ def _kind(command: str) -> str | None:
 def _weights(result: Path) -> list[float]:
     """Return the values of the final adapter, each once."""
     (file,) = result.rglob("FL_global_model.pt")
-    tensors = torch.load(file, weights_only=False)["model"].values()
-    return sorted(
-        {float(value) for tensor in tensors for value in torch.as_tensor(tensor).unique()}
-    )
+    tensors = map(torch.as_tensor, torch.load(file, weights_only=False)["model"].values())
+    return sorted({value for tensor in tensors for value in tensor.flatten().tolist()})
 
 
 if __name__ == "__main__":
