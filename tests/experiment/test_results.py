@@ -72,12 +72,19 @@ def test_a_run_that_has_only_begun_has_no_arms(store: RunStore) -> None:
         "experiment": "demo",
         "seed": 7,
         "preferred": "fed_medlora",
+        "between_hospitals": False,
         "sites": [],
         "arms": [],
         "communication": None,
         "models": {},
         "comparisons": [],
     }
+
+
+def test_a_run_whose_sites_told_facts_of_themselves_was_no_rehearsal(store: RunStore) -> None:
+    store.put_meta("facts", {"heart": {}})
+
+    assert results(store)["between_hospitals"] is True
 
 
 def test_settings_are_told_by_their_dotted_keys_without_the_sites(store: RunStore) -> None:

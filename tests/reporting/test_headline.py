@@ -1,6 +1,7 @@
 from typing import Any
 
 from fedmedlora.reporting.headline import headline, key_figures
+from fedmedlora.reporting.sections import privacy_part
 
 Json = dict[str, Any]
 
@@ -71,3 +72,13 @@ def test_the_arm_a_run_prefers_is_told_even_where_another_scored_higher(results:
 
     assert f"strict F1 of {lowest['summary']['ner_strict_f1']['mean']:.3f}" in said
     assert "the higher of" not in said
+
+
+def test_a_run_between_hospitals_is_not_called_a_rehearsal(results: Json) -> None:
+    apart = {**results, "between_hospitals": True}
+
+    assert "without sharing training notes, in a rehearsal on one machine." in headline(results)
+    assert "without sharing training notes." in headline(apart)
+    assert "This run was a rehearsal" in privacy_part(results)
+    assert "This run went between hospitals" in privacy_part(apart)
+    assert "rehearsal" not in privacy_part(apart)

@@ -41,6 +41,8 @@ def results(store: RunStore) -> dict[str, Any]:
         "experiment": experiment.name,
         "seed": experiment.seed,
         "preferred": preferred_arm(experiment),
+        # Only whoever asks sites that are elsewhere has been told facts by them.
+        "between_hospitals": store.meta("facts") is not None,
         "sites": sites,
         "arms": [_arm(store, name, sites, experiment.endpoint) for name in store.arms()],
         "communication": {key: own[key] for key in _TRAFFIC} if own else None,

@@ -16,9 +16,10 @@ def headline(results: Json) -> Html:
     lead = arms.lead(results)
     if lead is None:
         return words("p", "This run holds no scored federated arm.", class_="headline")
+    where = "" if results.get("between_hospitals") else ", in a rehearsal on one machine"
+    trained = "sites trained one model together without sharing training notes"
     said = [
-        f"{_number(len(sites))} sites trained one model together without sharing training notes,",
-        "in a rehearsal on one machine.",
+        f"{_number(len(sites))} {trained}{where}.",
         _reached(results, lead),
         _against(results, lead),
         *_outside(results, lead),

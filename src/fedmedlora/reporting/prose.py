@@ -51,12 +51,15 @@ LARGE_MODEL = (
 )
 LEAVES_A_SITE = (
     "Adapters and counts leave the site: the change of its adapter in each round, how many label "
-    "tokens it trained on, its losses, how often frequent words of a public text occur, and its "
-    "counts of right and wrong finds."
+    "tokens it trained on, its losses, how often frequent words of a public text occur, and sums "
+    "of right and wrong finds over its notes."
 )
 REHEARSAL = (
     "This run was a rehearsal: one machine read the notes of all sites. Between hospitals it would "
     "be so:"
+)
+BETWEEN_HOSPITALS = (
+    "This run went between hospitals: each site read its own notes, and sent what follows."
 )
 STAYS_AT_A_SITE = "In the federated arms no note and no annotation leaves its site."
 SET_ASIDE = (

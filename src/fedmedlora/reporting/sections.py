@@ -233,7 +233,8 @@ def privacy_part(results: Json) -> Html:
         ("What is not guaranteed", (prose.NOT_PRIVATE, prose.LEAKS)),
     )
     listed = (_listed(title, lines) for title, lines in columns)
-    return join([words("p", prose.REHEARSAL), element("div", *listed, class_="privacy")])
+    where = prose.BETWEEN_HOSPITALS if results.get("between_hospitals") else prose.REHEARSAL
+    return join([words("p", where), element("div", *listed, class_="privacy")])
 
 
 def _listed(title: str, lines: Sequence[str]) -> Html:
