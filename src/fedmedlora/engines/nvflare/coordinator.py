@@ -57,6 +57,12 @@ class LedRun:
         with RunStore.open(self.run) as store:
             return frozenset(store.meta("facts") or {})
 
+    def progress(self) -> str:
+        """Return the last round that is closed, as a line for a person; "" before the first."""
+        with RunStore.open(self.run) as store:
+            arms = store.begun_arms()
+            return f"{arms[-1]}: round {len(store.rounds(arms[-1]))} is closed" if arms else ""
+
 
 @contextmanager
 def running_server(kit: Path, *, now: datetime) -> Iterator[Server]:
@@ -128,13 +134,16 @@ def _present(server: Server) -> frozenset[str]:
 
 def _watched(server: Server, job: str, led: LedRun) -> Standing:
     """Return how a job ended; ask it to end where a site waits that it does not have."""
-    run, asked = Run(server.kit, job), False
+    run, asked, said = Run(server.kit, job), False, led.progress()
     while (standing := server.standing(job)).state in ("waiting", "running"):
         waiting = server.left_out(job) & led.sites
         if waiting and not asked:
             logger.info("%s waits to be let in after this round", ", ".join(sorted(waiting)))
             run.ask_to_end()
             asked = True
+        if (closed := led.progress()) != said:
+            logger.info("%s", closed)
+            said = closed
         time.sleep(_LOOK_S)
     return standing
 
