@@ -268,6 +268,23 @@ def test_a_final_score_that_did_not_come_is_asked_for_again(
     assert complete(run)
 
 
+def test_what_an_arm_kept_is_there_once_later_arms_are_done(
+    tmp_path: Path, bert: BaseModel
+) -> None:
+    write_sites(tmp_path)
+    text = experiment_text(bert, "fed_sa_lora", "q_fed_avg", "scaffold", codec="int8")
+    all_ = services(tmp_path)
+    # After two rounds of the first arm its final score is the third.
+    lungs = Spoiling(all_["lungs"], "evaluate", failing, after=2, until=3)
+    spoilt: dict[str, Service] = {**all_, "lungs": lungs}
+    with pytest.raises(QuorumError, match="arm fed_sa_lora: final scores: found none of lungs"):
+        run_apart(tmp_path, text, wire(tmp_path, spoilt))
+
+    run = run_apart(tmp_path, text, wire(tmp_path, services(tmp_path)), resume=True)
+
+    assert complete(run)
+
+
 def complete(run: Path) -> bool:
     with RunStore.open(run) as store:
         return is_complete(store.experiment(), store)

@@ -151,7 +151,7 @@ class SiteService:
         if sent is None:
             raise TrainingError(outcome.reason)
         self._policy.require_update(len(sent.payload))
-        keep_newest(self._store / _KEPT, number=plan.num_rounds + 1)
+        keep_newest(self._store / _KEPT, number=_num_kept(self._now(self._joined).experiment))
         update = folder / "update.safetensors"
         update.write_bytes(sent.payload)
         told = {
@@ -193,6 +193,11 @@ class SiteService:
                 f"site {self._name}: found a question before join and open, expected those first"
             )
         return state
+
+
+def _num_kept(experiment: Experiment) -> int:
+    """Return how many memories may be asked for again: of each arm any round's, and the last's."""
+    return (experiment.rounds + 1) * len(experiment.arms)
 
 
 def _answer(question: Message, body: Any) -> Message:  # noqa: ANN401 -- plain values
