@@ -18,9 +18,9 @@ from fedmedlora.engines.sources import open_source
 from fedmedlora.errors import InputError
 from fedmedlora.experiment.baselines import ModelName
 from fedmedlora.experiment.config import Experiment, parse_experiment
+from fedmedlora.experiment.places import EngineChoice
 from fedmedlora.experiment.results import results
 from fedmedlora.experiment.run import run
-from fedmedlora.experiment.schema import EngineChoice
 from fedmedlora.experiment.spool import site_seed
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.used_models import bert_model, bert_training

@@ -9,7 +9,8 @@ from fedmedlora.errors import InputError
 from fedmedlora.evaluation.cohorts import in_hash_order
 from fedmedlora.experiment.cohorts import annotated_types, cohort, load_cohorts, site_faults
 from fedmedlora.experiment.config import Experiment, read_experiment, readable_sites
-from fedmedlora.experiment.schema import Aggregation, SiteEntry
+from fedmedlora.experiment.places import SiteEntry
+from fedmedlora.experiment.schema import Aggregation
 from fedmedlora.formats.site_files import render_site, site_digest
 from fedmedlora.formats.site_folder import write_site
 from fedmedlora.sites import SiteRole

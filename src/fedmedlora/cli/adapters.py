@@ -13,7 +13,8 @@ from fedmedlora.errors import Fault, InputError, TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.intervals import f1_intervals
 from fedmedlora.experiment.cohorts import cohort
-from fedmedlora.experiment.schema import Evaluation, SiteEntry
+from fedmedlora.experiment.places import SiteEntry
+from fedmedlora.experiment.schema import Evaluation
 from fedmedlora.experiment.spool import site_seed
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import Engine, Participant, Scope

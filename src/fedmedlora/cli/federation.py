@@ -36,7 +36,7 @@ def provision(options: argparse.Namespace) -> int:
     """Make the start-up kits of an experiment's sites and of whoever coordinates."""
     experiment = _between_hospitals(options.experiment)
     made = make_kits(
-        sorted(site.name for site in experiment.sites if site.name and site.role != "server"),
+        sorted(experiment.sites_elsewhere()),
         federation=Federation(experiment.name, experiment.engine.host, experiment.engine.port),
         out=options.out,
         roles=ROLES,

@@ -10,7 +10,8 @@ from fedmedlora.engines.models import open_model, open_whole_model
 from fedmedlora.engines.parallel import ParallelEngine
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.baselines import ModelName
-from fedmedlora.experiment.schema import EngineChoice, Experiment, Model, Training
+from fedmedlora.experiment.places import EngineChoice
+from fedmedlora.experiment.schema import Experiment, Model, Training
 from fedmedlora.experiment.used_models import bert_model, bert_training
 from fedmedlora.federation.engine import Engine
 

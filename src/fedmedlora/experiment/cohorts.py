@@ -14,7 +14,8 @@ from fedmedlora.evaluation.cohorts import (
     limited,
     set_aside,
 )
-from fedmedlora.experiment.schema import Aggregation, Experiment, SiteEntry, Split
+from fedmedlora.experiment.places import SiteEntry
+from fedmedlora.experiment.schema import Aggregation, Experiment, Split
 from fedmedlora.experiment.sending import is_private, sending_faults
 from fedmedlora.federation.engine import SERVER
 from fedmedlora.formats.site_files import site_digest

@@ -9,6 +9,7 @@ from typing import Any
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.experiment.baselines import Bert, Endpoint, FewShot
 from fedmedlora.experiment.contradictions import contradictions
+from fedmedlora.experiment.places import EngineChoice, SiteEntry
 from fedmedlora.experiment.schema import (
     ARM_NAMES,
     FEDERATED_ARMS,
@@ -17,13 +18,11 @@ from fedmedlora.experiment.schema import (
     Aggregation,
     ArmName,
     Communication,
-    EngineChoice,
     Evaluation,
     Experiment,
     Lora,
     Methods,
     Model,
-    SiteEntry,
     Training,
 )
 from fedmedlora.experiment.toml_reading import (

@@ -1,16 +1,19 @@
-"""What can stand in an experiment: sections, keys, types, rules, and the only place of defaults."""
+"""What can stand in an experiment: sections, keys, types, rules, and the only place of defaults.
 
-import re
+Where it runs and with whose notes stands in `places`; models that arms are measured against bring
+their own sections, in `baselines`.
+"""
+
 from dataclasses import dataclass, field, make_dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fedmedlora.adapters.wire import codecs
 from fedmedlora.experiment.baselines import BASELINE_ARMS, Bert, Endpoint, FewShot
+from fedmedlora.experiment.places import NAME, EngineChoice, SiteEntry
 from fedmedlora.federation.strategies import methods
 from fedmedlora.federation.weighting import Weighting
 from fedmedlora.ranges import Rule, above, at_least, at_most, below
-from fedmedlora.sites import SiteRole, is_site_name
+from fedmedlora.sites import SiteRole
 
 FEDERATED_ARMS = tuple(name for name, method in methods().items() if not method.goes_on)
 PERSONAL_ARMS = tuple(name for name, method in methods().items() if method.goes_on)
@@ -29,17 +32,8 @@ FormulationName = Literal["markup", "json", "tagging"]
 Split = Literal["test", "dev"]
 
 _Count = Annotated[int, at_least(1)]
-_NAME = Rule(
-    "of at most 63 characters a-z, 0-9, '_' and '-', a letter or digit first", is_site_name
-)
 _EACH_ONCE = Rule(
     "with at least one item and none twice", lambda items: 0 < len(items) == len(set(items))
-)
-_SHA256 = Rule(
-    "of 64 characters 0-9 and a-f", lambda text: re.fullmatch("[0-9a-f]{64}", text) is not None
-)
-_HOST = Rule(
-    "a name or an address, without port", lambda host: re.fullmatch(r"[\w.:-]+", host) is not None
 )
 
 
@@ -206,59 +200,6 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EngineChoice:
-    """Where the rounds run.
-
-    Attributes:
-        name: "local" has the notes of every site on this machine, "nvflare" goes from hospital to
-            hospital: sites are known by name, and their folders to themselves.
-        workers: Processes of this machine that share the work, each with a base model of its own
-            and `training.num_threads` threads; how many there are changes no byte of the result.
-        host: Under which name or address the sites reach the coordinator.
-        port: The one that must be open there; sites call out, and need none.
-        answer_s: Seconds a site has for what it is asked; then the round goes on without it.
-        return_s: Seconds that a round waits for a site that is gone to come back.
-    """
-
-    name: Literal["local", "nvflare"] = "local"
-    workers: _Count = 1
-    host: Annotated[str, _HOST] = "localhost"
-    port: Annotated[int, at_least(1), at_most(65535)] = 8002
-    answer_s: Annotated[float, above(0)] = 3600.0
-    return_s: Annotated[float, at_least(0)] = 600.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteEntry:
-    """One site: its folder, its part, and limits on what it trains on (None: no limit).
-
-    Attributes:
-        path: Its folder, absolute; a relative one in the file starts where the file lies. Between
-            hospitals only that of the server's notes.
-        name: What it is called, as in its site.json; needed between hospitals.
-        role: "train" takes part in the federation, "external" is only scored, "new_site" comes when
-            the federation is done, "server" holds the notes that sites' adapters are scored on.
-        sha256: What the digest of its notes must be, as `fedmedlora check` tells it for the
-            server's; None takes the notes as they are.
-        max_notes: So many training notes at most.
-        max_sentences: So many sentences of them at most, in whole notes; the first is always taken.
-        max_heads: For so many findings at most training asks what belongs to them.
-        lora_rank: Of this site's adapter, at most the model's; None is the model's.
-        lora_alpha: Of this site's adapter; None is the model's.
-    """
-
-    path: Path | None = None
-    name: Annotated[str, _NAME] | None = None
-    role: SiteRole = "train"
-    sha256: Annotated[str, _SHA256] | None = None
-    max_notes: _Count | None = None
-    max_sentences: _Count | None = None
-    max_heads: _Count | None = None
-    lora_rank: _Count | None = None
-    lora_alpha: _Count | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
     """Everything a run is told; what has no table of its own stands in `[experiment]`.
 
@@ -274,7 +215,7 @@ class Experiment:
         methods: What the methods are told, each its own numbers under its name.
     """
 
-    name: Annotated[str, _NAME]
+    name: Annotated[str, NAME]
     rounds: _Count
     arms: Annotated[tuple[ArmName, ...], _EACH_ONCE]
     seed: Annotated[int, at_least(0)] = 0
@@ -297,3 +238,12 @@ class Experiment:
     def sites_of(self, role: SiteRole) -> tuple[SiteEntry, ...]:
         """Return the sites that play a part, in the file's order."""
         return tuple(site for site in self.sites if site.role == role)
+
+    def sites_elsewhere(self) -> tuple[str, ...]:
+        """Return the names of the sites that are asked, in the file's order; none of one machine's.
+
+        The server's own notes are no site's.
+        """
+        if self.engine.name == "local":
+            return ()
+        return tuple(site.name or "" for site in self.sites if site.role != "server")

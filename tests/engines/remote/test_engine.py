@@ -118,12 +118,9 @@ def test_a_site_that_its_policy_keeps_out_says_why(tmp_path: Path, bert: BaseMod
     write_sites(tmp_path)
     sites = services(tmp_path, bones=Policy(rounds=1))
 
-    with pytest.raises(EngineError, match="bones never took part") as refused:
+    expected = "^policy.toml of the site: rounds: found 2 asked for, expected 1 at most; "
+    with pytest.raises(EngineError, match=expected):
         run_apart(tmp_path, experiment_text(bert, "fed_medlora"), wire(tmp_path, sites))
-
-    assert "policy.toml of the site: rounds: found 2 asked for, expected 1 at most" in str(
-        refused.value
-    )
 
 
 def test_a_round_waits_for_a_site_that_is_gone_and_ends_in_the_same_bytes(

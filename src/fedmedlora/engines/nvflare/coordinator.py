@@ -44,8 +44,7 @@ class LedRun:
     @property
     def sites(self) -> frozenset[str]:
         """Return the sites that are to take part; the server's own notes are none."""
-        named = (site.name for site in self.experiment.sites if site.role != "server")
-        return frozenset(name for name in named if name is not None)
+        return frozenset(self.experiment.sites_elsewhere())
 
     def is_done(self) -> bool:
         """Return whether nothing is missing of the run."""

@@ -73,8 +73,7 @@ def standing_of(kit: Path, *, now: float) -> FederationStanding:
                 heard = server.connected()
     with RunStore.open(run) as store:
         rounds = {arm: store.rounds(arm) for arm in store.begun_arms()}
-        named = {site.name: site.role for site in store.experiment().sites}
-    names = [name for name, role in named.items() if name is not None and role != "server"]
+        names = store.experiment().sites_elsewhere()
     sites = {
         name: SiteStanding(
             max(0.0, now - heard[name]) if name in heard else None,

@@ -1,14 +1,14 @@
 """A run whose sites are elsewhere, from asking who is there to its last score."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 
 from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.engines.opening import open_local
 from fedmedlora.engines.remote.engine import RemoteEngine, SessionOverError
 from fedmedlora.engines.remote.members import Member, joined, member, opened
-from fedmedlora.engines.remote.messages import Transport
+from fedmedlora.engines.remote.messages import Failure, Transport
 from fedmedlora.engines.remote.plain_values import Plain, facts_from_json, facts_to_json
 from fedmedlora.errors import EngineError
 from fedmedlora.evaluation.cohorts import Cohort, SiteFacts
@@ -67,26 +67,28 @@ def _known_facts(
     """Return the facts of every site, of those that cannot be reached as they told them before."""
     wait_s = experiment.engine.answer_s
     told, failures = joined(transport, sorted(transport.sites()), text, wait_s=wait_s)
-    for failure in failures.values():
-        logger.warning("%s", failure.reason)
     known = {**(store.meta("facts") or {}), **{n: facts_to_json(told[n]) for n in told}}
     store.put_meta("facts", known)
-    names = [site.name for site in experiment.sites if site.role != "server"]
-    if missing := [name for name in names if name not in known]:
-        why = "".join(f"\n  {failures[name].reason}" for name in missing if name in failures)
-        raise EngineError(
-            f"sites: found that {', '.join(map(str, missing))} never took part, expected each once "
-            f"at least before a run begins; start them{why}"
-        )
+    if missing := [name for name in experiment.sites_elsewhere() if name not in known]:
+        raise EngineError(_never_there(missing, failures))
     return _facts(experiment, known, own)
+
+
+def _never_there(missing: Sequence[str], failures: Mapping[str, Failure]) -> str:
+    refused = [failures[site].reason for site in missing if site in failures]
+    if refused:
+        return "\n".join(refused)
+    return (
+        f"sites: found that {', '.join(missing)} never took part, expected each once at least "
+        "before a run begins; start them"
+    )
 
 
 def _facts(
     experiment: Experiment, known: Mapping[str, Plain], own: Mapping[str, Cohort]
 ) -> dict[str, SiteFacts]:
-    named = [site.name or "" for site in experiment.sites if site.role != "server"]
-    told = {name: facts_from_json(known[name]) for name in named if name in known}
-    return {**told, **own}
+    elsewhere = [name for name in experiment.sites_elsewhere() if name in known]
+    return {**{name: facts_from_json(known[name]) for name in elsewhere}, **own}
 
 
 @contextmanager
@@ -110,9 +112,7 @@ def _engine(
     )
     wait_s = experiment.engine.answer_s
     reached = sorted(transport.sites() & facts.keys())
-    told, failures = opened(transport, reached, mine, types, wait_s=wait_s)
-    for failure in failures.values():
-        logger.warning("%s", failure.reason)
+    told = opened(transport, reached, mine, types, wait_s=wait_s)
     store.put_meta("members", known := {**(store.meta("members") or {}), **told})
     members = {
         **{site: member(known[site]) for site in known},

@@ -1,5 +1,6 @@
 """Who takes part: each site is asked what it is, then opens the base model that all must share."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from fedmedlora.engines.remote.messages import Failure, Message, Transport
 from fedmedlora.engines.remote.plain_values import Plain, ToldFacts, facts_from_json
 from fedmedlora.federation.engine import Engine
 from fedmedlora.tasks.scoring import NoteCounts, from_json
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +49,8 @@ def opened(
     types: Sequence[str],
     *,
     wait_s: float,
-) -> tuple[dict[str, Plain], dict[str, Failure]]:
-    """Return what sites say that start from the coordinator's very adapter, and why others do not.
-
-    What they say makes a `Member` each.
+) -> dict[str, Plain]:
+    """Return what sites say that start from the coordinator's very adapter; see `member`.
 
     Args:
         engine: The coordinator's own, on the same base model.
@@ -58,26 +59,30 @@ def opened(
     questions = {
         site: Message("open", {"types": list(types), "base": engine.base}) for site in sites
     }
-    answers, failures = asked(transport, questions, wait_s=wait_s)
+    answers, _ = asked(transport, questions, wait_s=wait_s)
     start = adapter_digest(engine.initial())
     told = {site: answers[site].body for site in sorted(answers)}
     for site, body in told.items():
         if body["initial"] != start:
-            failures[site] = Failure(
-                f"site {site}: found that it starts from another adapter ({body['initial']}), "
-                f"expected {start}; use the same versions of this program, torch and numpy there"
+            logger.warning(
+                "site %s: found that it starts from another adapter (%s), expected %s; use the "
+                "same versions of this program, torch and numpy there",
+                site,
+                body["initial"],
+                start,
             )
-    return {site: told[site] for site in told if site not in failures}, failures
+    return {site: body for site, body in told.items() if body["initial"] == start}
 
 
 def asked(
     transport: Transport, questions: Mapping[str, Message], *, wait_s: float, most_bytes: int = 0
 ) -> tuple[dict[str, Message], dict[str, Failure]]:
-    """Return the answers by site, and what stands for those that gave none."""
+    """Return the answers by site, and what stands for those that gave none, which is logged."""
     answers: dict[str, Message] = {}
     failures: dict[str, Failure] = {}
     for site, reply in transport.ask(questions, wait_s=wait_s, most_bytes=most_bytes):
         if isinstance(reply, Failure):
+            logger.warning("%s", reply.reason)
             failures[site] = reply
         else:
             answers[site] = reply
