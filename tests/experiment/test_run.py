@@ -30,8 +30,9 @@ from fedmedlora.errors import InputError, ModelError, QuorumError
 from fedmedlora.evaluation.cohorts import Cohort, OwnLora
 from fedmedlora.experiment.config import Experiment
 from fedmedlora.experiment.environment import peak_memory_bytes, usage
+from fedmedlora.experiment.plan import missing_arms
 from fedmedlora.experiment.results import results
-from fedmedlora.experiment.run import missing_arms, run
+from fedmedlora.experiment.run import run
 from fedmedlora.experiment.store import RunStore
 
 ROOT = Path(__file__).parents[2]

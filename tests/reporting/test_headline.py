@@ -82,3 +82,6 @@ def test_a_run_between_hospitals_is_not_called_a_rehearsal(results: Json) -> Non
     assert "This run was a rehearsal" in privacy_part(results)
     assert "This run went between hospitals" in privacy_part(apart)
     assert "rehearsal" not in privacy_part(apart)
+    assert "Left for good" not in privacy_part(apart)
+    left = {**apart, "left": ["north", "south"]}
+    assert "Left for good while it ran: north, south." in privacy_part(left)

@@ -12,6 +12,7 @@ from fedmedlora.cli.answers import answer
 from fedmedlora.cli.reading import write_report
 from fedmedlora.engines.nvflare.coordinator import LedRun, lead, running_server
 from fedmedlora.engines.nvflare.ends import ROLES
+from fedmedlora.engines.nvflare.kits import open_kit
 from fedmedlora.engines.nvflare.owner import owning
 from fedmedlora.engines.nvflare.owner import stop as stop_all
 from fedmedlora.engines.nvflare.processes import check_let_in, end, start_site
@@ -19,6 +20,7 @@ from fedmedlora.engines.nvflare.provisioning import Federation
 from fedmedlora.engines.nvflare.provisioning import provision as make_kits
 from fedmedlora.engines.nvflare.site import place_notes
 from fedmedlora.engines.nvflare.standing import lines_of, note_run, standing_of
+from fedmedlora.engines.remote.coordinating import leave_for_good
 from fedmedlora.errors import EngineError, Fault, InputError
 from fedmedlora.experiment.config import read_experiment
 from fedmedlora.experiment.database import has_run
@@ -52,6 +54,8 @@ def provision(options: argparse.Namespace) -> int:
 def coordinator(options: argparse.Namespace) -> int:
     """Run the server, and the experiment with the sites that come, until it is done."""
     experiment = _between_hospitals(options.experiment)
+    # Before anything is written for a kit that cannot be started.
+    open_kit(options.kit, role="server", now=datetime.now(UTC))
     out: Path = options.out or Path("runs") / experiment.name
     begin = (
         RunStore.open(out, writable=True)
@@ -61,6 +65,7 @@ def coordinator(options: argparse.Namespace) -> int:
     with begin as store:
         store.require_same(experiment)
         experiment = store.experiment()
+        leave_for_good(experiment, store, options.without or ())
     with owning(options.kit), running_server(options.kit, now=datetime.now(UTC)) as server:
         note_run(options.kit, out)
         lead(LedRun(experiment, out), server)

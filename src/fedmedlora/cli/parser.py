@@ -133,6 +133,9 @@ def _federation(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     coordinator.add_argument("kit", type=Path, metavar="KIT", help="the coordinator's")
     coordinator.add_argument("experiment", type=Path, metavar="EXPERIMENT.toml", help=_EXPERIMENT)
     coordinator.add_argument("--out", type=Path, metavar="DIR", help="run folder, new or begun")
+    coordinator.add_argument(
+        "--without", nargs="+", metavar="SITE", help="sites that left for good; the run ends so"
+    )
     site = _command(roles, "site", "federation", "take part with the notes of this site")
     site.add_argument("kit", type=Path, metavar="KIT", help="the site's, unpacked")
     site.add_argument("--data", type=Path, required=True, metavar="SITE_DIR", help=_SITE)

@@ -28,7 +28,8 @@ from fedmedlora.experiment.cohorts import annotated_types, load_cohorts
 from fedmedlora.experiment.config import read_experiment
 from fedmedlora.experiment.database import has_run
 from fedmedlora.experiment.environment import environment
-from fedmedlora.experiment.run import conclude, missing_arms, models_to_open
+from fedmedlora.experiment.plan import missing_arms, models_to_open
+from fedmedlora.experiment.run import conclude
 from fedmedlora.experiment.run import run as run_experiment
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.sending import asks_endpoint, endpoint_key

@@ -30,7 +30,11 @@ class EngineChoice:
         host: Under which name or address the sites reach the coordinator.
         port: The one that must be open there; sites call out, and need none.
         answer_s: Seconds a site has for what it is asked; then the round goes on without it.
+        grace_s: Seconds that a round waits for the others once a quorum has handed in; None waits
+            for all, for as long as they have.
         return_s: Seconds that a round waits for a site that is gone to come back.
+        late_joiners: Whether a run begins once a quorum is there, and takes who comes later into
+            its next round; otherwise it begins when each site has been there once.
     """
 
     name: Literal["local", "nvflare"] = "local"
@@ -38,7 +42,9 @@ class EngineChoice:
     host: Annotated[str, _HOST] = "localhost"
     port: Annotated[int, at_least(1), at_most(65535)] = 8002
     answer_s: Annotated[float, above(0)] = 3600.0
+    grace_s: Annotated[float, at_least(0)] | None = None
     return_s: Annotated[float, at_least(0)] = 600.0
+    late_joiners: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

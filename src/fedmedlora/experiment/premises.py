@@ -30,7 +30,7 @@ def settle(
         InputError: The run began with other notes.
         ModelError: The run began with another base model, or in another number format.
     """
-    _settle_notes(store, facts)
+    _settle_notes(experiment, store, facts)
     _settle_model(model, engine, store)
     if model == "own":
         sites = [_site(site, engine, experiment) for site in facts.values()]
@@ -54,20 +54,21 @@ def _settle_model(model: ModelName, engine: Engine, store: RunStore) -> None:
     store.put_meta("models", {**known, model: told})
 
 
-def _settle_notes(store: RunStore, facts: Mapping[str, SiteFacts]) -> None:
+def _settle_notes(experiment: Experiment, store: RunStore, facts: Mapping[str, SiteFacts]) -> None:
     notes = {name: site.sha256 for name, site in facts.items()}
     before = store.meta("notes") or notes
-    if list(notes) != list(before):
+    # Between hospitals a site may join late, or leave for good.
+    if list(notes) != list(before) and not experiment.sites_elsewhere():
         found, began = ", ".join(notes), ", ".join(before)
         advice = "put [[sites]] back into that order, or begin anew with another --out"
         raise InputError([Fault(f"{store.folder}: sites", found, began, advice)])
-    if changed := [name for name in notes if notes[name] != before[name]]:
+    if changed := [name for name in notes if notes[name] != before.get(name, notes[name])]:
         found = "other notes, or another site.json"
         expected, advice = "what the run began with", "begin anew with another --out"
         raise InputError(
             [Fault(f"{store.folder}: {name}", found, expected, advice) for name in changed]
         )
-    store.put_meta("notes", notes)
+    store.put_meta("notes", {**before, **notes})
 
 
 def _site(site: SiteFacts, engine: Engine, experiment: Experiment) -> dict[str, Any]:

@@ -43,6 +43,7 @@ def results(store: RunStore) -> dict[str, Any]:
         "preferred": preferred_arm(experiment),
         # Only whoever asks sites that are elsewhere has been told facts by them.
         "between_hospitals": store.meta("facts") is not None,
+        **({"left": left} if (left := store.meta("left")) else {}),
         "sites": sites,
         "arms": [_arm(store, name, sites, experiment.endpoint) for name in store.arms()],
         "communication": {key: own[key] for key in _TRAFFIC} if own else None,

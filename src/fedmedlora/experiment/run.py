@@ -12,17 +12,16 @@ from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import (
     AggregationError,
-    Fault,
-    InputError,
     QuorumError,
     TrainingError,
 )
 from fedmedlora.evaluation.cohorts import SiteFacts
 from fedmedlora.evaluation.comparisons import BEST_SINGLE, MEAN_SINGLE, compare
 from fedmedlora.evaluation.intervals import f1_intervals
-from fedmedlora.experiment.arms import Arm, federated_arms, planned_arms, preferred_arm
+from fedmedlora.experiment.arms import Arm, federated_arms, preferred_arm
 from fedmedlora.experiment.baselines import BASELINE_ARMS, ModelName
 from fedmedlora.experiment.environment import usage
+from fedmedlora.experiment.plan import missing_arms, position_of, scored_on
 from fedmedlora.experiment.premises import settle
 from fedmedlora.experiment.results import write_results
 from fedmedlora.experiment.rounds import run_rounds
@@ -97,64 +96,6 @@ def conclude(experiment: Experiment, store: RunStore, facts: Mapping[str, SiteFa
     write_results(store)
 
 
-def missing_arms(
-    experiment: Experiment,
-    store: RunStore,
-    facts: Mapping[str, SiteFacts],
-    *,
-    only: Sequence[str] | None = None,
-) -> list[Arm]:
-    """Return the arms that are still to be run, in order.
-
-    Raises:
-        InputError: An arm starts from one that is neither finished nor to be run.
-    """
-    finished = set(store.arms())
-    missing = [
-        arm
-        for arm in _planned(experiment, facts)
-        if arm.name not in finished and (only is None or arm.name.partition(":")[0] in only)
-    ]
-    possible = finished | {arm.name for arm in missing} | {None}
-    if stranded := [arm for arm in missing if arm.start not in possible]:
-        raise InputError([_stranded(arm) for arm in stranded])
-    return missing
-
-
-def models_to_open(
-    experiment: Experiment,
-    store: RunStore,
-    facts: Mapping[str, SiteFacts],
-    *,
-    only: Sequence[str] | None = None,
-) -> list[ModelName]:
-    """Return the models that missing arms use, the experiment's own first.
-
-    A run's first model is its own, even where no arm of it is missing: what the sites are is told
-    by it.
-    """
-    used: list[ModelName] = [arm.model for arm in missing_arms(experiment, store, facts, only=only)]
-    first: list[ModelName] = ["own"] if store.meta("sites") is None else []
-    return list(dict.fromkeys([*first, *used]))
-
-
-def _stranded(arm: Arm) -> Fault:
-    found = f"{arm.name.partition(':')[0]} without {arm.start}"
-    return Fault("--arms", found, "the arm it starts from", f"run {arm.start} too, or first")
-
-
-def _planned(experiment: Experiment, facts: Mapping[str, SiteFacts]) -> list[Arm]:
-    by_role = {
-        role: [c.name for c in facts.values() if c.role == role] for role in ("train", "new_site")
-    }
-    return planned_arms(
-        experiment,
-        training_sites=by_role["train"],
-        new_sites=by_role["new_site"],
-        own_lora={site.name: site.own_lora for site in facts.values()},
-    )
-
-
 def _run_arm(
     arm: Arm,
     experiment: Experiment,
@@ -162,9 +103,10 @@ def _run_arm(
     store: RunStore,
     facts: Mapping[str, SiteFacts],
 ) -> None:
-    document = run_rounds(arm, experiment, engine, store, shifts=_shifts(arm, engine))
+    finished = store.arm(arm.name)
+    document = finished or run_rounds(arm, experiment, engine, store, shifts=_shifts(arm, engine))
     began = time.monotonic()
-    unread = [c for c in _scored_on(arm, facts) if store.final(arm.name, c.name) is None]
+    unread = [c for c in scored_on(arm, facts) if store.final(arm.name, c.name) is None]
     settings = experiment.evaluation
     scope = Scope(
         "final",
@@ -182,11 +124,14 @@ def _run_arm(
         told = {key: value for key, value in (("asked", asked), ("shown", shown)) if value}
         store.put_final(arm.name, site, {**final, **told})
     _require_scored(arm, readers[0], store)
+    scored = [site.name for site in scored_on(arm, facts)]
+    store.put_meta("scored", {**(store.meta("scored") or {}), arm.name: scored})
+    if finished:
+        return
     if arm.name == preferred_arm(experiment):
         store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, facts))
     document["evaluation_seconds"] = time.monotonic() - began
-    planned = [other.name for other in _planned(experiment, facts)]
-    store.put_arm(arm.name, document, position=planned.index(arm.name))
+    store.put_arm(arm.name, document, position=position_of(arm, experiment, facts))
     logger.info("%s: scored on %d sites", arm.name, len(store.finals(arm.name)))
 
 
@@ -200,7 +145,7 @@ def _require_scored(arm: Arm, sites: Sequence[str], store: RunStore) -> None:
     if unread := [site for site in sites if site not in scored]:
         raise QuorumError(
             f"final scores: found none of {', '.join(unread)}, expected them; see that the site "
-            "answers, and resume"
+            "answers, and resume (a federation can also be started --without one that left)"
         )
 
 
@@ -222,12 +167,6 @@ def _shifts(arm: Arm, engine: Engine) -> Mapping[str, float]:
     if "shift" not in arm.strategy.needs:
         return {}
     return token_shift({p.name: engine.token_counts(p.name) for p in arm.participants})
-
-
-def _scored_on(arm: Arm, facts: Mapping[str, SiteFacts]) -> list[SiteFacts]:
-    """Return the sites an arm is scored on: a new site's own arms are scored there alone."""
-    roles = ("new_site",) if arm.kind == "new_site" else ("train", "external", "new_site")
-    return [site for site in facts.values() if site.role in roles]
 
 
 def _final(site: SiteFacts, tally: Tally) -> dict[str, Any]:

@@ -61,6 +61,10 @@ REHEARSAL = (
 BETWEEN_HOSPITALS = (
     "This run went between hospitals: each site read its own notes, and sent what follows."
 )
+LEFT = (
+    "Left for good while it ran: {sites}. What was handed in before stays in the adapter; where "
+    "arms are compared, such a site counts in none."
+)
 STAYS_AT_A_SITE = "In the federated arms no note and no annotation leaves its site."
 SET_ASIDE = (
     "The exception: {notes} notes of training sites were set aside, before any arm, as the "

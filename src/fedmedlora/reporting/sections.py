@@ -234,7 +234,9 @@ def privacy_part(results: Json) -> Html:
     )
     listed = (_listed(title, lines) for title, lines in columns)
     where = prose.BETWEEN_HOSPITALS if results.get("between_hospitals") else prose.REHEARSAL
-    return join([words("p", where), element("div", *listed, class_="privacy")])
+    left = results.get("left") or ()
+    gone = [words("p", prose.LEFT.format(sites=", ".join(left)))] if left else []
+    return join([words("p", where), *gone, element("div", *listed, class_="privacy")])
 
 
 def _listed(title: str, lines: Sequence[str]) -> Html:

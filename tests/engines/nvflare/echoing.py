@@ -9,7 +9,7 @@ from typing import Any
 from fedmedlora.durable_files import write_whole
 from fedmedlora.engines.nvflare.roles import CoordinatorRole, SiteRole
 from fedmedlora.engines.nvflare.transport import NvflareTransport
-from fedmedlora.engines.remote.messages import Failure, Message
+from fedmedlora.engines.remote.messages import Failure, Grace, Message
 from fedmedlora.errors import EngineError, TrainingError
 
 SENTINEL = "Mrs Sentinel has a rash"
@@ -71,6 +71,7 @@ def answers(
     questions: dict[str, dict[str, Any]],
     wait_s: float,
     most_bytes: int,
+    grace: list[float] | None,
 ) -> dict[str, Any]:
     began = time.monotonic()
     messages = {
@@ -78,7 +79,9 @@ def answers(
         for site, each in questions.items()
     }
     came: dict[str, Any] = {}
-    for site, answer in transport.ask(messages, wait_s=wait_s, most_bytes=most_bytes):
+    patience = None if grace is None else Grace(int(grace[0]), grace[1])
+    asking = transport.ask(messages, wait_s=wait_s, most_bytes=most_bytes, grace=patience)
+    for site, answer in asking:
         came[site] = {"after_s": time.monotonic() - began}
         if isinstance(answer, Failure):
             came[site]["failure"] = answer.reason

@@ -124,6 +124,7 @@ class Job:
         *,
         wait_s: float = 20.0,
         most_bytes: int = 50_000_000,
+        grace: tuple[int, float] | None = None,
     ) -> Path:
         order = {
             "questions": {
@@ -132,6 +133,7 @@ class Job:
             },
             "wait_s": wait_s,
             "most_bytes": most_bytes,
+            "grace": grace,
         }
         path = self.desk / f"{self.num_asked}.json"
         part = path.with_suffix(".part")

@@ -71,6 +71,20 @@ def test_a_late_answer_is_dropped_and_the_next_question_is_answered(job: Job) ->
     assert job.ask({"ash": {"body": {"next": 1}}})["ash"]["body"]["next"] == 1
 
 
+def test_stragglers_have_their_grace_once_there_is_a_quorum(job: Job) -> None:
+    slow = {"ash": {"subject": "sleep", "body": {"s": 2}}, "birch": {}, "cedar": {}}
+
+    told = job.ask(slow, grace=(2, 0.3))
+    assert told["ash"]["failure"] == (
+        "ash: found no answer within 0.3 s of the quorum's, expected one"
+    )
+    assert "body" in told["cedar"]
+
+    # A failure is no answer.
+    told = job.ask({**slow, "cedar": {"subject": "fail"}}, grace=(2, 0.3))
+    assert "body" in told["ash"]
+
+
 def test_a_site_that_is_not_there_is_told_at_once(job: Job) -> None:
     told = job.ask({"dogwood": {}, "ash": {}}, wait_s=10)
 

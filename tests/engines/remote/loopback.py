@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from fedmedlora.engines.remote.messages import Failure, Message, Service
+from fedmedlora.engines.remote.messages import Failure, Grace, Message, Service
 from fedmedlora.errors import FedMedLoRAError
 
 
@@ -35,9 +35,14 @@ class Loopback:
         return self.ending
 
     def ask(
-        self, questions: Mapping[str, Message], *, wait_s: float, most_bytes: int
+        self,
+        questions: Mapping[str, Message],
+        *,
+        wait_s: float,
+        most_bytes: int,
+        grace: Grace | None = None,
     ) -> Iterator[tuple[str, Message | Failure]]:
-        del wait_s
+        del wait_s, grace
         # Whoever is first here must not matter there.
         for site in sorted(questions, reverse=True):
             question = self._travelled(questions[site])

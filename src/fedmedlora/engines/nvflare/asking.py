@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from nvflare.apis.signal import Signal
 
 from fedmedlora.engines.nvflare.wire import Offered, as_facts
-from fedmedlora.engines.remote.messages import Failure, Message
+from fedmedlora.engines.remote.messages import Failure, Grace, Message
 
 
 @dataclass(slots=True)
@@ -69,6 +69,40 @@ def describe(
 def failure(site: str, found: str, expected: str, *, lost: bool = False) -> Failure:
     """Return what stands for an answer, in the form of all our messages."""
     return Failure(f"{site}: found {found}, expected {expected}", lost=lost)
+
+
+@dataclass(slots=True)
+class Deadline:
+    """When answers are waited for no more."""
+
+    wait_s: float
+    grace: Grace | None
+    num_answered: int = 0
+    _at: float = 0.0
+    _words: str = ""
+
+    def __post_init__(self) -> None:
+        """Begin to count."""
+        self._at = time.monotonic() + self.wait_s
+        self._words = f"no answer within {self.wait_s:g} s"
+
+    def heard(self, came: Message | Failure) -> None:
+        """Note what came of a question; once there is enough, stragglers have their grace."""
+        if self.grace is None or isinstance(came, Failure):
+            return
+        self.num_answered += 1
+        end = time.monotonic() + self.grace.seconds
+        if self.num_answered == self.grace.enough and end < self._at:
+            self._at = end
+            self._words = f"no answer within {self.grace.seconds:g} s of the quorum's"
+
+    def left_s(self) -> float:
+        """Return the seconds that are left; 0 or less where it is over."""
+        return self._at - time.monotonic()
+
+    def failure(self, site: str) -> Failure:
+        """Return what stands for the answer of a site that let it pass."""
+        return failure(site, self._words, "one")
 
 
 @dataclass(slots=True)

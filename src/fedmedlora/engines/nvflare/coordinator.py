@@ -16,7 +16,7 @@ from fedmedlora.engines.nvflare.ends import ROLES
 from fedmedlora.engines.nvflare.processes import end, start_server
 from fedmedlora.engines.nvflare.runs import Run
 from fedmedlora.engines.nvflare.session import Server, Standing, open_session
-from fedmedlora.engines.remote.coordinating import is_complete
+from fedmedlora.engines.remote.coordinating import is_complete, taking_part
 from fedmedlora.errors import EngineError
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
@@ -41,10 +41,14 @@ class LedRun:
     experiment: Experiment
     run: Path
 
-    @property
     def sites(self) -> frozenset[str]:
         """Return the sites that are to take part; the server's own notes are none."""
-        return frozenset(self.experiment.sites_elsewhere())
+        with RunStore.open(self.run) as store:
+            return frozenset(taking_part(self.experiment, store))
+
+    def awaited(self) -> frozenset[str]:
+        """Return the sites that are waited for where they are not there."""
+        return self.sites() & self.known() if self.experiment.engine.late_joiners else self.sites()
 
     def is_done(self) -> bool:
         """Return whether nothing is missing of the run."""
@@ -95,7 +99,7 @@ def lead(led: LedRun, server: Server) -> None:
     given_up: frozenset[str] = frozenset()
     while not led.is_done():
         sites = _gathered(led, server, given_up)
-        given_up = led.sites - sites
+        given_up = led.sites() - sites
         logger.info("a job for %s begins", ", ".join(sorted(sites)))
         job = server.submit(ROLES, {"run": str(led.run.resolve())}, sites=sorted(sites))
         standing = _watched(server, job, led)
@@ -107,18 +111,19 @@ def lead(led: LedRun, server: Server) -> None:
 def _gathered(led: LedRun, server: Server, given_up: frozenset[str]) -> frozenset[str]:
     """Return the connected sites once those are there that are waited for, and a quorum.
 
-    For a site that never took part it waits as long as it takes; for one that is gone as long as
-    the experiment says, and for one that was given up before not at all.
+    For a site that never took part it waits as long as it takes, unless such may join late; for
+    one that is gone as long as the experiment says, and for one that was given up before not at
+    all.
     """
-    began, said = time.monotonic(), ""
+    began, said, sites = time.monotonic(), "", led.sites()
     while True:
-        here = _present(server) & led.sites
-        missing = led.sites - led.known() - here
+        here = _present(server) & sites
+        missing = led.awaited() - led.known() - here
         if time.monotonic() - began < led.experiment.engine.return_s:
-            missing |= led.sites - here - given_up
+            missing |= led.awaited() - here - given_up
         if not missing and len(here) >= led.experiment.quorum:
             return here
-        awaited = ", ".join(sorted(missing or led.sites - here))
+        awaited = ", ".join(sorted(missing or sites - here))
         if awaited != said:
             logger.info("waiting for %s", awaited)
             said = awaited
@@ -135,7 +140,7 @@ def _watched(server: Server, job: str, led: LedRun) -> Standing:
     """Return how a job ended; ask it to end where a site waits that it does not have."""
     run, asked, said = Run(server.kit, job), False, led.progress()
     while (standing := server.standing(job)).state in ("waiting", "running"):
-        waiting = server.left_out(job) & led.sites
+        waiting = server.left_out(job) & led.sites()
         if waiting and not asked:
             logger.info("%s waits to be let in after this round", ", ".join(sorted(waiting)))
             run.ask_to_end()
@@ -153,10 +158,11 @@ def _wait_for_others(server: Server, had: frozenset[str], led: LedRun, standing:
     Raises:
         EngineError: None can help, or none came in the time that one may take to return.
     """
-    if not standing.mendable or not led.sites - had:
+    others = led.sites() - had
+    if not standing.mendable or not others:
         raise EngineError(standing.reason)
     deadline = time.monotonic() + led.experiment.engine.return_s
-    while not _present(server) & led.sites - had:
+    while not _present(server) & others:
         if time.monotonic() > deadline:
             raise EngineError(standing.reason)
         time.sleep(_LOOK_S)

@@ -14,10 +14,10 @@ from nvflare.fuel.f3.cellnet.cell import Cell
 from nvflare.fuel.f3.message import Message as CellMessage
 
 from fedmedlora.engines.nvflare import wire
-from fedmedlora.engines.nvflare.asking import Asked, Presence, asked, describe, failure
+from fedmedlora.engines.nvflare.asking import Asked, Deadline, Presence, asked, describe, failure
 from fedmedlora.engines.nvflare.files import FetchError, fetch, offering
 from fedmedlora.engines.nvflare.runs import Run
-from fedmedlora.engines.remote.messages import Failure, Message
+from fedmedlora.engines.remote.messages import Failure, Grace, Message
 from fedmedlora.errors import EngineError
 
 logger = logging.getLogger(__name__)
@@ -80,7 +80,12 @@ class NvflareTransport:
         return self._presence.ready()
 
     def ask(
-        self, questions: Mapping[str, Message], *, wait_s: float, most_bytes: int
+        self,
+        questions: Mapping[str, Message],
+        *,
+        wait_s: float,
+        most_bytes: int,
+        grace: Grace | None = None,
     ) -> Iterator[tuple[str, Message | Failure]]:
         """Yield each asked site once with what came of it, as it comes.
 
@@ -89,7 +94,7 @@ class NvflareTransport:
             UnsayableError: A question is too long, or its body not JSON.
         """
         arrived: SimpleQueue[tuple[str, Message | Failure]] = SimpleQueue()
-        deadline = time.monotonic() + wait_s
+        deadline = Deadline(wait_s, grace)
         with (
             offering(
                 self._cell,
@@ -105,8 +110,9 @@ class NvflareTransport:
             for site in questions.keys() - waiting.keys():
                 yield site, failure(site, "not in reach", "in this job and ready", lost=True)
             while waiting:
-                site, answer = self._next(arrived, waiting, deadline, wait_s)
+                site, answer = self._next(arrived, waiting, deadline)
                 del waiting[site]
+                deadline.heard(answer)
                 yield site, answer
 
     @contextmanager
@@ -139,8 +145,7 @@ class NvflareTransport:
         self,
         arrived: "SimpleQueue[tuple[str, Message | Failure]]",
         waiting: Mapping[str, Asked],
-        deadline: float,
-        wait_s: float,
+        deadline: Deadline,
     ) -> tuple[str, Message | Failure]:
         while True:
             try:
@@ -151,18 +156,18 @@ class NvflareTransport:
                 raise EngineError(
                     "coordinator: found that the job was stopped, expected it to go on"
                 )
-            over = time.monotonic() >= deadline
+            over = deadline.left_s() <= 0
             for site, each in waiting.items():
                 if over:
-                    self._settle(each, failure(site, f"no answer within {wait_s:g} s", "one"))
+                    self._settle(each, deadline.failure(site))
                 elif not self._presence.is_there(site, each.token):
                     sign = self._presence.last_sign(site)
                     self._settle(each, failure(site, sign, "an answer", lost=True))
 
-    def _send(self, each: Asked, text: str, deadline: float) -> None:
+    def _send(self, each: Asked, text: str, deadline: Deadline) -> None:
         """Ask until the site acknowledges; whether it is still there is watched elsewhere."""
         target = wire.end_of(each.site, self._job)
-        while not each.stop.triggered and time.monotonic() < deadline:
+        while not each.stop.triggered and deadline.left_s() > 0:
             heard = wire.send(self._cell, target, wire.QUESTION, text, wait_s=_WAIT_FOR_REPLY_S)
             if heard is not None:
                 return

@@ -1,24 +1,32 @@
 """A run whose sites are elsewhere, from asking who is there to its last score."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 
 from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.engines.opening import open_local
 from fedmedlora.engines.remote.engine import RemoteEngine, SessionOverError
-from fedmedlora.engines.remote.members import Member, joined, member, opened
-from fedmedlora.engines.remote.messages import Failure, Transport
-from fedmedlora.engines.remote.plain_values import Plain, facts_from_json, facts_to_json
-from fedmedlora.errors import EngineError
+from fedmedlora.engines.remote.members import Member, joined, member, open_all
+from fedmedlora.engines.remote.messages import Failure, Grace, Transport
+from fedmedlora.engines.remote.plain_values import (
+    Plain,
+    ToldFacts,
+    facts_from_json,
+    facts_to_json,
+)
+from fedmedlora.errors import EngineError, Fault, InputError
 from fedmedlora.evaluation.cohorts import Cohort, SiteFacts
 from fedmedlora.experiment.cohorts import annotated_types, load_cohorts, with_own_notes
-from fedmedlora.experiment.run import conclude, missing_arms, run
+from fedmedlora.experiment.plan import missing_arms
+from fedmedlora.experiment.run import conclude, run
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.engine import Engine
 
 logger = logging.getLogger(__name__)
+
+_LEFT = "left"
 
 
 def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Transport) -> None:
@@ -34,75 +42,134 @@ def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Tr
 
     Raises:
         InputError: A site has other notes than when the run began.
-        EngineError: A site of the experiment has never taken part.
+        EngineError: A site that the run cannot begin without has not taken part.
         QuorumError: Some arm could not go on.
         StoreError: The store cannot be written.
     """
     own = load_cohorts(with_own_notes(experiment))
-    facts = _known_facts(experiment, text, store, transport, own)
-    if not missing_arms(experiment, store, facts):
-        conclude(experiment, store, facts)
+    known, wait_s = _facts(experiment, store, own), experiment.engine.answer_s
+    reached = sorted(transport.sites() & set(taking_part(experiment, store)))
+    told, failures = joined(transport, reached, text, wait_s=wait_s)
+    if told.keys() <= known.keys() and not missing_arms(experiment, store, known):
+        conclude(experiment, store, known)
         return
-    with _engine(experiment, store, transport, own, facts) as engine:
-        try:
-            run(experiment, engine, store, facts)
-        except SessionOverError as error:
-            logger.info("%s", error)
+    _require_enough(experiment, store, known.keys() | told.keys(), failures)
+    types = _types(store, {**known, **told})
+    told, unlike = _of_these_types(told, types)
+    with closing(_own_engine(experiment, own, types)) as mine:
+        opened, shut = open_all(transport, sorted(told), mine, types, wait_s=wait_s)
+        _remember(store, {site: told[site] for site in opened}, opened)
+        facts = _facts(experiment, store, own)
+        _require_enough(experiment, store, facts.keys(), {**failures, **unlike, **shut})
+        engine = RemoteEngine(
+            transport,
+            {**_members(store), **{site: _own_member(mine, site, experiment) for site in own}},
+            mine,
+            here=opened.keys(),
+            answer_s=wait_s,
+            grace=_grace(experiment),
+        )
+        with closing(engine):
+            try:
+                run(experiment, engine, store, facts)
+            except SessionOverError as error:
+                logger.info("%s", error)
 
 
 def is_complete(experiment: Experiment, store: RunStore) -> bool:
     """Return whether nothing is missing of a run."""
     own = load_cohorts(with_own_notes(experiment))
-    known = store.meta("facts")
-    return known is not None and not missing_arms(experiment, store, _facts(experiment, known, own))
+    facts = _facts(experiment, store, own)
+    return facts.keys() > own.keys() and not missing_arms(experiment, store, facts)
 
 
-def _known_facts(
-    experiment: Experiment,
-    text: str,
-    store: RunStore,
-    transport: Transport,
-    own: Mapping[str, Cohort],
+def taking_part(experiment: Experiment, store: RunStore) -> tuple[str, ...]:
+    """Return the sites that a run is to have: those that it names but those that left for good."""
+    left = store.meta(_LEFT) or []
+    return tuple(name for name in experiment.sites_elsewhere() if name not in left)
+
+
+def leave_for_good(experiment: Experiment, store: RunStore, sites: Collection[str]) -> None:
+    """Note that a run goes on without some sites, and asks nothing more of them.
+
+    What they handed in stays in the adapter; they are scored no more, and where arms are compared
+    they count in none.
+
+    Raises:
+        InputError: The experiment has no such site, or too few would be left.
+    """
+    named = experiment.sites_elsewhere()
+    faults = [
+        Fault("--without", repr(site), f"one of {', '.join(named)}")
+        for site in sites
+        if site not in named
+    ]
+    left = sorted({*(store.meta(_LEFT) or []), *sites})
+    trained = {site.name for site in experiment.sites_of("train")}
+    if len(trained - set(left)) < experiment.quorum:
+        found = f"{len(trained - set(left))} training sites without {', '.join(left)}"
+        faults.append(Fault("--without", found, f"a quorum of {experiment.quorum}"))
+    if faults:
+        raise InputError(faults)
+    if sites:
+        store.put_meta(_LEFT, left)
+
+
+def _facts(
+    experiment: Experiment, store: RunStore, own: Mapping[str, Cohort]
 ) -> dict[str, SiteFacts]:
-    """Return the facts of every site, of those that cannot be reached as they told them before."""
-    wait_s = experiment.engine.answer_s
-    told, failures = joined(transport, sorted(transport.sites()), text, wait_s=wait_s)
-    known = {**(store.meta("facts") or {}), **{n: facts_to_json(told[n]) for n in told}}
-    store.put_meta("facts", known)
-    if missing := [name for name in experiment.sites_elsewhere() if name not in known]:
-        raise EngineError(_never_there(missing, failures))
-    return _facts(experiment, known, own)
+    """Return the facts of every site that has taken part, in the file's order, and our own."""
+    known = store.meta("facts") or {}
+    names = [name for name in taking_part(experiment, store) if name in known]
+    return {**{name: facts_from_json(known[name]) for name in names}, **own}
 
 
-def _never_there(missing: Sequence[str], failures: Mapping[str, Failure]) -> str:
+def _require_enough(
+    experiment: Experiment,
+    store: RunStore,
+    sites: Collection[str],
+    failures: Mapping[str, Failure],
+) -> None:
+    missing = [name for name in taking_part(experiment, store) if name not in sites]
+    trained = {site.name for site in experiment.sites_of("train")}
+    if not missing or (
+        experiment.engine.late_joiners and len(trained & set(sites)) >= experiment.quorum
+    ):
+        return
     refused = [failures[site].reason for site in missing if site in failures]
-    if refused:
-        return "\n".join(refused)
-    return (
-        f"sites: found that {', '.join(missing)} never took part, expected each once at least "
+    raise EngineError(
+        "\n".join(refused)
+        or f"sites: found that {', '.join(missing)} never took part, expected each once at least "
         "before a run begins; start them"
     )
 
 
-def _facts(
-    experiment: Experiment, known: Mapping[str, Plain], own: Mapping[str, Cohort]
-) -> dict[str, SiteFacts]:
-    elsewhere = [name for name in experiment.sites_elsewhere() if name in known]
-    return {**{name: facts_from_json(known[name]) for name in elsewhere}, **own}
-
-
-@contextmanager
-def _engine(
-    experiment: Experiment,
-    store: RunStore,
-    transport: Transport,
-    own: Mapping[str, Cohort],
-    facts: Mapping[str, SiteFacts],
-) -> Iterator[Engine]:
-    types = annotated_types(facts)
+def _types(store: RunStore, facts: Mapping[str, SiteFacts]) -> tuple[str, ...]:
+    """Return what a run asks for, settled when it begins."""
     if store.meta("types") is None:
-        store.put_meta("types", types)
-    mine = open_local(
+        store.put_meta("types", annotated_types(facts))
+    return tuple(store.meta("types"))
+
+
+def _of_these_types(
+    told: Mapping[str, ToldFacts], types: Sequence[str]
+) -> tuple[dict[str, ToldFacts], dict[str, Failure]]:
+    """Return the sites that annotate nothing beyond what a run asks for, and what keeps others."""
+    failures = {}
+    for site, facts in told.items():
+        if beyond := [type_ for type_ in annotated_types({site: facts}) if type_ not in types]:
+            failures[site] = Failure(
+                f"site {site}: found that it annotates {', '.join(beyond)}, expected what the run "
+                f"began with alone ({', '.join(types)}); take it into a new run"
+            )
+            logger.warning("%s", failures[site].reason)
+    return {site: told[site] for site in told if site not in failures}, failures
+
+
+def _own_engine(
+    experiment: Experiment, own: Mapping[str, Cohort], types: tuple[str, ...]
+) -> Engine:
+    return open_local(
         experiment.model,
         experiment.training,
         own,
@@ -110,17 +177,21 @@ def _engine(
         seed=experiment.seed,
         shelf=MemoryShelf(),
     )
-    wait_s = experiment.engine.answer_s
-    reached = sorted(transport.sites() & facts.keys())
-    told = opened(transport, reached, mine, types, wait_s=wait_s)
-    store.put_meta("members", known := {**(store.meta("members") or {}), **told})
-    members = {
-        **{site: member(known[site]) for site in known},
-        **{site: _own_member(mine, site, experiment) for site in own},
-    }
-    engine = RemoteEngine(transport, members, mine, here=told.keys(), answer_s=wait_s)
-    with closing(engine):
-        yield engine
+
+
+def _grace(experiment: Experiment) -> Grace | None:
+    seconds = experiment.engine.grace_s
+    return None if seconds is None else Grace(experiment.quorum, seconds)
+
+
+def _remember(store: RunStore, told: Mapping[str, ToldFacts], opened: Mapping[str, Plain]) -> None:
+    facts = {site: facts_to_json(told[site]) for site in told}
+    store.put_meta("facts", {**(store.meta("facts") or {}), **facts})
+    store.put_meta("members", {**(store.meta("members") or {}), **opened})
+
+
+def _members(store: RunStore) -> dict[str, Member]:
+    return {site: member(body) for site, body in store.meta("members").items()}
 
 
 def _own_member(engine: Engine, site: str, experiment: Experiment) -> Member:

@@ -17,7 +17,7 @@ from fedmedlora.adapters.files import adapter_digest, write_adapter
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.remote.answers import drawn_notes, loss, read, tallied, trained
 from fedmedlora.engines.remote.members import Member, asked
-from fedmedlora.engines.remote.messages import Failure, Message, Transport
+from fedmedlora.engines.remote.messages import Failure, Grace, Message, Transport
 from fedmedlora.engines.remote.plain_values import plan_to_json, scope_to_json
 from fedmedlora.errors import EngineError
 from fedmedlora.federation.backbone import LocalPlan
@@ -61,6 +61,7 @@ class RemoteEngine:
         *,
         here: Collection[str],
         answer_s: float,
+        grace: Grace | None = None,
     ) -> None:
         """Make an engine over sites whose base models are loaded.
 
@@ -69,6 +70,7 @@ class RemoteEngine:
             here: Those of them that this session began with.
             own: The coordinator's, on the same base; it holds the server's notes, if there are any.
             answer_s: How long a site has for what it is asked.
+            grace: For those that still train when others have handed in.
         """
         self.base = own.base
         self.num_base_bytes = own.num_base_bytes
@@ -76,7 +78,7 @@ class RemoteEngine:
         self.num_workers = 1
         self.turn = Turn()
         self._transport, self._members, self._own = transport, members, own
-        self._here, self._answer_s = frozenset(here), answer_s
+        self._here, self._answer_s, self._grace = frozenset(here), answer_s, grace
         self._holders: dict[str, set[str]] = {}
         self._folder = TemporaryDirectory()
         self._most_bytes = _ROOM * 4 * sum(w.size for w in own.initial().values()) + 2**20
@@ -84,7 +86,6 @@ class RemoteEngine:
     def close(self) -> None:
         """Let go of what this side holds; the sites end with their job."""
         self._folder.cleanup()
-        self._own.close()
 
     def peak_memory_bytes(self) -> int | None:
         """Return the most memory that the coordinator's process has held."""
@@ -116,7 +117,7 @@ class RemoteEngine:
             for site in by_name
             if site not in lacking
         }
-        for site, reply in self._ask(questions):
+        for site, reply in self._ask(questions, self._grace):
             told = read(site, reply, trained)
             if isinstance(told, Failure):
                 yield Outcome(by_name[site], None, told.reason, 0.0)
@@ -239,10 +240,13 @@ class RemoteEngine:
         self._require_here(failures)
         return failures
 
-    def _ask(self, questions: Mapping[str, Message]) -> Iterator[tuple[str, Message | Failure]]:
+    def _ask(
+        self, questions: Mapping[str, Message], grace: Grace | None = None
+    ) -> Iterator[tuple[str, Message | Failure]]:
         wait_s, most = self._answer_s, self._most_bytes
         lost = {}
-        for site, reply in self._transport.ask(questions, wait_s=wait_s, most_bytes=most):
+        asking = self._transport.ask(questions, wait_s=wait_s, most_bytes=most, grace=grace)
+        for site, reply in asking:
             if isinstance(reply, Failure):
                 logger.warning("%s", reply.reason)
                 self._forget([site])

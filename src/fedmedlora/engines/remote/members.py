@@ -42,15 +42,17 @@ def joined(
     return {site: facts_from_json(answers[site].body) for site in answers}, failures
 
 
-def opened(
+def open_all(
     transport: Transport,
     sites: Iterable[str],
     engine: Engine,
     types: Sequence[str],
     *,
     wait_s: float,
-) -> dict[str, Plain]:
-    """Return what sites say that start from the coordinator's very adapter; see `member`.
+) -> tuple[dict[str, Plain], dict[str, Failure]]:
+    """Return what sites say that start from the coordinator's very adapter, and why others do not.
+
+    What they say makes a `Member` each.
 
     Args:
         engine: The coordinator's own, on the same base model.
@@ -59,19 +61,19 @@ def opened(
     questions = {
         site: Message("open", {"types": list(types), "base": engine.base}) for site in sites
     }
-    answers, _ = asked(transport, questions, wait_s=wait_s)
+    answers, failures = asked(transport, questions, wait_s=wait_s)
     start = adapter_digest(engine.initial())
-    told = {site: answers[site].body for site in sorted(answers)}
-    for site, body in told.items():
-        if body["initial"] != start:
-            logger.warning(
-                "site %s: found that it starts from another adapter (%s), expected %s; use the "
-                "same versions of this program, torch and numpy there",
-                site,
-                body["initial"],
-                start,
-            )
-    return {site: body for site, body in told.items() if body["initial"] == start}
+    opened = {}
+    for site in sorted(answers):
+        if (found := answers[site].body["initial"]) == start:
+            opened[site] = answers[site].body
+            continue
+        failures[site] = Failure(
+            f"site {site}: found that it starts from another adapter ({found}), expected {start}; "
+            "use the same versions of this program, torch and numpy there"
+        )
+        logger.warning("%s", failures[site].reason)
+    return opened, failures
 
 
 def asked(

@@ -39,6 +39,19 @@ class Failure:
     lost: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Grace:
+    """How long stragglers are waited for.
+
+    Attributes:
+        enough: Once so many sites have answered,
+        seconds: the others have so long.
+    """
+
+    enough: int
+    seconds: float
+
+
 class Transport(Protocol):
     """How a coordinator reaches the sites of a federation."""
 
@@ -51,7 +64,12 @@ class Transport(Protocol):
         ...
 
     def ask(
-        self, questions: Mapping[str, Message], *, wait_s: float, most_bytes: int
+        self,
+        questions: Mapping[str, Message],
+        *,
+        wait_s: float,
+        most_bytes: int,
+        grace: Grace | None = None,
     ) -> Iterator[tuple[str, Message | Failure]]:
         """Yield each asked site once with what came of it, as it comes.
 
@@ -61,6 +79,7 @@ class Transport(Protocol):
             questions: By site.
             wait_s: So long at most, for all of them.
             most_bytes: Of an answer's files together; a larger answer is refused, and not stored.
+            grace: For stragglers; None waits `wait_s` for all.
         """
         ...
 

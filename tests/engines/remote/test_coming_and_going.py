@@ -1,0 +1,211 @@
+"""Sites that join a run late, and sites that leave it for good."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.engines.remote.federations import (
+    SITES,
+    experiment_text,
+    run_apart,
+    services,
+    write_sites,
+)
+from tests.engines.remote.test_engine import Spoiling, complete, rounds_of, wire
+
+from fedmedlora.clinical.notes import Labels
+from fedmedlora.engines.remote.coordinating import leave_for_good
+from fedmedlora.engines.remote.messages import Message
+from fedmedlora.engines.remote.policy import Policy
+from fedmedlora.engines.remote.service import SiteService
+from fedmedlora.errors import EngineError, InputError, QuorumError
+from fedmedlora.experiment.store import RunStore
+from fedmedlora.formats.site_folder import read_site, write_site
+from fedmedlora.training.base_models import BaseModel
+
+
+def with_late_joiners(text: str, *, quorum: int = 2) -> str:
+    text = text.replace('name = "nvflare"', 'name = "nvflare"\nlate_joiners = true')
+    return text.replace("seed = 3", f"seed = 3\nquorum = {quorum}")
+
+
+def open_minded(folder: Path) -> dict[str, SiteService]:
+    return services(folder, **dict.fromkeys(SITES, Policy(single_site=True)))
+
+
+def begun_without_lungs(tmp_path: Path, text: str) -> None:
+    """Run until the first round of the first federated arm is closed."""
+    transport = wire(tmp_path, open_minded(tmp_path))
+    transport.away = {"lungs"}
+
+    def end(answer: Message) -> Message:
+        transport.ending = True
+        return answer
+
+    all_ = dict(transport.services)
+    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", end)}
+    run_apart(tmp_path, text, transport)
+
+
+def finals_of(run: Path, arm: str) -> set[str]:
+    with RunStore.open(run) as store:
+        return set(store.finals(arm))
+
+
+def test_a_late_joiner_is_in_the_next_round_and_scored_by_every_arm(
+    tmp_path: Path, bert: BaseModel
+) -> None:
+    write_sites(tmp_path)
+    text = experiment_text(bert, "zero_shot", "single_site", "fed_medlora_plus", codec="int8")
+    text = with_late_joiners(text)
+    begun_without_lungs(tmp_path, text)
+    run = tmp_path / "apart"
+    assert finals_of(run, "zero_shot") == {"bones", "heart"}
+
+    run_apart(tmp_path, text, wire(tmp_path, open_minded(tmp_path)), resume=True)
+
+    assert complete(run)
+    with RunStore.open(run) as store:
+        arms = store.arms()
+        assert {arm: set(store.finals(arm)) for arm in arms} == {
+            arm: {"bones", "heart", "lungs"} for arm in arms
+        }
+    assert arms == [
+        "zero_shot",
+        "single_site:heart",
+        "single_site:bones",
+        "single_site:lungs",
+        "fed_medlora_plus",
+    ]
+    results = json.loads((run / "results.json").read_bytes())
+    compared = {(one["arm"], one["against"]) for one in results["comparisons"]}
+    assert ("fed_medlora_plus", "zero_shot") in compared
+
+
+def test_a_late_joiner_is_in_the_next_round(tmp_path: Path, bert: BaseModel) -> None:
+    write_sites(tmp_path)
+    text = with_late_joiners(experiment_text(bert, "scaffold", codec="int8"))
+    begun_without_lungs(tmp_path, text)
+
+    run_apart(tmp_path, text, wire(tmp_path, open_minded(tmp_path)), resume=True)
+
+    first, second = rounds_of(tmp_path / "apart", "scaffold")
+    assert set(first["shares"]) == {"bones", "heart"}
+    assert set(second["shares"]) == {"bones", "heart", "lungs"}
+
+
+def test_arms_of_a_late_joiner_stand_where_the_experiment_has_them(
+    tmp_path: Path, bert: BaseModel
+) -> None:
+    write_sites(tmp_path)
+    text = with_late_joiners(experiment_text(bert, "single_site", "fed_medlora", rounds=1))
+    transport = wire(tmp_path, open_minded(tmp_path))
+    transport.away = {"bones"}
+    run = run_apart(tmp_path, text, transport)
+
+    run_apart(tmp_path, text, wire(tmp_path, open_minded(tmp_path)), resume=True)
+
+    with RunStore.open(run) as store:
+        assert store.arms() == [
+            "single_site:heart",
+            "single_site:bones",
+            "single_site:lungs",
+            "fed_medlora",
+        ]
+
+
+def test_a_run_does_not_begin_below_its_quorum(tmp_path: Path, bert: BaseModel) -> None:
+    write_sites(tmp_path)
+    transport = wire(tmp_path, open_minded(tmp_path))
+    transport.away = {"lungs"}
+
+    with pytest.raises(EngineError, match="found that lungs never took part"):
+        run_apart(
+            tmp_path,
+            with_late_joiners(experiment_text(bert, "fed_medlora"), quorum=3),
+            transport,
+        )
+
+
+def test_a_joiner_that_annotates_more_than_the_run_began_with_is_left_out(
+    tmp_path: Path, bert: BaseModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_sites(tmp_path)
+    text = with_late_joiners(experiment_text(bert, "fed_medlora"))
+    begun_without_lungs(tmp_path, text)
+    lungs = read_site(tmp_path / "lungs")
+    more = Labels((*lungs.labels.entities, "test"), lungs.labels.relations)
+    write_site(tmp_path / "more" / "lungs", replace(lungs, labels=more))
+    all_ = {**open_minded(tmp_path), "lungs": services(tmp_path / "more")["lungs"]}
+
+    run_apart(tmp_path, text, wire(tmp_path, all_), resume=True)
+
+    assert complete(tmp_path / "apart")
+    assert set(rounds_of(tmp_path / "apart")[1]["shares"]) == {"bones", "heart"}
+    assert "site lungs: found that it annotates test, expected what the run" in caplog.text
+
+
+def test_a_run_ends_without_a_site_that_left_for_good(tmp_path: Path, bert: BaseModel) -> None:
+    write_sites(tmp_path)
+    text = experiment_text(bert, "zero_shot", "fed_medlora", rounds=3)
+    transport = wire(tmp_path, open_minded(tmp_path))
+    all_ = dict(transport.services)
+
+    def end(answer: Message) -> Message:
+        transport.ending = True
+        return answer
+
+    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", end)}
+    run = run_apart(tmp_path, text, transport)
+    away = wire(tmp_path, open_minded(tmp_path))
+    away.away = {"lungs"}
+    with pytest.raises(QuorumError, match="final scores: found none of lungs"):
+        run_apart(tmp_path, text, away, resume=True)
+
+    with RunStore.open(run, writable=True) as store:
+        leave_for_good(store.experiment(), store, ["lungs"])
+    run_apart(tmp_path, text, away, resume=True)
+
+    assert complete(run)
+    assert finals_of(run, "fed_medlora") == {"bones", "heart"}
+    assert [set(one["shares"]) for one in rounds_of(run)] == [
+        {"bones", "heart", "lungs"},
+        {"bones", "heart"},
+        {"bones", "heart"},
+    ]
+    results = json.loads((run / "results.json").read_bytes())
+    assert results["left"] == ["lungs"]
+    assert [site["name"] for site in results["sites"] if site["role"] == "train"] == [
+        "heart",
+        "bones",
+    ]
+    # Of the arm that it was scored by, its score counts in no comparison.
+    assert {(one["arm"], one["against"]) for one in results["comparisons"]} == {
+        ("fed_medlora", "zero_shot")
+    }
+
+
+@pytest.mark.parametrize(
+    ("sites", "found"),
+    [
+        (["spleen"], "--without: found 'spleen', expected one of heart, bones, lungs"),
+        (
+            ["heart", "bones"],
+            "--without: found 1 training sites without bones, heart, expected a quorum of 2",
+        ),
+    ],
+)
+def test_who_cannot_leave_is_told(
+    tmp_path: Path, bert: BaseModel, sites: list[str], found: str
+) -> None:
+    file = tmp_path / "apart.toml"
+    file.write_text(with_late_joiners(experiment_text(bert, "fed_medlora")), encoding="utf-8")
+
+    with (
+        RunStore.create(tmp_path / "apart", experiment_path=file, environment={}) as store,
+        pytest.raises(InputError) as refused,
+    ):
+        leave_for_good(store.experiment(), store, sites)
+
+    assert str(refused.value) == found
