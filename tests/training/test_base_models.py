@@ -8,7 +8,13 @@ from huggingface_hub.utils._paths import filter_repo_objects
 
 from fedmedlora.errors import ModelError
 from fedmedlora.training import base_models
-from fedmedlora.training.base_models import MINILM_SHA256, BaseModel, find_base_model, is_local
+from fedmedlora.training.base_models import (
+    MINILM_SHA256,
+    BaseModel,
+    beside_weights,
+    find_base_model,
+    is_local,
+)
 
 
 def sha256(content: bytes) -> str:
@@ -103,6 +109,16 @@ class TestFolder:
         (tmp_path / "consolidated.safetensors").write_bytes(b"the same otherwise")
 
         assert find_base_model(str(tmp_path)).digest == sha256(b"weights")
+
+
+def test_what_makes_a_model_of_the_weights_is_known_by_names_and_contents(tmp_path: Path) -> None:
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "README.md").write_bytes(b"not read")
+    (tmp_path / "tokenizer.json").write_bytes(b"{}")
+    (tmp_path / "config.json").write_bytes(b"[]")
+    files = f"config.json {sha256(b'[]')}\ntokenizer.json {sha256(b'{}')}\n"
+
+    assert beside_weights(str(tmp_path)) == sha256(files.encode())
 
 
 def test_of_a_hub_neither_pickles_nor_second_copies_are_asked_for(

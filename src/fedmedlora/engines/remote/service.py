@@ -29,6 +29,7 @@ from fedmedlora.federation.engine import Engine, Participant
 from fedmedlora.formats.site_folder import read_site
 from fedmedlora.tasks.scoring import to_json
 from fedmedlora.tasks.tally import tally_to_json
+from fedmedlora.training.base_models import require_beside_weights
 
 _KEPT = "kept"
 _ROOM = 16
@@ -120,6 +121,7 @@ class SiteService:
             digest=base,
             shelf=FolderShelf(self._store / _KEPT),
         )
+        require_beside_weights(experiment.model.base, question.body["beside"])
         initial = engine.initial()
         largest = max(tensor.size for tensor in initial.values())
         held = Held(self._store / "held", most_values=_ROOM * largest)
