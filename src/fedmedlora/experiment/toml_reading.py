@@ -9,7 +9,8 @@ import tomllib
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.experiment.toml_values import (
@@ -20,6 +21,8 @@ from fedmedlora.experiment.toml_values import (
     found,
     value_faults,
 )
+
+Kind = TypeVar("Kind")
 
 _POSITION = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of document)\)$")
 
@@ -71,6 +74,21 @@ def read_table(
     ]
     unknown = unknown_keys(table, names, where=f"{where}.")
     return joined([Reading({}, tuple(unknown)), *readings])
+
+
+def read_file_of(kind: type[Kind], path: Path) -> Kind:
+    """Return what a file of one table says; where there is no file, the defaults.
+
+    Raises:
+        InputError: Everything that is wrong with it.
+    """
+    content = path.read_bytes() if path.exists() else b""
+    # What is no UTF-8 becomes a character that no key and no value may have.
+    text = content.decode(errors="replace")
+    reading = read_table(kind, parse_toml(text, name=str(path)), where=str(path))
+    if reading.faults:
+        raise InputError(reading.faults)
+    return kind(**reading.values)
 
 
 def joined(readings: Iterable[Reading]) -> Reading:

@@ -18,8 +18,10 @@ from tests.engines.remote.federations import (
 from tests.engines.remote.loopback import Loopback
 
 from fedmedlora.engines.remote.coordinating import is_complete
+from fedmedlora.engines.remote.machine import Machine, read_machine
 from fedmedlora.engines.remote.messages import Message, Service
 from fedmedlora.engines.remote.policy import Policy
+from fedmedlora.engines.remote.service import SiteService
 from fedmedlora.errors import EngineError, QuorumError, TrainingError
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.training.base_models import BaseModel
@@ -144,6 +146,64 @@ def test_a_site_with_another_base_or_tokenizer_says_so(
 
     with pytest.raises(EngineError, match=reason):
         run_apart(tmp_path, text, wire(tmp_path, services(tmp_path)))
+
+
+def test_a_site_that_draws_another_start_is_kept_out(tmp_path: Path, bert: BaseModel) -> None:
+    def other(answer: Message) -> Message:
+        return replace(answer, body={**answer.body, "initial": "0" * 64})
+
+    write_sites(tmp_path)
+    all_ = services(tmp_path)
+    spoilt: dict[str, Service] = {**all_, "heart": Spoiling(all_["heart"], "open", other)}
+
+    with pytest.raises(EngineError, match="site heart: found that it starts from another adapter"):
+        run_apart(tmp_path, experiment_text(bert, "fed_medlora"), wire(tmp_path, spoilt))
+
+
+@pytest.mark.parametrize("own", ['dtype = "bfloat16"', "batch_size = 1"])
+def test_sites_on_unlike_machines_train_together(
+    tmp_path: Path, bert: BaseModel, own: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_sites(tmp_path)
+    (tmp_path / "machine.toml").write_text(own)
+    bones = SiteService(
+        "bones",
+        data=tmp_path / "bones",
+        store=tmp_path / "bones_store",
+        policy=Policy(),
+        machine=read_machine(tmp_path),
+    )
+    text = experiment_text(bert, "fed_medlora", rounds=1)
+    here = run_here(tmp_path, text)
+    caplog.set_level("INFO", logger="fedmedlora")
+
+    run = run_apart(tmp_path, text, wire(tmp_path, {**services(tmp_path), "bones": bones}))
+
+    said = own.replace('"', "")
+    assert f"site bones: its machine has {said}" in caplog.text
+    (one,), (there,) = rounds_of(here), rounds_of(run)
+    assert set(there["shares"]) == {"bones", "heart", "lungs"}
+    assert (there["shares"], there["adapter"]) != (one["shares"], one["adapter"])
+
+
+def test_a_site_whose_machine_cannot_do_what_it_says_is_told(
+    tmp_path: Path, bert: BaseModel
+) -> None:
+    write_sites(tmp_path)
+    lungs = SiteService(
+        "lungs",
+        data=tmp_path / "lungs",
+        store=tmp_path / "lungs_store",
+        policy=Policy(),
+        machine=Machine(quantization="4bit"),
+    )
+
+    with pytest.raises(EngineError, match="4bit"):
+        run_apart(
+            tmp_path,
+            experiment_text(bert, "fed_medlora"),
+            wire(tmp_path, {**services(tmp_path), "lungs": lungs}),
+        )
 
 
 def test_a_round_waits_for_a_site_that_is_gone_and_ends_in_the_same_bytes(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fedmedlora.durable_files import write_whole
 from fedmedlora.engines.nvflare.kits import open_kit
+from fedmedlora.engines.remote.machine import read_machine
 from fedmedlora.engines.remote.policy import Policy, read_policy
 from fedmedlora.engines.remote.service import SiteService
 from fedmedlora.errors import Fault, InputError
@@ -21,10 +22,11 @@ def place_notes(kit: Path, data: Path, *, now: datetime) -> Policy:
 
     Raises:
         InputError: The kit is not a site's or no longer valid, something is wrong with the notes or
-            the policy, or the notes are another site's.
+            the policy or the machine's settings, or the notes are another site's.
     """
     facts = open_kit(kit, role="client", now=now)
     policy = read_policy(kit / _LOCAL)
+    read_machine(kit / _LOCAL)
     site = read_site(data)
     if site.name != facts.name:
         expected = f"{facts.name!r}, as the start-up kit says"
@@ -38,9 +40,15 @@ def open_service(kit: Path) -> SiteService:
     """Return what answers for the site of a kit.
 
     Raises:
-        InputError: The policy is wrong.
+        InputError: The policy or the machine's settings are wrong.
     """
     local = kit / _LOCAL
     name = json.loads((local / "kit.json").read_text(encoding="utf-8"))["name"]
     data = Path(json.loads((local / _NOTES).read_text(encoding="utf-8"))["data"])
-    return SiteService(name, data=data, store=kit / _STORE, policy=read_policy(local))
+    return SiteService(
+        name,
+        data=data,
+        store=kit / _STORE,
+        policy=read_policy(local),
+        machine=read_machine(local),
+    )

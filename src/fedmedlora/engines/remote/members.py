@@ -51,7 +51,7 @@ def open_all(
     beside: str,
     wait_s: float,
 ) -> tuple[dict[str, Plain], dict[str, Failure]]:
-    """Return what sites say that start from the coordinator's very adapter, and why others do not.
+    """Return what sites say that can train with the others, and why others cannot.
 
     What they say makes a `Member` each.
 
@@ -66,8 +66,13 @@ def open_all(
     start = adapter_digest(engine.initial())
     opened = {}
     for site in sorted(answers):
-        if (found := answers[site].body["initial"]) == start:
-            opened[site] = answers[site].body
+        body = answers[site].body
+        if body["own"]:
+            said = ", ".join(f"{key} = {value}" for key, value in body["own"].items())
+            logger.info("site %s: its machine has %s", site, said)
+        # Drawn in another number format a start is another; such a site is sent the coordinator's.
+        if (found := body["initial"]) == start or body["own"]:
+            opened[site] = body
             continue
         failures[site] = Failure(
             f"site {site}: found that it starts from another adapter ({found}), expected {start}; "

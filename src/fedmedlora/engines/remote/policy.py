@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.experiment.schema import Experiment, FormulationName
-from fedmedlora.experiment.toml_reading import parse_toml, read_table
+from fedmedlora.experiment.toml_reading import read_file_of
 from fedmedlora.ranges import at_least
 
 _Count = Annotated[int, at_least(1)]
@@ -78,12 +78,7 @@ def read_policy(folder: Path) -> Policy:
     Raises:
         InputError: Everything that is wrong with the file.
     """
-    path = folder / _NAME
-    text = path.read_text(encoding="utf-8") if path.exists() else ""
-    reading = read_table(Policy, parse_toml(text, name=str(path)), where=str(path))
-    if reading.faults:
-        raise InputError(reading.faults)
-    return Policy(**reading.values)
+    return read_file_of(Policy, folder / _NAME)
 
 
 def _refused(key: str, found: str, expected: str) -> Fault:

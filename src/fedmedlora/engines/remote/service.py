@@ -13,6 +13,7 @@ from typing import Any
 from fedmedlora.adapters.shelves import FolderShelf
 from fedmedlora.engines.opening import open_local
 from fedmedlora.engines.remote.holding import Held, keep_newest
+from fedmedlora.engines.remote.machine import AS_TOLD, Machine
 from fedmedlora.engines.remote.messages import Message
 from fedmedlora.engines.remote.plain_values import (
     facts_to_json,
@@ -55,7 +56,15 @@ class Opened:
 class SiteService:
     """What answers at a site; one question at a time."""
 
-    def __init__(self, name: str, *, data: Path, store: Path, policy: Policy) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        data: Path,
+        store: Path,
+        policy: Policy,
+        machine: Machine = AS_TOLD,
+    ) -> None:
         """Make a service that nobody has asked yet.
 
         Args:
@@ -63,8 +72,10 @@ class SiteService:
             data: The folder of its notes.
             store: Where it keeps what does not travel, and what came in.
             policy: What the site lets happen.
+            machine: What it does otherwise than it is told.
         """
-        self._name, self._data, self._store, self._policy = name, data, store, policy
+        self._name, self._data, self._store = name, data, store
+        self._policy, self._machine = policy, machine
         self._joined: Joined | None = None
         self._opened: Opened | None = None
         self._verbs: dict[str, Callable[[Message, Path], Message]] = {
@@ -113,8 +124,8 @@ class SiteService:
         experiment, base = joined.experiment, question.body["base"]
         self._policy.require_base(base)
         engine = open_local(
-            experiment.model,
-            experiment.training,
+            self._machine.model(experiment),
+            self._machine.training(experiment),
             {self._name: joined.cohort},
             tuple(question.body["types"]),
             seed=experiment.seed,
@@ -131,6 +142,7 @@ class SiteService:
             question,
             {
                 "dtype": engine.dtype,
+                "own": self._machine.own(),
                 "initial": held.put(initial),
                 "token_counts": engine.token_counts(self._name).tolist(),
                 "ceiling": to_json(engine.ceiling(self._name, "final", limit=limit)),
