@@ -195,7 +195,8 @@ def _measured(
         adapters = {one.report.site: opened.local_model(start, one) for one in updates}
         validation = _validation_losses(opened, adapters)
     if "start_loss" in needs:
-        losses = opened.engine.losses([(model(start), site) for site in sites])
+        begun = model(start)
+        losses = opened.engine.losses([(begun, site) for site in sites])
         before = dict(zip(sites, losses, strict=True))
     reports = [
         replace(

@@ -19,6 +19,7 @@ class Loopback:
         away: Sites that do not answer.
         ending: Whether somebody waits for the end.
         asked: (site, subject, files) of every question, in order.
+        at_once: (subjects, sites) of all that were asked at once, in order.
     """
 
     services: Mapping[str, Service]
@@ -26,6 +27,7 @@ class Loopback:
     away: set[str] = field(default_factory=set)
     ending: bool = False
     asked: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
+    at_once: list[tuple[set[str], set[str]]] = field(default_factory=list)
     number: Iterator[int] = field(default_factory=count)
 
     def sites(self) -> frozenset[str]:
@@ -43,6 +45,7 @@ class Loopback:
         grace: Grace | None = None,
     ) -> Iterator[tuple[str, Message | Failure]]:
         del wait_s, grace
+        self.at_once.append(({each.subject for each in questions.values()}, set(questions)))
         # Whoever is first here must not matter there.
         for site in sorted(questions, reverse=True):
             question = self._travelled(questions[site])

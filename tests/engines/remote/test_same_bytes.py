@@ -52,6 +52,23 @@ def test_sites_that_are_asked_end_in_the_bytes_of_sites_that_are_here(
     assert what_came_of(apart, arm) == what_came_of(here, arm)
 
 
+@pytest.mark.parametrize("arm", ["fed_medlora_plus", "q_fed_avg"])
+def test_so_do_sites_that_score_one_another(tmp_path: Path, bert: BaseModel, arm: str) -> None:
+    write_sites(tmp_path)
+    text = experiment_text(bert, arm, codec="int8", rounds=1)
+    text = text.replace('validation = "server"', 'validation = "peers"')
+    text = text.replace('[[sites]]\npath = "checks"\nrole = "server"\n', "")
+    transport = Loopback(services(tmp_path), folder_of(tmp_path))
+
+    here = run_here(tmp_path, text)
+    apart = run_apart(tmp_path, text, transport)
+
+    assert what_came_of(apart, arm) == what_came_of(here, arm)
+    # Three adapters, each at once to its two peers; or one start, at once to all three.
+    asked = [len(sites) for subjects, sites in transport.at_once if subjects == {"loss"}]
+    assert asked == ([3] if arm == "q_fed_avg" else [2, 2, 2])
+
+
 def test_so_do_sites_that_write(tmp_path: Path, decoder: BaseModel) -> None:
     write_sites(tmp_path)
     text = experiment_text(decoder, "fed_medlora", form="markup", codec="int8")

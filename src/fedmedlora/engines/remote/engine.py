@@ -127,12 +127,16 @@ class RemoteEngine:
 
     def losses(self, questions: Sequence[tuple[AdapterWeights, str]]) -> list[float]:
         """Return each adapter's loss on a place's dev notes, nan where the site did not answer."""
-        return [
-            self._own.losses([(adapter, place)])[0]
-            if place == SERVER
-            else self._loss(adapter, place)
-            for adapter, place in questions
-        ]
+        adapters = {id(adapter): adapter for adapter, _ in questions}
+        told: dict[tuple[int, str], float] = {}
+        # One adapter goes to all who score it at once, and none is held longer than it must be.
+        for key, adapter in adapters.items():
+            places = [place for other, place in questions if other is adapter]
+            if SERVER in places:
+                told[key, SERVER] = self._own.losses([(adapter, SERVER)])[0]
+            sites = [place for place in places if place != SERVER]
+            told |= {(key, site): one for site, one in self._losses(adapter, sites)}
+        return [told.get((id(adapter), place), math.nan) for adapter, place in questions]
 
     def token_counts(self, site: str) -> NDArray[np.int64]:
         """Return how often a site's training notes use each token of the public vocabulary."""
@@ -195,13 +199,13 @@ class RemoteEngine:
             drawn = [] if isinstance(told, Failure) else told
         return drawn
 
-    def _loss(self, adapter: AdapterWeights, site: str) -> float:
-        sha256, lacking = self._held([site], adapter)
-        questions = {} if lacking else {site: Message("loss", {"bundle": sha256})}
-        for _, reply in self._ask(questions):
+    def _losses(self, adapter: AdapterWeights, sites: Sequence[str]) -> Iterator[tuple[str, float]]:
+        sha256, lacking = self._held(sites, adapter)
+        question = Message("loss", {"bundle": sha256})
+        for site, reply in self._ask({site: question for site in sites if site not in lacking}):
             told = read(site, reply, loss)
-            return math.nan if isinstance(told, Failure) else told
-        return math.nan
+            if not isinstance(told, Failure):
+                yield site, told
 
     def _member(self, site: str) -> Member:
         if site not in self._members:
