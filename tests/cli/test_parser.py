@@ -2,6 +2,7 @@ import argparse
 import importlib
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 from tests.cli.conftest import Shell
@@ -11,6 +12,12 @@ from fedmedlora.cli.reference import commands
 
 OFFERED = [command.prog.split()[1:] for command in commands(build_parser())]
 NOT_YET = ("serve", "study", "audit", "identity", "import")
+
+
+def test_its_version_is_told(shell: Shell) -> None:
+    said = shell("--version")
+
+    assert (said.code, said.out) == (0, f"{version('fedmedlora')}\n")
 
 
 def test_what_is_offered_is_what_the_interface_names() -> None:

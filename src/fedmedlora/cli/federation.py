@@ -10,9 +10,10 @@ from pathlib import Path
 
 from fedmedlora.cli.answers import answer
 from fedmedlora.cli.reading import write_report
+from fedmedlora.engines.nvflare.activity import Activity
 from fedmedlora.engines.nvflare.coordinator import LedRun, lead, running_server
 from fedmedlora.engines.nvflare.ends import ROLES
-from fedmedlora.engines.nvflare.kits import open_kit
+from fedmedlora.engines.nvflare.kits import open_kit, require_kit
 from fedmedlora.engines.nvflare.owner import owning
 from fedmedlora.engines.nvflare.owner import stop as stop_all
 from fedmedlora.engines.nvflare.processes import check_let_in, end, start_site
@@ -55,7 +56,7 @@ def coordinator(options: argparse.Namespace) -> int:
     """Run the server, and the experiment with the sites that come, until it is done."""
     experiment = _between_hospitals(options.experiment)
     # Before anything is written for a kit that cannot be started.
-    open_kit(options.kit, role="server", now=datetime.now(UTC))
+    open_kit(options.kit, role="coordinator", now=datetime.now(UTC))
     out: Path = options.out or Path("runs") / experiment.name
     begin = (
         RunStore.open(out, writable=True)
@@ -81,10 +82,13 @@ def site(options: argparse.Namespace) -> int:
     kit: Path = options.kit
     place_notes(kit, options.data, now=datetime.now(UTC))
     with owning(kit):
+        activity = Activity(kit)
         process = _started(kit)
         logger.info("%s takes part; Ctrl-C or `federation stop` ends it", kit.name)
         try:
             while process.poll() is None:
+                for line in activity.new_lines():
+                    logger.info("%s: %s", kit.name, line)
                 time.sleep(_LOOK_S)
             check_let_in(kit, process)
         finally:
@@ -107,6 +111,7 @@ def _started(kit: Path) -> subprocess.Popen[bytes]:
 
 def status(options: argparse.Namespace) -> int:
     """Say who is connected, when last heard, and how far the run is."""
+    require_kit(options.kit)
     standing = standing_of(options.kit, now=time.time())
     answer(options, asdict(standing), list(lines_of(standing)))
     return 0
@@ -114,6 +119,7 @@ def status(options: argparse.Namespace) -> int:
 
 def stop(options: argparse.Namespace) -> int:
     """End what runs from a kit; a run goes on when it is started again."""
+    require_kit(options.kit)
     was = stop_all(options.kit)
     said = "stopped" if was else "nothing ran from it"
     answer(options, {"kit": str(options.kit), "ran": was}, [f"{options.kit}: {said}"])

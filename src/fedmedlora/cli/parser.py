@@ -4,6 +4,7 @@ import argparse
 import importlib
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 
 from fedmedlora import bundled
@@ -45,6 +46,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="fedmedlora",
         description="Hospitals fine-tune one language model together; notes stay where they are.",
     )
+    parser.add_argument("--version", action="version", version=version("fedmedlora"))
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _running(commands)
     _adapters(commands)

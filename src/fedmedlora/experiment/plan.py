@@ -11,6 +11,13 @@ from fedmedlora.experiment.store import RunStore
 from fedmedlora.sites import SiteRole
 
 
+def all_arms(experiment: Experiment, facts: Mapping[str, SiteFacts]) -> list[Arm]:
+    """Return every arm of the sites that have taken part, in the order in which they run."""
+    own_lora = {site.name: site.own_lora for site in facts.values()}
+    told = [(site.name, site.role) for site in facts.values()]
+    return _of(experiment, told, own_lora)
+
+
 def missing_arms(
     experiment: Experiment,
     store: RunStore,
@@ -26,7 +33,7 @@ def missing_arms(
     finished = set(store.arms())
     missing = [
         arm
-        for arm in _planned(experiment, facts)
+        for arm in all_arms(experiment, facts)
         if (arm.name not in finished or _late(arm, store, facts))
         and (only is None or arm.name.partition(":")[0] in only)
     ]
@@ -77,12 +84,6 @@ def _late(arm: Arm, store: RunStore, facts: Mapping[str, SiteFacts]) -> list[str
 def _stranded(arm: Arm) -> Fault:
     found = f"{arm.name.partition(':')[0]} without {arm.start}"
     return Fault("--arms", found, "the arm it starts from", f"run {arm.start} too, or first")
-
-
-def _planned(experiment: Experiment, facts: Mapping[str, SiteFacts]) -> list[Arm]:
-    own_lora = {site.name: site.own_lora for site in facts.values()}
-    told = [(site.name, site.role) for site in facts.values()]
-    return _of(experiment, told, own_lora)
 
 
 def _of(

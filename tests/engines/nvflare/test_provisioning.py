@@ -32,10 +32,10 @@ def serial(kit: Path) -> int:
 def test_each_site_gets_a_kit_that_says_who_it_is(tmp_path: Path) -> None:
     assert provisioned(tmp_path, "ash", "birch") == {"coordinator", "ash", "birch"}
 
-    kit = open_kit(tmp_path / "ash", role="client", now=NOW)
+    kit = open_kit(tmp_path / "ash", role="site", now=NOW)
     assert (kit.name, kit.federation, kit.address) == ("ash", "trial", "fed.example.org:8443")
     assert kit.expires == NOW + timedelta(days=30)
-    assert open_kit(tmp_path / "coordinator", role="server", now=NOW).name == "coordinator"
+    assert open_kit(tmp_path / "coordinator", role="coordinator", now=NOW).name == "coordinator"
     with zipfile.ZipFile(tmp_path / "ash.zip") as packed:
         assert "ash/startup/client.key" in packed.namelist()
         assert not [name for name in packed.namelist() if "birch" in name or name.endswith(".sh")]
@@ -75,7 +75,7 @@ def test_a_renewed_kit_has_a_new_key_and_keeps_what_is_local(tmp_path: Path) -> 
     assert (tmp_path / "ash/startup/client.key").read_bytes() != key
     assert serial(tmp_path / "birch") == before["birch"]
     assert (tmp_path / "ash/local/site.toml").exists()
-    open_kit(tmp_path / "ash", role="client", now=NOW)
+    open_kit(tmp_path / "ash", role="site", now=NOW)
 
 
 def test_nothing_but_our_classes_is_let_in_and_nothing_goes_out(tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_another_federation_is_not_mixed_into_the_first(tmp_path: Path) -> None:
     [
         ("startup/client.crt", "found no certificate that can be read"),
         ("startup/client.key", "found no certificate that can be read"),
-        ("local/kit.json", "found no kit, expected the kit of a client"),
+        ("local/kit.json", "found no kit, expected a start-up kit"),
     ],
 )
 def test_a_broken_kit_is_told(tmp_path: Path, file: str, found: str) -> None:
@@ -131,7 +131,7 @@ def test_a_broken_kit_is_told(tmp_path: Path, file: str, found: str) -> None:
     (tmp_path / "ash" / file).write_text("{}" if file.endswith("json") else "?")
 
     with pytest.raises(InputError, match=found):
-        open_kit(tmp_path / "ash", role="client", now=NOW)
+        open_kit(tmp_path / "ash", role="site", now=NOW)
 
 
 def test_a_key_of_another_certificate_and_the_wrong_role_are_told(tmp_path: Path) -> None:
@@ -141,6 +141,6 @@ def test_a_key_of_another_certificate_and_the_wrong_role_are_told(tmp_path: Path
     )
 
     with pytest.raises(InputError, match="found a certificate of another key"):
-        open_kit(tmp_path / "ash", role="client", now=NOW)
-    with pytest.raises(InputError, match="found the kit of a server, expected the kit of a client"):
-        open_kit(tmp_path / "coordinator", role="client", now=NOW)
+        open_kit(tmp_path / "ash", role="site", now=NOW)
+    with pytest.raises(InputError, match="found the kit of a coordinator, expected one of a site"):
+        open_kit(tmp_path / "coordinator", role="site", now=NOW)

@@ -96,23 +96,6 @@ def begun(file: Path, out: Path) -> LedRun:
 
 
 @pytest.mark.loopback
-def test_a_run_between_processes_ends_in_the_bytes_of_a_run_on_one_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    file = written(tmp_path)
-    run_here(file, tmp_path / "here")
-    led = begun(file, tmp_path / "apart")
-
-    caplog.set_level("INFO", logger="fedmedlora")
-
-    with sites_started(tmp_path, monkeypatch, *SITES) as (_, server):
-        lead(led, server)
-
-    assert rounds_of(led.run) == rounds_of(tmp_path / "here")
-    assert "fed_medlora: round 1 is closed" in caplog.text
-
-
-@pytest.mark.loopback
 @pytest.mark.slow
 def test_a_site_that_is_killed_and_comes_back_changes_no_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -40,7 +40,7 @@ def test_the_coordinator_refuses_a_certificate_of_another_authority(
     federation: Loopback, tmp_path: Path
 ) -> None:
     Loopback(tmp_path, federation.port).provision("ash")
-    kit = open_kit(tmp_path / "ash", role="client", now=now())
+    kit = open_kit(tmp_path / "ash", role="site", now=now())
     shutil.copy(federation.folder / "ash/startup/rootCA.pem", tmp_path / "ash/startup")
 
     with pytest.raises(InputError, match="found that the coordinator does not accept it"):

@@ -1,10 +1,13 @@
+import re
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
 from tests.engines.remote.federations import experiment_text
 from tests.training.tiny_models import tiny_bert
 
-from fedmedlora.engines.remote.policy import Policy, read_policy
+from fedmedlora.engines.remote import machine
+from fedmedlora.engines.remote.policy import EXAMPLE, Policy, read_policy
 from fedmedlora.errors import InputError
 from fedmedlora.experiment.config import parse_experiment
 from fedmedlora.experiment.schema import Experiment
@@ -36,6 +39,21 @@ def test_a_file_says_what_is_permitted(tmp_path: Path) -> None:
     assert read_policy(tmp_path) == Policy(
         bases=("a" * 64,), formulations=("markup",), rounds=3, update_bytes=1000
     )
+
+
+def test_the_example_says_what_holds_without_a_file(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text(EXAMPLE, encoding="utf-8")
+
+    assert read_policy(tmp_path) == Policy()
+    assert [field.name for field in fields(Policy) if f"{field.name} = " not in EXAMPLE] == []
+
+
+def test_the_example_of_a_machine_says_all_that_can_be_said(tmp_path: Path) -> None:
+    counting = re.sub(r"^# (\w+ = )", r"\1", machine.EXAMPLE, flags=re.MULTILINE)
+    (tmp_path / "machine.toml").write_text(counting, encoding="utf-8")
+
+    assert None not in asdict(machine.read_machine(tmp_path)).values()
+    assert machine.AS_TOLD.own() == {}
 
 
 def test_all_that_is_not_permitted_is_told_at_once(base: BaseModel) -> None:

@@ -139,6 +139,7 @@ class Answering:
             reason = f"found a {type(error).__name__}, expected an answer; see the site's log"
         else:
             return
+        logger.warning("%s", reason)
         failed = {"id": said["id"], "error": f"{self._site}: {reason}"[:_LONGEST_REASON]}
         self._deliver(said["id"], wire.text_of(failed))
 

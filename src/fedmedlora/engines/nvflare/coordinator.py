@@ -16,7 +16,7 @@ from fedmedlora.engines.nvflare.ends import ROLES
 from fedmedlora.engines.nvflare.processes import end, start_server
 from fedmedlora.engines.nvflare.runs import Run
 from fedmedlora.engines.nvflare.session import Server, Standing, open_session
-from fedmedlora.engines.remote.coordinating import is_complete, taking_part
+from fedmedlora.engines.remote.coordinating import is_complete, progress, taking_part
 from fedmedlora.errors import EngineError
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
@@ -63,8 +63,8 @@ class LedRun:
     def progress(self) -> str:
         """Return the last round that is closed, as a line for a person; "" before the first."""
         with RunStore.open(self.run) as store:
-            arms = store.begun_arms()
-            return f"{arms[-1]}: round {len(store.rounds(arms[-1]))} is closed" if arms else ""
+            at = progress(self.experiment, store)
+        return f"{at.arm}: round {at.round} of {at.rounds} is closed" if at.arm else ""
 
 
 @contextmanager

@@ -16,6 +16,8 @@ from fedmedlora.errors import Fault, InputError
 ADMIN = "admin"
 ADMIN_NAME = "admin@coordinator.local"
 _OURS = "fedmedlora.engines.nvflare"
+# What NVFLARE calls them.
+_KINDS = {"coordinator": "server", "site": "client"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +55,29 @@ def open_kit(folder: Path, *, role: str, now: datetime) -> Kit:
     """Return a kit that can be started now.
 
     Args:
-        role: `server`, or `client` for a site.
+        role: `coordinator` or `site`.
 
     Raises:
         InputError: It is no kit of this role, or its certificate is not valid now.
     """
-    startup = folder / "startup"
-    facts = _read(folder / "local" / "kit.json")
-    if facts.get("role") != role:
-        found = f"the kit of a {facts.get('role')}" if facts else "no kit"
-        raise InputError([Fault(str(folder), found, f"the kit of a {role}")])
-    expires = check_certificate(startup, role, now=now)
+    facts = require_kit(folder)
+    if facts["role"] != role:
+        raise InputError([Fault(str(folder), f"the kit of a {facts['role']}", f"one of a {role}")])
+    expires = check_certificate(folder / "startup", _KINDS[role], now=now)
     return Kit(folder, facts["name"], facts["federation"], facts["address"], expires)
+
+
+def require_kit(folder: Path) -> dict[str, Any]:
+    """Return what a kit says of itself, whoever's it is.
+
+    Raises:
+        InputError: It is none.
+    """
+    facts = _read(folder / "local" / "kit.json")
+    if facts.get("role") not in _KINDS:
+        advice = "name the folder that `federation provision` made, or the unpacked zip"
+        raise InputError([Fault(str(folder), "no kit", "a start-up kit", advice)])
+    return facts
 
 
 def write_kit(folder: Path, *, role: str, name: str, federation: str, address: str) -> None:

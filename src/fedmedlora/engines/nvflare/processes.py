@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,7 @@ from fedmedlora.errors import EngineError, Fault, InputError
 _GROUP = "process.pid"
 _SERVER = "nvflare.private.fed.app.server.server_train"
 _SITE = "nvflare.private.fed.app.client.client_train"
+_JOB = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # The process of a job may outlive a killed parent for a moment.
 _WAIT_FOR_THE_LAST_S = 5.0
 
@@ -32,10 +34,11 @@ def start_server(kit: Path, *, now: datetime) -> subprocess.Popen[bytes]:
         InputError: The kit is not the coordinator's, its certificate is not valid now, or a server
             runs from it already.
     """
-    open_kit(kit, role="server", now=now)
+    open_kit(kit, role="coordinator", now=now)
     with _locked(kit) as lock:
         keep_in_kit(kit)
         _clear(kit)
+        _forget_jobs(kit)
         return _started(kit, lock, _SERVER, "fed_server.json", [])
 
 
@@ -47,9 +50,10 @@ def start_site(kit: Path, *, now: datetime, wait_s: float = 10.0) -> subprocess.
             not know it, or the site runs from it already.
         EngineError: The coordinator cannot be reached now; trying again may help.
     """
-    facts = open_kit(kit, role="client", now=now)
+    facts = open_kit(kit, role="site", now=now)
     check_reach(facts, wait_s=wait_s)
     with _locked(kit) as lock:
+        _forget_jobs(kit)
         who = [f"uid={facts.name}", "heart_beat_interval=5.0"]
         return _started(kit, lock, _SITE, "fed_client.json", who)
 
@@ -126,6 +130,13 @@ def _clear(kit: Path) -> None:
             "coordinator: found that the server ended in the middle of the job, expected it to "
             "go on; open the next one"
         )
+
+
+def _forget_jobs(kit: Path) -> None:
+    """Remove what NVFLARE leaves of each job: its settings, which lie in the run too, and a log."""
+    for folder in kit.iterdir():
+        if folder.is_dir() and _JOB.fullmatch(folder.name):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

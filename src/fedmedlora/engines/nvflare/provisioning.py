@@ -30,6 +30,7 @@ from fedmedlora.engines.nvflare.kits import (
     permit_at_site,
     write_kit,
 )
+from fedmedlora.engines.remote import machine, policy
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.sites import is_site_name
 
@@ -64,7 +65,7 @@ def provision(
     days: int = 365,
     renew: Collection[str] = (),
 ) -> dict[str, Path]:
-    """Return the kits that were made now, by name; those that existed are not touched.
+    """Return what to hand over of the kits made now, by name; those that existed are not touched.
 
     Writes `OUT/coordinator/` (with the administrator's kit inside), `OUT/<site>/` and
     `OUT/<site>.zip` for each site, and `OUT/authority/`, which never leaves this place.
@@ -92,7 +93,7 @@ def provision(
         if name != COORDINATOR:
             shutil.make_archive(str(out / name), "zip", out, name)
             (out / f"{name}.zip").chmod(0o600)
-    return {name: out / name for name in made}
+    return {name: out / (name if name == COORDINATOR else f"{name}.zip") for name in made}
 
 
 class _Certificates(CertBuilder):
@@ -178,15 +179,18 @@ def _replace(source: Path, target: Path) -> None:
 
 def _furnish(folder: Path, roles: Roles, *, name: str, federation: Federation) -> None:
     address = f"{federation.host}:{federation.port}"
-    role = "server" if name == COORDINATOR else "client"
+    role = "coordinator" if name == COORDINATOR else "site"
     (folder / "transfer").mkdir(exist_ok=True)
     folder.chmod(0o700)
     write_kit(folder, role=role, name=name, federation=federation.name, address=address)
-    if role == "server":
+    if role == "coordinator":
         permit_at_server(folder, roles)
         _listen(folder / "startup" / "fed_server.json", address)
         (folder / ADMIN / "transfer").mkdir(parents=True, exist_ok=True)
-    elif not (folder / "local" / "resources.json").exists():
+        return
+    (folder / "local" / "policy.example.toml").write_text(policy.EXAMPLE, encoding="utf-8")
+    (folder / "local" / "machine.example.toml").write_text(machine.EXAMPLE, encoding="utf-8")
+    if not (folder / "local" / "resources.json").exists():
         permit_at_site(folder, roles)
 
 

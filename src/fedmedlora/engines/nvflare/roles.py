@@ -16,6 +16,7 @@ from nvflare.apis.impl.controller import Controller
 from nvflare.apis.shareable import Shareable, make_reply
 from nvflare.apis.signal import Signal
 
+from fedmedlora.engines.nvflare.activity import tell_activity
 from fedmedlora.engines.nvflare.answering import Answering, Opening
 from fedmedlora.engines.nvflare.runs import Run
 from fedmedlora.engines.nvflare.transport import NvflareTransport
@@ -98,11 +99,13 @@ class SiteRole(Executor):
     def handle_event(self, event_type: str, fl_ctx: FLContext) -> None:
         """Begin and end with the job."""
         if event_type == EventType.START_RUN:
+            kit = Path(fl_ctx.get_workspace().get_root_dir())
+            tell_activity(kit)
             self._answering = Answering(
                 fl_ctx.get_engine().get_cell(),
                 site=fl_ctx.get_identity_name(),
                 job=fl_ctx.get_job_id(),
-                kit=Path(fl_ctx.get_workspace().get_root_dir()),
+                kit=kit,
                 opening=self._opening,
                 pulse_s=self._pulse_s,
             )

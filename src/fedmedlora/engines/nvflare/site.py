@@ -24,7 +24,7 @@ def place_notes(kit: Path, data: Path, *, now: datetime) -> Policy:
         InputError: The kit is not a site's or no longer valid, something is wrong with the notes or
             the policy or the machine's settings, or the notes are another site's.
     """
-    facts = open_kit(kit, role="client", now=now)
+    facts = open_kit(kit, role="site", now=now)
     policy = read_policy(kit / _LOCAL)
     read_machine(kit / _LOCAL)
     site = read_site(data)

@@ -10,6 +10,7 @@ from typing import Any
 from fedmedlora.durable_files import write_whole
 from fedmedlora.engines.nvflare.owner import owner_of
 from fedmedlora.engines.nvflare.session import open_session
+from fedmedlora.engines.remote.coordinating import Progress, progress
 from fedmedlora.errors import EngineError
 from fedmedlora.experiment.store import RunStore
 
@@ -38,16 +39,17 @@ class FederationStanding:
 
     Attributes:
         runs: Whether a command runs from the kit.
-        arm: The last one that has closed a round; None before that, and at a site.
-        round: The last of its rounds that is closed.
+        run: Its folder; None before the first, and at a site.
+        progress: How far it is.
+        report: Where it lies, once the run is done.
         sites: By name; at a site's kit none.
     """
 
     kit: str
     runs: bool
     run: str | None = None
-    arm: str | None = None
-    round: int = 0
+    progress: Progress | None = None
+    report: str | None = None
     sites: Mapping[str, SiteStanding] = field(default_factory=dict)
 
 
@@ -72,29 +74,40 @@ def standing_of(kit: Path, *, now: float) -> FederationStanding:
             with open_session(kit, wait_s=_WAIT_S) as server:
                 heard = server.connected()
     with RunStore.open(run) as store:
-        rounds = {arm: store.rounds(arm) for arm in store.begun_arms()}
+        rounds = [store.rounds(arm) for arm in store.begun_arms()]
         names = store.experiment().sites_elsewhere()
+        at = progress(store.experiment(), store)
     sites = {
         name: SiteStanding(
             max(0.0, now - heard[name]) if name in heard else None,
-            _total(rounds.values(), "bytes_up", name),
-            _total(rounds.values(), "bytes_down", name),
+            _total(rounds, "bytes_up", name),
+            _total(rounds, "bytes_down", name),
         )
         for name in names
     }
-    arm = next(reversed(rounds), None)
-    return FederationStanding(str(kit), runs, str(run), arm, len(rounds[arm]) if arm else 0, sites)
+    report = run / "report.html"
+    told = str(report) if at.is_complete and report.exists() else None
+    return FederationStanding(str(kit), runs, str(run), at, told, sites)
 
 
 def lines_of(standing: FederationStanding) -> Iterator[str]:
     """Yield how a federation stands as lines for a person."""
     yield f"{standing.kit}: {'running' if standing.runs else 'not running'}"
-    if standing.run is not None:
-        yield f"{standing.run}: {standing.arm or 'no round yet'}, round {standing.round}"
+    if standing.run is not None and (at := standing.progress) is not None:
+        yield f"{standing.run}: {_words(at)}"
+    if standing.report is not None:
+        yield f"report: {standing.report}"
     for name, site in standing.sites.items():
         heard = site.last_heard_s
         seen = "not connected" if heard is None else f"heard {heard:.0f} s ago"
         yield f"{name}: {seen}, {site.bytes_up} bytes up, {site.bytes_down} down"
+
+
+def _words(at: Progress) -> str:
+    if at.is_complete:
+        return f"done, {at.num_done} arms"
+    last = f"{at.arm}, round {at.round} of {at.rounds}" if at.arm else "no round yet"
+    return f"{last}; {at.num_done} of {at.num_arms} arms done"
 
 
 def _total(arms: Iterable[Sequence[Mapping[str, Any]]], way: str, site: str) -> int:

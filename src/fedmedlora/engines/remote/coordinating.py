@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 
 from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.engines.opening import open_local
@@ -18,7 +19,7 @@ from fedmedlora.engines.remote.plain_values import (
 from fedmedlora.errors import EngineError, Fault, InputError
 from fedmedlora.evaluation.cohorts import Cohort, SiteFacts
 from fedmedlora.experiment.cohorts import annotated_types, load_cohorts, with_own_notes
-from fedmedlora.experiment.plan import missing_arms
+from fedmedlora.experiment.plan import all_arms, missing_arms
 from fedmedlora.experiment.run import conclude, run
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
@@ -80,9 +81,44 @@ def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Tr
 
 def is_complete(experiment: Experiment, store: RunStore) -> bool:
     """Return whether nothing is missing of a run."""
-    own = load_cohorts(with_own_notes(experiment))
-    facts = _facts(experiment, store, own)
-    return facts.keys() > own.keys() and not missing_arms(experiment, store, facts)
+    facts = _facts(experiment, store, {})
+    return bool(facts) and not missing_arms(experiment, store, facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        arm: The one that closed a round last, None before that.
+        round: The last of its rounds that is closed.
+        rounds: How many it has at most.
+        num_done: Arms that are finished.
+        num_arms: Of so many.
+        is_complete: Whether nothing is missing.
+    """
+
+    arm: str | None = None
+    round: int = 0
+    rounds: int = 0
+    num_done: int = 0
+    num_arms: int = 0
+    is_complete: bool = False
+
+
+def progress(experiment: Experiment, store: RunStore) -> Progress:
+    """Return how far a run is."""
+    arms = {arm.name: arm for arm in all_arms(experiment, _facts(experiment, store, {}))}
+    begun = [name for name in store.begun_arms() if name in arms]
+    last = begun[-1] if begun else None
+    return Progress(
+        arm=last,
+        round=len(store.rounds(last)) if last else 0,
+        rounds=arms[last].rounds if last else 0,
+        num_done=len([name for name in store.arms() if name in arms]),
+        num_arms=len(arms),
+        is_complete=is_complete(experiment, store),
+    )
 
 
 def taking_part(experiment: Experiment, store: RunStore) -> tuple[str, ...]:

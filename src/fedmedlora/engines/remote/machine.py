@@ -50,6 +50,21 @@ class Machine:
 
 
 AS_TOLD = Machine()
+EXAMPLE = """\
+# How this machine does its part where it cannot do as the experiment says. Copy it to machine.toml
+# and take the # away where a line is to count.
+
+# Of the frozen base and of products: "auto", "float32" or "bfloat16".
+# dtype = "bfloat16"
+# The frozen layers in four bits, on CUDA with the extra `gpu`; or "none".
+# quantization = "4bit"
+# Examples a step.
+# batch_size = 4
+# Less memory, a third more time, the same gradients.
+# gradient_checkpointing = true
+# Threads of the process.
+# num_threads = 8
+"""
 
 
 def read_machine(folder: Path) -> Machine:

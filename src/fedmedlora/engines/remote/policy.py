@@ -15,6 +15,21 @@ from fedmedlora.ranges import at_least
 
 _Count = Annotated[int, at_least(1)]
 _NAME = "policy.toml"
+EXAMPLE = """\
+# What this site lets a federation do. Copy it to policy.toml; what is left out holds as it stands
+# here. Nothing in a coordinator's experiment can change that file.
+
+# sha256 of the base models that may run here; where none is named, any may.
+bases = []
+# In which form a model may answer.
+formulations = ["markup", "json", "tagging"]
+# Of an arm, at most.
+rounds = 100
+# Of one update, at most; without the line there is no limit.
+# update_bytes = 50000000
+# Whether an arm may train on this site's notes alone, and its adapter leave.
+single_site = false
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ Answers hold adapters' changes, numbers and sums over notes. A note's text is in
 `predictions`, and that of a site whose notes are public.
 """
 
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -31,6 +32,8 @@ from fedmedlora.formats.site_folder import read_site
 from fedmedlora.tasks.scoring import to_json
 from fedmedlora.tasks.tally import tally_to_json
 from fedmedlora.training.base_models import require_beside_weights
+
+logger = logging.getLogger(__name__)
 
 _KEPT = "kept"
 _ROOM = 16
@@ -115,6 +118,7 @@ class SiteService:
             expected = f"{self._name!r}, as the start-up kit says"
             raise InputError([Fault(f"{self._data}/site.json: site", repr(site.name), expected)])
         use = experiment.aggregation, experiment.evaluation.final_split
+        logger.info("takes part in %s", experiment.name)
         self._joined = Joined(experiment, cohort(replace(entry, path=self._data), site, *use))
         return _answer(question, facts_to_json(self._joined.cohort))
 
@@ -137,6 +141,7 @@ class SiteService:
         largest = max(tensor.size for tensor in initial.values())
         held = Held(self._store / "held", most_values=_ROOM * largest)
         self._opened = Opened(engine, held)
+        logger.info("the base model is loaded")
         limit = experiment.evaluation.final_notes
         return _answer(
             question,
@@ -160,6 +165,7 @@ class SiteService:
         plan = plan_from_json(body["plan"])
         one = Participant(self._name, (self._name,), plan.rank, plan.scaling)
         bundle = opened.held.get(body["bundle"])
+        logger.info("trains in round %d of %d", plan.round_index, plan.num_rounds)
         (outcome,) = opened.engine.train([one], bundle, {self._name: plan})
         sent = outcome.sent
         if sent is None:
@@ -168,6 +174,7 @@ class SiteService:
         keep_newest(self._store / _KEPT, number=_num_kept(self._now(self._joined).experiment))
         update = folder / "update.safetensors"
         update.write_bytes(sent.payload)
+        logger.info("hands in %d bytes after %.0f s", len(sent.payload), outcome.seconds)
         told = {
             "memory": sent.memory,
             "num_tokens": sent.num_tokens,
@@ -184,6 +191,7 @@ class SiteService:
         opened, body = self._now(self._opened), question.body
         memories = {self._name: body["memory"]} if body["memory"] else {}
         bundle, scope = opened.held.get(body["bundle"]), scope_from_json(body["scope"])
+        logger.info("scores its %s notes", scope.split)
         ((_, tally),) = opened.engine.evaluate(bundle, [self._name], scope, memories=memories)
         return _answer(question, {"tally": tally_to_json(tally)})
 
