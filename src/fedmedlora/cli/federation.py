@@ -44,6 +44,7 @@ def provision(options: argparse.Namespace) -> int:
         out=options.out,
         roles=ROLES,
         now=datetime.now(UTC),
+        listen=experiment.engine.listen,
         days=options.days,
         renew=options.renew or (),
     )

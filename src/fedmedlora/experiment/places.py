@@ -29,6 +29,8 @@ class EngineChoice:
             and `training.num_threads` threads; how many there are changes no byte of the result.
         host: Under which name or address the sites reach the coordinator.
         port: The one that must be open there; sites call out, and need none.
+        listen: Address of the coordinator's machine on which it listens; None is that of `host`,
+            "0.0.0.0" every one, as behind a router or in a container.
         answer_s: Seconds a site has for what it is asked; then the round goes on without it.
         grace_s: Seconds that a round waits for the others once a quorum has handed in; None waits
             for all, for as long as they have.
@@ -41,6 +43,7 @@ class EngineChoice:
     workers: _Count = 1
     host: Annotated[str, _HOST] = "localhost"
     port: Annotated[int, at_least(1), at_most(65535)] = 8002
+    listen: Annotated[str, _HOST] | None = None
     answer_s: Annotated[float, above(0)] = 3600.0
     grace_s: Annotated[float, at_least(0)] | None = None
     return_s: Annotated[float, at_least(0)] = 600.0

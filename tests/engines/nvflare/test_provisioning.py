@@ -109,6 +109,18 @@ def test_a_name_that_cannot_be_used_is_told(tmp_path: Path, sites: list[str], fo
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(("listen", "address"), [(None, "fed.example.org"), ("0.0.0.0", "0.0.0.0")])  # noqa: S104
+def test_the_coordinator_listens_where_it_is_told(
+    tmp_path: Path, listen: str | None, address: str
+) -> None:
+    provision(["ash"], federation=FEDERATION, out=tmp_path, roles=ROLES, now=NOW, listen=listen)
+
+    server = json.loads((tmp_path / "coordinator/startup/fed_server.json").read_bytes())
+    assert server["servers"][0]["service"]["target"] == f"{address}:8443"
+    # What sites and the administrator call stays.
+    assert open_kit(tmp_path / "ash", role="site", now=NOW).address == "fed.example.org:8443"
+
+
 def test_another_federation_is_not_mixed_into_the_first(tmp_path: Path) -> None:
     provisioned(tmp_path, "ash")
 

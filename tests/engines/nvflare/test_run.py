@@ -1,6 +1,6 @@
 """A run between processes, on the base in the package: what comes out is what one machine gives."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -51,11 +51,15 @@ answer_s = 120.0
 """
 
 
-def written(folder: Path) -> Path:
-    write_hospitals(folder / "hospitals", seed=0, num_notes=20)
-    sites = "".join(f'[[sites]]\nname = "{s}"\npath = "hospitals/{s}"\n' for s in SITES)
-    file = folder / "experiment.toml"
-    file.write_text(EXPERIMENT + sites, encoding="utf-8")
+def written(
+    folder: Path, *, sites: Sequence[str] = SITES, form: str = "tagging", codec: str = "int8"
+) -> Path:
+    if not (folder / "hospitals").exists():
+        write_hospitals(folder / "hospitals", seed=0, num_notes=20)
+    entries = "".join(f'[[sites]]\nname = "{s}"\npath = "hospitals/{s}"\n' for s in sites)
+    text = EXPERIMENT.replace('"bundled"', f'"bundled"\nformulation = "{form}"')
+    file = folder / f"{form}-{codec}.toml"
+    file.write_text(text.replace('"int8"', f'"{codec}"') + entries, encoding="utf-8")
     return file
 
 
@@ -93,6 +97,29 @@ def sites_started(
 def begun(file: Path, out: Path) -> LedRun:
     RunStore.create(out, experiment_path=file, environment={}).close()
     return LedRun(read_experiment(file), out)
+
+
+@pytest.mark.loopback
+@pytest.mark.slow
+@pytest.mark.parametrize("num_sites", [3, 5])
+def test_each_form_and_codec_ends_in_the_bytes_of_one_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, num_sites: int
+) -> None:
+    sites = (*SITES, "paediatrics", "orthopaedics")[:num_sites]
+    files = [
+        written(tmp_path, sites=sites, form=form, codec=codec)
+        for form in ("tagging", "markup")
+        for codec in ("float32", "int8")
+    ]
+    with sites_started(tmp_path, monkeypatch, *sites) as (_, server):
+        for file in files:
+            lead(begun(file, tmp_path / f"{file.stem}-apart"), server)
+
+    for file in files:
+        run_here(file, tmp_path / file.stem)
+        rounds = rounds_of(tmp_path / file.stem)
+        assert rounds_of(tmp_path / f"{file.stem}-apart") == rounds
+        assert [set(one["shares"]) for one in rounds] == [set(sites)] * 2
 
 
 @pytest.mark.loopback

@@ -62,6 +62,7 @@ def provision(
     out: Path,
     roles: Roles,
     now: datetime,
+    listen: str | None = None,
     days: int = 365,
     renew: Collection[str] = (),
 ) -> dict[str, Path]:
@@ -72,6 +73,7 @@ def provision(
 
     Args:
         now: When the certificates begin.
+        listen: Address of the coordinator's machine on which it listens; None is that of the host.
         days: How long they are valid; the authority itself ten times as long.
         renew: Whose certificates are made anew, too: sites, or `coordinator`.
 
@@ -90,9 +92,11 @@ def provision(
             _put(kits, out, name)
     for name in made:
         _furnish(out / name, roles, name=name, federation=federation)
-        if name != COORDINATOR:
-            shutil.make_archive(str(out / name), "zip", out, name)
-            (out / f"{name}.zip").chmod(0o600)
+        if name == COORDINATOR:
+            _listen(out / name, listen or federation.host, federation.port)
+            continue
+        shutil.make_archive(str(out / name), "zip", out, name)
+        (out / f"{name}.zip").chmod(0o600)
     return {name: out / (name if name == COORDINATOR else f"{name}.zip") for name in made}
 
 
@@ -185,7 +189,6 @@ def _furnish(folder: Path, roles: Roles, *, name: str, federation: Federation) -
     write_kit(folder, role=role, name=name, federation=federation.name, address=address)
     if role == "coordinator":
         permit_at_server(folder, roles)
-        _listen(folder / "startup" / "fed_server.json", address)
         (folder / ADMIN / "transfer").mkdir(parents=True, exist_ok=True)
         return
     (folder / "local" / "policy.example.toml").write_text(policy.EXAMPLE, encoding="utf-8")
@@ -194,10 +197,11 @@ def _furnish(folder: Path, roles: Roles, *, name: str, federation: Federation) -
         permit_at_site(folder, roles)
 
 
-def _listen(path: Path, address: str) -> None:
+def _listen(kit: Path, host: str, port: int) -> None:
     """Name the address where the server listens; NVFLARE would write its name for it."""
+    path = kit / "startup" / "fed_server.json"
     config = json.loads(path.read_text(encoding="utf-8"))
-    config["servers"][0]["service"]["target"] = address
+    config["servers"][0]["service"]["target"] = f"{host}:{port}"
     path.write_text(json.dumps(config, indent=2), encoding="utf-8")
 
 
