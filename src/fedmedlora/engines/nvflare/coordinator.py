@@ -97,6 +97,10 @@ def lead(led: LedRun, server: Server) -> None:
         EngineError: A job failed, and no site came since that could help.
     """
     given_up: frozenset[str] = frozenset()
+    sites = led.sites()
+    for site in led.experiment.sites_elsewhere():
+        # Who left this run for good may be part of the next.
+        (server.readmit if site in sites else server.exclude)(site)
     while not led.is_done():
         sites = _gathered(led, server, given_up)
         given_up = led.sites() - sites
