@@ -1,6 +1,6 @@
 """A run between processes, on the base in the package: what comes out is what one machine gives."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -81,7 +81,7 @@ def run_here(file: Path, out: Path) -> None:
 
 @contextmanager
 def sites_started(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, *sites: str
+    folder: Path, monkeypatch: pytest.MonkeyPatch, *sites: str, waits: Collection[str] = ()
 ) -> Iterator[tuple[Loopback, Server]]:
     """Give a federation whose sites have their notes, and its server's session."""
     now = datetime.now(UTC)
@@ -90,7 +90,7 @@ def sites_started(
         with running_server(folder / "kits" / "coordinator", now=now) as server:
             for site in sites:
                 place_notes(folder / "kits" / site, folder / "hospitals" / site, now=now)
-            federation.start(*sites)
+            federation.start(*(site for site in sites if site not in waits))
             yield federation, server
 
 
@@ -120,6 +120,58 @@ def test_each_form_and_codec_ends_in_the_bytes_of_one_machine(
         rounds = rounds_of(tmp_path / file.stem)
         assert rounds_of(tmp_path / f"{file.stem}-apart") == rounds
         assert [set(one["shares"]) for one in rounds] == [set(sites)] * 2
+
+
+@pytest.mark.loopback
+@pytest.mark.slow
+def test_a_new_site_adapts_and_peers_score_one_another_between_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arms = ("zero_shot", "fed_medlora_plus", "local_only", "adapted", "joined")
+    file = written(tmp_path)
+    text = file.read_text("utf-8").replace('["fed_medlora"]', f"{list(arms)}".replace("'", '"'))
+    text = text.replace("[communication]", '[aggregation]\nvalidation = "peers"\n\n[communication]')
+    text = text.replace('hospitals/psychiatry"\n', 'hospitals/psychiatry"\nrole = "new_site"\n')
+    file.write_text(text, encoding="utf-8")
+    led = begun(file, tmp_path / "apart")
+
+    with sites_started(tmp_path, monkeypatch, *SITES) as (_, server):
+        lead(led, server)
+
+    run_here(file, tmp_path / "here")
+    with RunStore.open(led.run) as apart, RunStore.open(tmp_path / "here") as here:
+        assert apart.arms() == here.arms()
+        assert len(apart.arms()) == len(arms)
+        for arm in apart.arms():
+            assert apart.finals(arm) == here.finals(arm)
+
+
+@pytest.mark.loopback
+@pytest.mark.slow
+def test_a_late_joiner_is_taken_into_the_next_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path)
+    text = file.read_text("utf-8").replace("rounds = 2", "rounds = 6\npatience = 9\nquorum = 2")
+    text = text.replace("answer_s", "late_joiners = true\nanswer_s")
+    file.write_text(text, encoding="utf-8")
+    led = begun(file, tmp_path / "apart")
+    early, late = SITES[:2], SITES[2]
+
+    with (
+        ThreadPoolExecutor(1) as beside,
+        sites_started(tmp_path, monkeypatch, *SITES, waits=(late,)) as (federation, server),
+    ):
+        leading = beside.submit(lead, led, server)
+        until(lambda: rounds_of(led.run), what="a round", patience_s=120)
+        federation.start(late)
+        leading.result(timeout=300)
+
+    shares = [set(one["shares"]) for one in rounds_of(led.run)]
+    assert shares[0] == set(early)
+    assert shares[-1] == set(SITES)
+    with RunStore.open(led.run) as store:
+        assert set(store.finals("fed_medlora")) == set(SITES)
 
 
 @pytest.mark.loopback
