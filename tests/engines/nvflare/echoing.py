@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.full_disk import files_of_at_most
+
 from fedmedlora.durable_files import write_whole
 from fedmedlora.engines.nvflare.roles import CoordinatorRole, SiteRole
 from fedmedlora.engines.nvflare.transport import NvflareTransport
@@ -57,6 +59,9 @@ def lead(transport: NvflareTransport, settings: Mapping[str, Any]) -> None:
         order = desk / f"{number}.json"
         if (desk / "fail").exists():
             raise EngineError("coordinator: found trouble, expected none")
+        if (desk / "full").exists():
+            with files_of_at_most(1):
+                (desk / "file").write_bytes(b"ab")
         if not order.exists():
             time.sleep(0.02)
             continue

@@ -70,6 +70,9 @@ class Loopback:
             kit = self.folder / site
             self.processes[site] = start_site(kit, now=datetime.now(UTC))
 
+    def runs(self, name: str) -> bool:
+        return name in self.processes and self.processes[name].poll() is None
+
     def kill(self, name: str) -> None:
         os.killpg(self.processes[name].pid, signal.SIGKILL)
         self.processes[name].wait()
@@ -88,7 +91,8 @@ def _listens(port: int) -> bool:
 def loopback(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loopback]:
     """A federation that is not there afterwards, whatever happens."""
     here = Path(__file__).parent
-    paths = [str(here), str(here / "overheard"), os.environ.get("PYTHONPATH", "")]
+    paths = [str(here), str(here / "overheard"), str(here.parents[2])]
+    paths += [os.environ.get("PYTHONPATH", "")]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
     monkeypatch.setenv("FEDMEDLORA_TEST_CALLS", str(folder / "calls"))
     # It asks the system by a socket that would be taken for a call; nothing is ever sent.

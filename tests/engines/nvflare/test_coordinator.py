@@ -20,13 +20,22 @@ from fedmedlora.errors import EngineError
 
 pytestmark = pytest.mark.loopback
 
+FULL = (
+    "coordinator: found 'File too large' on reading or writing a file, expected room and "
+    "permission; look at its disks, then start again"
+)
 
-def test_a_failed_job_says_why(server: Server, tmp_path: Path) -> None:
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"),
+    [("fail", "coordinator: found trouble, expected none"), ("full", FULL)],
+)
+def test_a_failed_job_says_why(server: Server, tmp_path: Path, trouble: str, reason: str) -> None:
     job = submit(server, tmp_path / "desk", ["ash", "birch", "cedar"])
-    (job.desk / "fail").touch()
+    (job.desk / trouble).touch()
 
     until(lambda: server.standing(job.id).state == "failed", what="the job to fail")
-    assert server.standing(job.id).reason == "coordinator: found trouble, expected none"
+    assert server.standing(job.id).reason == reason
 
 
 def test_a_site_lets_no_class_in_but_ours(

@@ -64,6 +64,22 @@ def test_what_was_not_promised_is_refused_and_not_kept(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_that_gets_shorter_on_its_way_is_refused(tmp_path: Path) -> None:
+    class Shrinking(Source):
+        """NVFLARE's goes on to serve nothing, for it remembers how long the file was."""
+
+        def send_request(self, *, request: CellMessage, **_: Any) -> CellMessage:  # noqa: ANN401
+            self.sent = request.payload.get("state", {}).get("received_bytes", 0)
+            data = self.content[self.sent : self.sent + self.piece]
+            state = {"received_bytes": self.sent + len(data)}
+            return make_reply(ReturnCode.OK, body={"status": "ok", "state": state, "data": data})
+
+    with pytest.raises(FetchError, match="found 2500 bytes of the file 'weights', expected 3000"):
+        fetch(Shrinking(CONTENT[:2500]), "ash", promised(), tmp_path / "0", stop=Signal())
+
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_full_disk_is_told_as_such(tmp_path: Path) -> None:
     with files_of_at_most(2999), pytest.raises(OSError, match="File too large"):
         fetch(Source(CONTENT), "ash", promised(), tmp_path / "0", stop=Signal())

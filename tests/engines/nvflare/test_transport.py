@@ -1,8 +1,13 @@
+import resource
 from pathlib import Path
 
 import pytest
+from psutil import Process
 from tests.engines.nvflare.echoing import SENTINEL
 from tests.engines.nvflare.loopback import Job, Loopback
+from tests.full_disk import processes_on_a_full_disk
+
+from fedmedlora.engines.nvflare.processes import group_of
 
 pytestmark = pytest.mark.loopback
 
@@ -91,3 +96,23 @@ def test_a_site_that_is_not_there_is_told_at_once(job: Job) -> None:
     assert told["dogwood"]["failure"].startswith("dogwood: found not in reach")
     assert told["dogwood"]["after_s"] < 1
     assert "body" in told["ash"]
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits other processes")
+def test_a_site_on_a_full_disk_says_so_and_answers_when_there_is_room(
+    job: Job, federation: Loopback, tmp_path: Path
+) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.write_bytes(bytes(10_000))
+    question = {"ash": {"files": {"adapter": str(adapter)}}, "birch": {}}
+    pids = [each.pid for each in Process(group_of(federation.folder / "ash")).children()]
+
+    with processes_on_a_full_disk(pids, num_bytes=5_000):
+        told = job.ask(question)
+
+    assert told["ash"]["failure"] == (
+        "ash: found 'File too large' on reading or writing a file, expected room and permission; "
+        "look at the disk of the site's kit"
+    )
+    assert "body" in told["birch"]
+    assert "files" in job.ask(question)["ash"]

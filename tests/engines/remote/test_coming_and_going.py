@@ -209,3 +209,27 @@ def test_who_cannot_leave_is_told(
         leave_for_good(store.experiment(), store, sites)
 
     assert str(refused.value) == found
+
+
+def test_a_site_that_refuses_since_a_round_is_absent_with_the_reason(
+    tmp_path: Path, bert: BaseModel
+) -> None:
+    write_sites(tmp_path)
+    text = experiment_text(bert, "fed_medlora")
+    transport = wire(tmp_path, services(tmp_path))
+    all_ = dict(transport.services)
+
+    def end(answer: Message) -> Message:
+        transport.ending = True
+        return answer
+
+    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", end)}
+    run = run_apart(tmp_path, text, transport)
+
+    again = wire(tmp_path, services(tmp_path, bones=Policy(bases=("0" * 64,))))
+    with pytest.raises(QuorumError, match="final scores: found none of bones"):
+        run_apart(tmp_path, text, again, resume=True)
+
+    ((absent,),) = (rounds_of(run)[1]["absences"],)
+    assert absent["site"] == "bones"
+    assert f"bases: found sha256 {bert.digest} asked for" in absent["reason"]

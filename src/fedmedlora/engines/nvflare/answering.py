@@ -133,7 +133,10 @@ class Answering:
         except wire.UnsayableError as error:
             reason = f"found an answer that cannot be sent: {error}"
         except OSError as error:
-            reason = f"found no way to read or write a file ({error.strerror}), expected one"
+            reason = (
+                f"found {error.strerror!r} on reading or writing a file, expected room and "
+                "permission; look at the disk of the site's kit"
+            )
         except Exception as error:  # noqa: BLE001 -- its words may be of a note
             _log_without_words(error)
             reason = f"found a {type(error).__name__}, expected an answer; see the site's log"

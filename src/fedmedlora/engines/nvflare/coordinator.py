@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 _LOOK_S = 0.5
 _START_S = 60.0
 _SESSION_S = 5.0
+_SERVER_S = 10.0
 _SILENCE_S = 15.0
 """A site says every five seconds that it is there."""
 
@@ -65,6 +66,16 @@ class LedRun:
         with RunStore.open(self.run) as store:
             at = progress(self.experiment, store)
         return f"{at.arm}: round {at.round} of {at.rounds} is closed" if at.arm else ""
+
+    def absences(self) -> list[str]:
+        """Return who was absent from the rounds that are closed, and why, a line for each."""
+        with RunStore.open(self.run) as store:
+            rounds = [(arm, one) for arm in store.begun_arms() for one in store.rounds(arm)]
+        return [
+            f"{arm}: round {one['round']} goes without {absence['site']}: {absence['reason']}"
+            for arm, one in rounds
+            for absence in one["absences"]
+        ]
 
 
 @contextmanager
@@ -108,7 +119,6 @@ def lead(led: LedRun, server: Server) -> None:
         job = server.submit(ROLES, {"run": str(led.run.resolve())}, sites=sorted(sites))
         standing = _watched(server, job, led)
         if standing.state == "failed":
-            logger.warning("%s", standing.reason)
             _wait_for_others(server, sites, led, standing)
 
 
@@ -116,13 +126,16 @@ def _gathered(led: LedRun, server: Server, given_up: frozenset[str]) -> frozense
     """Return the connected sites once those are there that are waited for, and a quorum.
 
     For a site that never took part it waits as long as it takes, unless such may join late; for
-    one that is gone as long as the experiment says, and for one that was given up before not at
-    all.
+    one that is gone as long as the experiment says, once a quorum is there, and for one that was
+    given up before not at all.
     """
     began, said, sites = time.monotonic(), "", led.sites()
     while True:
         here = _present(server) & sites
         missing = led.awaited() - led.known() - here
+        if len(here) < led.experiment.quorum:
+            # After the coordinator itself was cut off they come one by one.
+            began = time.monotonic()
         if time.monotonic() - began < led.experiment.engine.return_s:
             missing |= led.awaited() - here - given_up
         if not missing and len(here) >= led.experiment.quorum:
@@ -142,18 +155,44 @@ def _present(server: Server) -> frozenset[str]:
 
 def _watched(server: Server, job: str, led: LedRun) -> Standing:
     """Return how a job ended; ask it to end where a site waits that it does not have."""
-    run, asked, said = Run(server.kit, job), False, led.progress()
-    while (standing := server.standing(job)).state in ("waiting", "running"):
-        waiting = server.left_out(job) & led.sites()
-        if waiting and not asked:
-            logger.info("%s waits to be let in after this round", ", ".join(sorted(waiting)))
+    run, asked = Run(server.kit, job), False
+    said = {*led.absences(), led.progress()}
+    while True:
+        standing, waiting = _looked(server, job)
+        for line in led.absences():
+            if line not in said:
+                logger.warning("%s", line)
+                said.add(line)
+        if (closed := led.progress()) not in said:
+            logger.info("%s", closed)
+            said.add(closed)
+        if standing.state not in ("waiting", "running"):
+            return standing
+        if waiting & led.sites() and not asked:
+            names = ", ".join(sorted(waiting & led.sites()))
+            logger.info("%s waits to be let in after this round", names)
             run.ask_to_end()
             asked = True
-        if (closed := led.progress()) != said:
-            logger.info("%s", closed)
-            said = closed
         time.sleep(_LOOK_S)
-    return standing
+
+
+def _looked(server: Server, job: str) -> tuple[Standing, frozenset[str]]:
+    """Return how a job stands, and which sites wait that it does not have.
+
+    Raises:
+        EngineError: The server does not answer for a while, and the job does not say why.
+    """
+    deadline = time.monotonic() + _SERVER_S
+    while True:
+        try:
+            return server.standing(job), server.left_out(job)
+        except EngineError:
+            # On a full disk the server fails too, but the job alone knows by what.
+            if (ended := server.ended(job)) is not None:
+                return ended, frozenset()
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(_LOOK_S)
 
 
 def _wait_for_others(server: Server, had: frozenset[str], led: LedRun, standing: Standing) -> None:
@@ -165,6 +204,7 @@ def _wait_for_others(server: Server, had: frozenset[str], led: LedRun, standing:
     others = led.sites() - had
     if not standing.mendable or not others:
         raise EngineError(standing.reason)
+    logger.warning("%s", standing.reason)
     deadline = time.monotonic() + led.experiment.engine.return_s
     while not _present(server) & others:
         if time.monotonic() > deadline:

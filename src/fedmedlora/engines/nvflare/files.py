@@ -98,6 +98,9 @@ class _Taker(Consumer):
         if not isinstance(data, bytes) or self.num_bytes + len(data) > self._size:
             self.too_much = True
             raise FetchError("too much")
+        if not data:
+            # A file that got shorter since it was offered would be asked for its rest for ever.
+            raise FetchError("no more")
         try:
             self._file.write(data)
         except OSError as error:

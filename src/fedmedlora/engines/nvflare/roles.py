@@ -72,6 +72,14 @@ class CoordinatorRole(Controller):
         except FedMedLoRAError as error:
             run.end(str(error), mendable=isinstance(error, QuorumError | EngineError))
             self.system_panic("the run failed; its reason lies in the coordinator's kit", fl_ctx)
+        except OSError as error:
+            place = error.filename or "a file"
+            reason = (
+                f"coordinator: found {error.strerror!r} on reading or writing {place}, expected "
+                "room and permission; look at its disks, then start again"
+            )
+            run.end(reason, mendable=False)
+            raise
         except Exception as error:
             reason = f"coordinator: found a {type(error).__name__}, expected none; see its log"
             run.end(reason, mendable=False)

@@ -36,9 +36,10 @@ class Run:
         Args:
             mendable: Whether another job could do better, with other sites in it.
         """
+        # First, for it may be the disk that is full.
+        shutil.rmtree(self.spool, ignore_errors=True)
         told = {"reason": reason, "mendable": mendable}
         write_whole(self._folder / "end.json", json.dumps(told).encode())
-        shutil.rmtree(self.spool, ignore_errors=True)
 
     def sites(self) -> frozenset[str] | None:
         """Return the sites that took part when last noted; None before the job began."""

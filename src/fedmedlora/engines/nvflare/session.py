@@ -103,10 +103,15 @@ class Server:
         if not status.startswith(_ENDED):
             return Standing("running" if status == "RUNNING" else "waiting")
         # NVFLARE calls a job abnormal where a site had died in it; ours says how it went.
+        found = self._found(status, told.get(_DETAIL) or [])
+        return self.ended(job) or Standing("failed", found)
+
+    def ended(self, job: str) -> Standing | None:
+        """Return how a job ended as it says itself, None where it does not."""
         try:
-            reason, mendable = run.reason()
+            reason, mendable = Run(self.kit, job).reason()
         except FileNotFoundError:
-            reason, mendable = self._found(status, told.get(_DETAIL) or []), True
+            return None
         return Standing("ended") if reason is None else Standing("failed", reason, mendable)
 
     def _found(self, status: str, details: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from fedmedlora.engines.nvflare.asking import Asked, Deadline, Presence, asked, 
 from fedmedlora.engines.nvflare.files import FetchError, fetch, offering
 from fedmedlora.engines.nvflare.runs import Run
 from fedmedlora.engines.remote.messages import Failure, Grace, Message
-from fedmedlora.errors import EngineError
+from fedmedlora.errors import EngineError, StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +59,7 @@ class NvflareTransport:
         self._asked: dict[str, Asked] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
+        self._disk: StoreError | None = None
         self._senders = ThreadPoolExecutor(_NUM_SENDERS, thread_name_prefix="asks")
         self._fetchers = ThreadPoolExecutor(_NUM_FETCHERS, thread_name_prefix="fetches")
         for topic, heard in ((wire.HELLO, self._on_hello), (wire.ANSWER, self._on_answer)):
@@ -91,6 +92,7 @@ class NvflareTransport:
 
         Raises:
             EngineError: The job is to end at once.
+            StoreError: An answer cannot be stored on this side.
             UnsayableError: A question is too long, or its body not JSON.
         """
         arrived: SimpleQueue[tuple[str, Message | Failure]] = SimpleQueue()
@@ -149,9 +151,14 @@ class NvflareTransport:
     ) -> tuple[str, Message | Failure]:
         while True:
             try:
-                return arrived.get(timeout=_TICK_S)
+                came = arrived.get(timeout=_TICK_S)
             except Empty:
-                pass
+                came = None
+            # Nothing of what was answered since can be kept, and no site is to blame.
+            if self._disk is not None:
+                raise self._disk
+            if came is not None:
+                return came
             if self._stop.triggered:
                 raise EngineError(
                     "coordinator: found that the job was stopped, expected it to go on"
@@ -218,6 +225,11 @@ class NvflareTransport:
             came = Failure(f"{each.site}: {error}")
         except OSError as error:
             came = failure(each.site, f"no room for its answer ({error.strerror})", "some")
+            self._disk = StoreError(
+                f"{self._run.spool}: found no room for the answer of {each.site} "
+                f"({error.strerror}), expected some; free the disk, then start again: what was "
+                "recorded is kept"
+            )
         except (TypeError, ValueError, KeyError):
             came = failure(each.site, "an answer that is no message of ours", "one of this version")
         self._settle(each, came)

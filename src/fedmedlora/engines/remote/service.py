@@ -22,7 +22,7 @@ from fedmedlora.engines.remote.plain_values import (
     scope_from_json,
 )
 from fedmedlora.engines.remote.policy import Policy
-from fedmedlora.errors import EngineError, Fault, InputError, TrainingError
+from fedmedlora.errors import EngineError, Fault, FedMedLoRAError, InputError, TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.cohorts import cohort
 from fedmedlora.experiment.config import parse_experiment
@@ -81,6 +81,7 @@ class SiteService:
         self._policy, self._machine = policy, machine
         self._joined: Joined | None = None
         self._opened: Opened | None = None
+        self._refusal: FedMedLoRAError | None = None
         self._verbs: dict[str, Callable[[Message, Path], Message]] = {
             "join": self._join,
             "open": self._open,
@@ -103,7 +104,12 @@ class SiteService:
                 f"site {self._name}: found the question {question.subject!r}, expected one of "
                 f"{expected}; use the same version of this program at the coordinator and here"
             )
-        return self._verbs[question.subject](question, folder)
+        try:
+            return self._verbs[question.subject](question, folder)
+        except FedMedLoRAError as error:
+            # What keeps a site out is why it answers nothing later.
+            self._refusal = error
+            raise
 
     def _join(self, question: Message, folder: Path) -> Message:
         del folder
@@ -211,7 +217,7 @@ class SiteService:
 
     def _now(self, state: Any) -> Any:  # noqa: ANN401 -- whichever of the two it is
         if state is None:
-            raise EngineError(
+            raise self._refusal or EngineError(
                 f"site {self._name}: found a question before join and open, expected those first"
             )
         return state
