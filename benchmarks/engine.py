@@ -17,6 +17,7 @@ import numpy as np
 from contest.figures import keep, machine, spread, table, told_aside
 from contest.no_op_ours import ROLES
 from contest.peaks import watched
+from fedmedlora.adapters.wire import codecs
 from fedmedlora.engines.nvflare.coordinator import running_server
 from fedmedlora.engines.nvflare.processes import end, start_site
 from fedmedlora.engines.nvflare.provisioning import Federation, provision
@@ -34,6 +35,9 @@ base = "bundled"
 
 [training]
 
+[communication]
+codec = "CODEC"
+
 [engine]
 name = "nvflare"
 """
@@ -45,7 +49,8 @@ def main() -> int:
     options, began_on = _options(), machine()
     with tempfile.TemporaryDirectory() as name:
         ours = no_op(Path(name), options)
-    sys.stdout.write(f"{began_on}; {options.sites} sites, {options.megabytes:g} MB\n")
+    size = f"{options.megabytes:g} MB in float32, as {options.codec} on their way"
+    sys.stdout.write(f"{began_on}; {options.sites} sites, {size}\n")
     sys.stdout.write(f"Seconds a round, min / median / max: {spread(ours['seconds'][1:])}\n\n")
     head = ["process", "most, MB", "of it not mapped files", "growth, KB a round"]
     sys.stdout.write(table(head, (_row(kind, ours) for kind in _KINDS)))
@@ -77,13 +82,15 @@ def no_op(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     names = [f"site{index:04}" for index in range(options.sites)]
     entries = "".join(f'[[sites]]\nname = "{name}"\n' for name in names)
     file, run, found = folder / "idle.toml", folder / "run", folder / "found.json"
-    file.write_text(_EXPERIMENT.replace("ROUNDS", str(options.rounds)) + entries, encoding="utf-8")
+    text = _EXPERIMENT.replace("ROUNDS", str(options.rounds)).replace("CODEC", options.codec)
+    file.write_text(text + entries, encoding="utf-8")
     RunStore.create(run, experiment_path=file, environment={}).close()
     now, kits = datetime.now(UTC), folder / "kits"
     federation = Federation("idle", "127.0.0.1", _free_port())
     provision(names, federation=federation, out=kits, roles=ROLES, now=now)
     told = {
         "num_bytes": int(options.megabytes * _MEGABYTE),
+        "codec": options.codec,
         "libraries": () if options.lean else ("torch", "transformers"),
     }
     settings = {**told, "run": str(run), "found": str(found)}
@@ -125,7 +132,10 @@ def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--sites", type=int, default=3, metavar="N", help="processes on loopback")
     parser.add_argument("--rounds", type=int, default=11, metavar="N", help="the first is dropped")
-    parser.add_argument("--megabytes", type=float, default=10, metavar="MB", help="an adapter's")
+    parser.add_argument(
+        "--megabytes", type=float, default=10, metavar="MB", help="an adapter's in float32"
+    )
+    parser.add_argument("--codec", choices=codecs(), default="float32", help="as it travels")
     parser.add_argument("--lean", action="store_true", help="without torch and transformers")
     told_aside(parser)
     return parser.parse_args(arguments)

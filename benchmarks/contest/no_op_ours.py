@@ -48,7 +48,7 @@ class Idle:
         """Make ready what it sends."""
         told = json.loads((kit / "local" / "no_op.json").read_text(encoding="utf-8"))
         _hold(told["libraries"])
-        self._payload = encode_update(adapter(told["num_bytes"], 1.0), "float32")
+        self._payload = encode_update(adapter(told["num_bytes"], 1.0), told["codec"])
         self._held = Held(kit / "held", most_values=told["num_bytes"])
         self._held.put(adapter(told["num_bytes"], 0.0))
 
@@ -149,7 +149,7 @@ def _lead(transport: NvflareTransport, settings: Mapping[str, Any]) -> None:
     while transport.sites() != transport.participants and time.monotonic() < deadline:
         time.sleep(0.1)
     own: Any = Own(settings["num_bytes"])
-    engine = Timed(transport, {}, own, here=transport.sites(), answer_s=60.0)
+    engine = Timed(transport, {}, own, here=transport.sites(), answer_s=600.0)
     engine.began, engine.held = [], []
     with RunStore.open(Path(settings["run"]), writable=True) as store:
         experiment = store.experiment()

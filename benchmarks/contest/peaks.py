@@ -61,6 +61,24 @@ def held_bytes(pid: int) -> int:
     return _line(status, "RssAnon") or 0
 
 
+@contextmanager
+def most_held() -> Iterator[list[int]]:
+    """Give a list of what this process held beside mapped files: at first, and at last the most."""
+    held, over = [held_bytes(os.getpid())], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_SECONDS_BETWEEN_LOOKS / 10):
+            held[1:] = [max(*held, held_bytes(os.getpid()))]
+
+    looking = threading.Thread(target=watch, daemon=True)
+    looking.start()
+    try:
+        yield held
+    finally:
+        over.set()
+        looking.join()
+
+
 def _look(seen: dict[int, tuple[str, int, int]], kind_of: KindOf) -> None:
     for pid in _below(os.getpid()):
         try:
