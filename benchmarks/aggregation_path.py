@@ -124,7 +124,7 @@ class Simulated:
 
 
 def _measured(num_sites: int, options: argparse.Namespace) -> Row:
-    """Return the seconds of the rounds but the first, the most memory beyond the start, and the size on disk."""
+    """Return the seconds of the rounds but the first, the memory beyond the start, the disk."""
     names = [f"site{index:04}" for index in range(num_sites)]
     entries = "".join(f'[[sites]]\nname = "{name}"\npath = "{name}"\n' for name in names)
     engine: Any = Simulated(int(options.megabytes * _MEGABYTE), options.codec)

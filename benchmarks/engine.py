@@ -2,25 +2,19 @@
 
 import argparse
 import json
-import os
-import socket
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from contest.federation import KINDS, sizes, started
 from contest.figures import keep, machine, spread, table, told_aside
 from contest.no_op_ours import ROLES
-from contest.peaks import watched
 from fedmedlora.adapters.wire import codecs
-from fedmedlora.engines.nvflare.coordinator import running_server
-from fedmedlora.engines.nvflare.processes import end, start_site
-from fedmedlora.engines.nvflare.provisioning import Federation, provision
 from fedmedlora.experiment.store import RunStore
 
 _EXPERIMENT = """
@@ -53,28 +47,24 @@ def main() -> int:
     sys.stdout.write(f"{began_on}; {options.sites} sites, {size}\n")
     sys.stdout.write(f"Seconds a round, min / median / max: {spread(ours['seconds'][1:])}\n\n")
     head = ["process", "most, MB", "of it not mapped files", "growth, KB a round"]
-    sys.stdout.write(table(head, (_row(kind, ours) for kind in _KINDS)))
+    sys.stdout.write(table(head, (_row(kind, ours) for kind in KINDS)))
     keep(options, {"ours": ours})
     return 0
 
 
 def _row(kind: str, ours: Mapping[str, Any]) -> list[str]:
-    peak = ours["peaks"][kind]
-    sizes = [f"{peak[key] / _MEGABYTE:.0f}" for key in ("bytes", "own")]
     held = [each[kind] for each in ours["held"] if kind in each]
-    return [kind, *sizes, f"{_slope(held[len(held) // 5 :]) / 1000:+.1f}" if held else ""]
+    return [
+        kind,
+        *sizes(ours["peaks"][kind]),
+        f"{_slope(held[len(held) // 5 :]) / 1000:+.1f}" if held else "",
+    ]
 
 
 def _slope(values: Sequence[float]) -> float:
     """Return the slope of the line that fits values best."""
     slope, _ = np.polyfit(range(len(values)), values, 1)
     return float(slope)
-
-
-_KINDS = ("server", "job at the server", "site", "job at a site")
-_MODULES = dict(
-    zip(_KINDS, ("server_train", "runner_process", "client_train", "worker_process"), strict=True)
-)
 
 
 def no_op(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
@@ -85,47 +75,26 @@ def no_op(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     text = _EXPERIMENT.replace("ROUNDS", str(options.rounds)).replace("CODEC", options.codec)
     file.write_text(text + entries, encoding="utf-8")
     RunStore.create(run, experiment_path=file, environment={}).close()
-    now, kits = datetime.now(UTC), folder / "kits"
-    federation = Federation("idle", "127.0.0.1", _free_port())
-    provision(names, federation=federation, out=kits, roles=ROLES, now=now)
     told = {
         "num_bytes": int(options.megabytes * _MEGABYTE),
         "codec": options.codec,
         "libraries": () if options.lean else ("torch", "transformers"),
     }
     settings = {**told, "run": str(run), "found": str(found)}
-    here = str(Path(__file__).parent)
-    os.environ["PYTHONPATH"] = os.pathsep.join([here, os.environ.get("PYTHONPATH", "")])
-    processes = []
-    with watched(_kind) as peaks, running_server(kits / "coordinator", now=now) as server:
-        try:
-            for name in names:
-                (kits / name / "local" / "no_op.json").write_text(json.dumps(told), "utf-8")
-                processes.append(start_site(kits / name, now=now))
-            while len(server.connected()) < len(names):
-                time.sleep(0.5)
-            began = time.monotonic()
-            job = server.submit(ROLES, settings, sites=names)
-            while (standing := server.standing(job)).state in ("waiting", "running"):
-                time.sleep(0.5)
-            if standing.state == "failed":
-                raise SystemExit(standing.reason)
-            whole = time.monotonic() - began
-        finally:
-            for process in processes:
-                end(process)
+
+    def furnish(name: str, kit: Path) -> None:
+        del name
+        (kit / "local" / "no_op.json").write_text(json.dumps(told), encoding="utf-8")
+
+    with started(folder, names, ROLES, furnish) as (server, peaks):
+        began = time.monotonic()
+        job = server.submit(ROLES, settings, sites=names)
+        while (standing := server.standing(job)).state in ("waiting", "running"):
+            time.sleep(0.5)
+        if standing.state == "failed":
+            raise SystemExit(standing.reason)
+        whole = time.monotonic() - began
     return {**json.loads(found.read_text(encoding="utf-8")), "whole": whole, "peaks": peaks}
-
-
-def _kind(command: str) -> str | None:
-    return next((kind for kind, module in _MODULES.items() if module in command), None)
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
 
 
 def _options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
