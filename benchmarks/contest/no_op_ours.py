@@ -1,6 +1,8 @@
 """Rounds between processes in which nobody trains: the two ends that a job of this engine names."""
 
+import importlib
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -8,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch  # noqa: F401 -- a site that trains holds it
-import transformers  # noqa: F401
 
+from contest.peaks import held_bytes
 from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.adapters.wire import encode_update
@@ -46,7 +47,8 @@ class Idle:
     def __init__(self, kit: Path) -> None:
         """Make ready what it sends."""
         told = json.loads((kit / "local" / "no_op.json").read_text(encoding="utf-8"))
-        self._payload = encode_update(adapter(told["num_bytes"], 1.0), "float32")
+        _hold(told["libraries"])
+        self._payload = encode_update(adapter(told["num_bytes"], 1.0), told["codec"])
         self._held = Held(kit / "held", most_values=told["num_bytes"])
         self._held.put(adapter(told["num_bytes"], 0.0))
 
@@ -112,9 +114,10 @@ class Own:
 
 
 class Timed(RemoteEngine):
-    """The engine that is measured; remembers when each round began."""
+    """The engine that is measured; remembers when each round began, and what was held then."""
 
     began: list[float]
+    held: list[dict[str, int]]
 
     def train(
         self,
@@ -123,22 +126,37 @@ class Timed(RemoteEngine):
         plans: Mapping[str, LocalPlan],
     ) -> Iterator[Outcome]:
         """Yield each participant's outcome as it arrives."""
-        self.began.append(time.monotonic())
+        self.note()
         yield from super().train(participants, start, plans)
+
+    def note(self) -> None:
+        """Note the moment, and the memory of the server and of this process, its job."""
+        self.began.append(time.monotonic())
+        self.held.append(
+            {"server": held_bytes(os.getppid()), "job at the server": held_bytes(os.getpid())}
+        )
+
+
+def _hold(libraries: Sequence[str]) -> None:
+    """Hold what a site that trains holds, too."""
+    for name in libraries:
+        importlib.import_module(name)
 
 
 def _lead(transport: NvflareTransport, settings: Mapping[str, Any]) -> None:
+    _hold(settings["libraries"])
     deadline = time.monotonic() + _START_S
     while transport.sites() != transport.participants and time.monotonic() < deadline:
         time.sleep(0.1)
     own: Any = Own(settings["num_bytes"])
-    engine = Timed(transport, {}, own, here=transport.sites(), answer_s=60.0)
-    engine.began = []
+    engine = Timed(transport, {}, own, here=transport.sites(), answer_s=600.0)
+    engine.began, engine.held = [], []
     with RunStore.open(Path(settings["run"]), writable=True) as store:
         experiment = store.experiment()
         sites = [site.name for site in experiment.sites if site.name]
         (arm,) = planned_arms(experiment, training_sites=sites, new_sites=())
         run_rounds(arm, experiment, engine, store, shifts={})
-    ended = [*engine.began, time.monotonic()]
-    seconds = [after - before for before, after in pairwise(ended)]
-    Path(settings["seconds"]).write_text(json.dumps(seconds), encoding="utf-8")
+    engine.note()
+    seconds = [after - before for before, after in pairwise(engine.began)]
+    found = {"seconds": seconds, "held": engine.held}
+    Path(settings["found"]).write_text(json.dumps(found), encoding="utf-8")

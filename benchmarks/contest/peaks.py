@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypedDict
 
 _PROC = Path("/proc")
-_SECONDS_BETWEEN_LOOKS = 0.25
+_SECONDS_BETWEEN_LOOKS = 0.1
 
 KindOf = Callable[[str], str | None]
 """The kind of a process by its command line; None where it does not count."""
@@ -20,17 +20,19 @@ class Peak(TypedDict):
     Attributes:
         processes: How many there were, one after the other or at once.
         bytes: The most that one of them held.
+        own: The most of it beside the files it has mapped, as often as was looked.
     """
 
     processes: int
     bytes: int
+    own: int
 
 
 @contextmanager
 def watched(kind_of: KindOf) -> Iterator[dict[str, Peak]]:
     """Give a mapping that holds, on leaving, the peak of each kind of process below this one."""
     peaks: dict[str, Peak] = {}
-    seen: dict[int, tuple[str, int]] = {}
+    seen: dict[int, tuple[str, int, int]] = {}
     over = threading.Event()
 
     def watch() -> None:
@@ -44,21 +46,50 @@ def watched(kind_of: KindOf) -> Iterator[dict[str, Peak]]:
     finally:
         over.set()
         looking.join()
-        for kind, peak in seen.values():
-            before = peaks.get(kind, Peak(processes=0, bytes=0))
-            peaks[kind] = Peak(processes=before["processes"] + 1, bytes=max(before["bytes"], peak))
+        for kind, peak, own in seen.values():
+            before = peaks.get(kind, Peak(processes=0, bytes=0, own=0))
+            peaks[kind] = Peak(
+                processes=before["processes"] + 1,
+                bytes=max(before["bytes"], peak),
+                own=max(before["own"], own),
+            )
 
 
-def _look(seen: dict[int, tuple[str, int]], kind_of: KindOf) -> None:
+def held_bytes(pid: int) -> int:
+    """Return the memory that a process holds beside the files it has mapped."""
+    status = (_PROC / str(pid) / "status").read_text(encoding="utf-8")
+    return _line(status, "RssAnon") or 0
+
+
+@contextmanager
+def most_held() -> Iterator[list[int]]:
+    """Give a list of what this process held beside mapped files: at first, and at last the most."""
+    held, over = [held_bytes(os.getpid())], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_SECONDS_BETWEEN_LOOKS / 10):
+            held[1:] = [max(*held, held_bytes(os.getpid()))]
+
+    looking = threading.Thread(target=watch, daemon=True)
+    looking.start()
+    try:
+        yield held
+    finally:
+        over.set()
+        looking.join()
+
+
+def _look(seen: dict[int, tuple[str, int, int]], kind_of: KindOf) -> None:
     for pid in _below(os.getpid()):
         try:
             words = (_PROC / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             status = (_PROC / str(pid) / "status").read_text(encoding="utf-8")
         except OSError:
             continue
-        kind, peak = kind_of(words), _high_water(status)
+        kind, peak, own = kind_of(words), _line(status, "VmHWM"), _line(status, "RssAnon")
         if kind is not None and peak is not None:
-            seen[pid] = kind, peak
+            before = seen[pid][2] if pid in seen else 0
+            seen[pid] = kind, peak, max(before, own or 0)
 
 
 def _below(ancestor: int) -> list[int]:
@@ -86,8 +117,8 @@ def _descends(pid: int, ancestor: int, parents: dict[int, int]) -> bool:
     return False
 
 
-def _high_water(status: str) -> int | None:
+def _line(status: str, name: str) -> int | None:
     for line in status.splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{name}:"):
             return 1024 * int(line.split()[1])
     return None

@@ -10,7 +10,6 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from nvflare.fuel.f3.cellnet.cell import Cell
 from tests.full_disk import files_of_at_most
 
 from fedmedlora.adapters.weights import AdapterWeights
@@ -18,7 +17,7 @@ from fedmedlora.adapters.wire import encode_update, read_update
 from fedmedlora.durable_files import write_whole
 from fedmedlora.engines.nvflare import answering
 from fedmedlora.engines.nvflare.ends import Coordinator
-from fedmedlora.engines.nvflare.files import offering
+from fedmedlora.engines.nvflare.files import Courier
 from fedmedlora.engines.nvflare.kits import Roles
 from fedmedlora.engines.nvflare.roles import SiteRole
 from fedmedlora.engines.nvflare.site import open_service
@@ -112,22 +111,22 @@ _CHANGES: Mapping[str, Callable[[Message], Message]] = {
 }
 
 
-@contextmanager
-def _cut_off(
-    cell: Cell, paths: Iterable[Path], *, keep_s: float
-) -> Iterator[Mapping[Path, tuple[str, int, str]]]:
-    """Offer files, of which some lose their end before they are fetched."""
-    listed = list(paths)
-    with offering(cell, listed, keep_s=keep_s) as offered:
-        for path in listed:
-            if path.name == _SHORT:
-                path.write_bytes(path.read_bytes()[:-10])
-        yield offered
+class CuttingOff(Courier):
+    """Offers files, of which some lose their end before they are fetched."""
+
+    @contextmanager
+    def offering(self, paths: Iterable[Path]) -> Iterator[Mapping[Path, tuple[str, int, str]]]:
+        listed = list(paths)
+        with super().offering(listed) as offered:
+            for path in listed:
+                if path.name == _SHORT:
+                    path.write_bytes(path.read_bytes()[:-10])
+            yield offered
 
 
 class Site(SiteRole):
     def __init__(self) -> None:
-        vars(answering)["offering"] = _cut_off
+        vars(answering)["Courier"] = CuttingOff
         super().__init__(Misbehaving, pulse_s=0.5)
 
 

@@ -16,7 +16,7 @@ from nvflare.fuel.f3.cellnet.cell import Cell
 from nvflare.fuel.f3.message import Message as CellMessage
 
 from fedmedlora.engines.nvflare import wire
-from fedmedlora.engines.nvflare.files import FetchError, fetch, offering
+from fedmedlora.engines.nvflare.files import Courier, FetchError
 from fedmedlora.engines.remote.messages import Message, Service
 from fedmedlora.errors import EngineError, FedMedLoRAError
 
@@ -28,7 +28,6 @@ _SERVER = "server"
 _WAIT_FOR_REPLY_S = 5.0
 # The coordinator says at once when it has an answer; this is for when that gets lost.
 _AGAIN_S = 2.0
-_KEEP_S = 3600.0
 _LONGEST_REASON = 2000
 
 
@@ -54,6 +53,7 @@ class Answering:
             pulse_s: So often the coordinator hears from here.
         """
         self._cell, self._site, self._pulse_s = cell, site, pulse_s
+        self._courier = Courier(cell)
         self._server = wire.end_of(_SERVER, job)
         self._folder = kit / "spool" / job
         self._token = secrets.token_hex(16)
@@ -126,7 +126,7 @@ class Answering:
         """Answer a question, if only with why there is no answer."""
         try:
             answer = self._answered(service, said)
-            with offering(self._cell, answer.files.values(), keep_s=_KEEP_S) as offered:
+            with self._courier.offering(answer.files.values()) as offered:
                 self._deliver(said["id"], wire.text_of(_content(said["id"], answer, offered)))
         except (FedMedLoRAError, FetchError) as error:
             reason = str(error)
@@ -156,7 +156,7 @@ class Answering:
         files: dict[str, Path] = {}
         for number, one in enumerate(wire.offered_files(said["files"])):
             files[one.name] = folder / str(number)
-            fetch(self._cell, self._server, one, files[one.name], stop=self._stop)
+            self._courier.fetch(self._server, one, files[one.name], stop=self._stop)
         return Message(said["subject"], said["body"], files)
 
     def _deliver(self, of: str, text: str) -> None:

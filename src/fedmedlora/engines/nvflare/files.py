@@ -1,138 +1,198 @@
-"""Files on their way: offered by one end, fetched in pieces by the other, straight to disk."""
+"""Files on their way: offered by one end, fetched in pieces by the other, straight to disk.
+
+Pieces are single messages of NVFLARE's cells. Its download service makes a stream of each, whose
+two ends outlive it: a thread for a minute after each reply, and a megabyte until the collector of
+cycles comes by, which where torch is loaded it hardly ever does.
+"""
 
 import hashlib
+import secrets
+import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from nvflare.apis.signal import Signal
 from nvflare.fuel.f3.cellnet.cell import Cell
-from nvflare.fuel.f3.streaming.download_service import Consumer, download_object
-from nvflare.fuel.f3.streaming.file_downloader import FileDownloadable
-from nvflare.fuel.f3.streaming.obj_downloader import ObjectDownloader
+from nvflare.fuel.f3.message import Message as CellMessage
 
+from fedmedlora.engines.nvflare import wire
 from fedmedlora.engines.nvflare.wire import Offered
 
-_PIECE_BYTES = 2 * 2**20
+_PIECE_BYTES = 2**19
+# While one is written the next is on its way.
+_NUM_UNDER_WAY = 2
 _WAIT_FOR_PIECE_S = 15.0
-_RECEIVED = "received_bytes"
+_NUM_TRIES = 4
+_TICK_S = 0.1
+_FETCH, _AT = "fetch", "at"
 
 
 class FetchError(Exception):
     """A file did not come, or not as it was promised; the message says what was found."""
 
 
-@contextmanager
-def offering(
-    cell: Cell, paths: Iterable[Path], *, keep_s: float
-) -> Iterator[Mapping[Path, tuple[str, int, str]]]:
-    """Let files be fetched, by any number of receivers, as long as the context lasts.
+@dataclass(slots=True)
+class _Fetching:
+    """A file that comes.
 
-    Yields:
-        By path: the reference, the size in bytes, the SHA-256 in hexadecimal.
-
-    Args:
-        keep_s: Longer than any receiver will take between two pieces.
-    """
-    unique = dict.fromkeys(paths)
-    if not unique:
-        yield {}
-        return
-    downloader = ObjectDownloader(cell, timeout=keep_s, num_receivers=0)
-    try:
-        yield {path: _offered(downloader, path) for path in unique}
-    finally:
-        downloader.delete_transaction()
-
-
-def fetch(cell: Cell, source: str, offered: Offered, path: Path, *, stop: Signal) -> None:
-    """Fetch a file; nothing is left of one that is not what was promised.
-
-    Args:
+    Attributes:
         source: Where it is offered.
-        stop: Ends it.
-
-    Raises:
-        FetchError: It did not come, is longer or shorter than promised, or was altered.
-        OSError: It cannot be stored.
+        wanted: Where those pieces begin that were asked for and did not come.
+        came: By where it begins, a piece that nobody took; None where the source has none.
     """
-    with path.open("xb") as file:
-        taker = _Taker(file, offered.size)
+
+    source: str
+    wanted: set[int] = field(default_factory=set)
+    came: dict[int, bytes | None] = field(default_factory=dict)
+    news: threading.Condition = field(default_factory=threading.Condition)
+
+
+class Courier:
+    """Lets files be fetched from here, and fetches them from the other end."""
+
+    def __init__(self, cell: Cell) -> None:
+        """Listen to the other ends.
+
+        Args:
+            cell: NVFLARE's, of this process for the job.
+        """
+        self._cell = cell
+        self._offered: dict[str, Path] = {}
+        self._fetching: dict[str, _Fetching] = {}
+        self._sending = threading.Lock()
+        for topic, heard in ((wire.WANTED, self._on_wanted), (wire.PIECE, self._on_piece)):
+            cell.register_request_cb(channel=wire.CHANNEL, topic=topic, cb=heard)
+
+    @contextmanager
+    def offering(self, paths: Iterable[Path]) -> Iterator[Mapping[Path, tuple[str, int, str]]]:
+        """Let files be fetched, by any number of receivers, as long as the context lasts.
+
+        Yields:
+            By path: the reference, the size in bytes, the SHA-256 in hexadecimal.
+        """
+        references = {path: secrets.token_hex(16) for path in dict.fromkeys(paths)}
+        self._offered.update({reference: path for path, reference in references.items()})
         try:
-            download_object(
-                from_fqcn=source,
-                ref_id=offered.reference,
-                per_request_timeout=_WAIT_FOR_PIECE_S,
-                cell=cell,
-                consumer=taker,
-                optional=True,
-                abort_signal=stop,
-            )
-            file.flush()
-            _check(taker, offered)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
+            yield {path: (references[path], *_facts(path)) for path in references}
+        finally:
+            for reference in references.values():
+                del self._offered[reference]
 
+    def fetch(self, source: str, offered: Offered, path: Path, *, stop: Signal) -> None:
+        """Fetch a file; nothing is left of one that is not what was promised.
 
-class _Taker(Consumer):
-    """Writes what comes, as long as it is no more than was promised."""
+        Args:
+            source: Where it is offered.
+            stop: Ends it.
 
-    supports_pipelining = True
+        Raises:
+            FetchError: It did not come, is longer or shorter than promised, or was altered.
+            OSError: It cannot be stored.
+        """
+        digest = hashlib.sha256()
+        with path.open("xb") as file:
+            try:
+                for piece in self._pieces(source, offered, stop):
+                    file.write(piece)
+                    digest.update(piece)
+                file.flush()
+                _require_same(digest.hexdigest(), offered)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
 
-    def __init__(self, file: Any, size: int) -> None:  # noqa: ANN401 -- a binary file
-        super().__init__()
-        self._file, self._size = file, size
-        self._digest = hashlib.sha256()
-        self.num_bytes = 0
-        self.too_much = False
-        self.trouble: str | None = None
-        self.refused: OSError | None = None
-
-    @property
-    def sha256(self) -> str:
-        return self._digest.hexdigest()
-
-    def consume(self, ref_id: str, state: dict[str, Any], data: object) -> dict[str, Any]:  # noqa: ARG002
-        if not isinstance(data, bytes) or self.num_bytes + len(data) > self._size:
-            self.too_much = True
-            raise FetchError("too much")
-        if not data:
-            # A file that got shorter since it was offered would be asked for its rest for ever.
-            raise FetchError("no more")
+    def _pieces(self, source: str, offered: Offered, stop: Signal) -> Iterator[bytes]:
+        """Yield a file's pieces in order."""
+        fetching, name = _Fetching(source), secrets.token_hex(16)
+        self._fetching[name] = fetching
+        begins = range(0, offered.size, _PIECE_BYTES)
         try:
-            self._file.write(data)
-        except OSError as error:
-            self.refused = error
-            raise
-        self._digest.update(data)
-        self.num_bytes += len(data)
-        return {_RECEIVED: self.num_bytes}
+            for at in begins[: _NUM_UNDER_WAY - 1]:
+                self._want(name, fetching, offered, at)
+            for at in begins:
+                ahead = at + (_NUM_UNDER_WAY - 1) * _PIECE_BYTES
+                if ahead < offered.size:
+                    self._want(name, fetching, offered, ahead)
+                piece = self._piece(name, fetching, offered, at, stop)
+                end = at + len(piece)
+                if end != min(at + _PIECE_BYTES, offered.size):
+                    raise _short(offered, end)
+                yield piece
+        finally:
+            del self._fetching[name]
 
-    def download_completed(self, ref_id: str) -> None: ...
+    def _piece(
+        self, name: str, fetching: _Fetching, offered: Offered, at: int, stop: Signal
+    ) -> bytes:
+        """Return a piece that was asked for; ask again where it does not come."""
+        for tries in range(1, _NUM_TRIES + 1):
+            deadline = time.monotonic() + _WAIT_FOR_PIECE_S
+            while time.monotonic() < deadline and not stop.triggered:
+                with fetching.news:
+                    if fetching.news.wait_for(lambda: at in fetching.came, _TICK_S):
+                        piece = fetching.came.pop(at)
+                        if piece is None:
+                            raise _short(offered, at)
+                        return piece
+            if stop.triggered:
+                break
+            if tries < _NUM_TRIES:
+                self._want(name, fetching, offered, at)
+        raise _short(offered, at)
 
-    def download_failed(self, ref_id: str, reason: str) -> None:  # noqa: ARG002
-        self.trouble = reason
+    def _want(self, name: str, fetching: _Fetching, offered: Offered, at: int) -> None:
+        with fetching.news:
+            fetching.wanted.add(at)
+        asked = {"reference": offered.reference, _FETCH: name, _AT: at}
+        wire.tell(self._cell, fetching.source, wire.WANTED, asked)
+
+    def _on_wanted(self, message: CellMessage) -> None:
+        """Send a piece of what is offered; None where there is no such piece."""
+        said = wire.unpacked(message)
+        at, path = said[_AT], self._offered.get(str(said["reference"]))
+        # One after the other, so that many receivers at once take no more memory than one.
+        with self._sending:
+            piece = None if path is None else _read(path, at)
+            facts = {_FETCH: str(said[_FETCH]), _AT: at}
+            wire.hand(self._cell, wire.sender(message), wire.PIECE, facts, piece)
+
+    def _on_piece(self, message: CellMessage) -> None:
+        """Take a piece that was asked for; whatever else comes is dropped."""
+        fetching = self._fetching.get(str(message.get_header(_FETCH)))
+        if fetching is None or fetching.source != wire.sender(message):
+            return
+        at, piece = message.get_header(_AT), message.payload
+        with fetching.news:
+            if at not in fetching.wanted:
+                return
+            fetching.wanted.remove(at)
+            # What NVFLARE hands over may be a view of all that came with it.
+            fetching.came[at] = None if piece is None else bytes(piece)
+            fetching.news.notify_all()
 
 
-def _check(taker: _Taker, offered: Offered) -> None:
-    if taker.refused is not None:
-        raise taker.refused
-    if taker.too_much:
-        raise FetchError(
-            f"found more than {offered.size} bytes of the file {offered.name!r}, expected as many"
-        )
-    if taker.trouble is not None or taker.num_bytes != offered.size:
-        raise FetchError(
-            f"found {taker.num_bytes} bytes of the file {offered.name!r}, expected {offered.size}"
-        )
-    if taker.sha256 != offered.sha256:
+def _read(path: Path, at: int) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            file.seek(at)
+            return file.read(_PIECE_BYTES)
+    except (OSError, TypeError, ValueError):
+        return None
+
+
+def _require_same(sha256: str, offered: Offered) -> None:
+    if sha256 != offered.sha256:
         raise FetchError(f"found the file {offered.name!r} altered on its way, expected it as sent")
 
 
-def _offered(downloader: ObjectDownloader, path: Path) -> tuple[str, int, str]:
+def _short(offered: Offered, found: int) -> FetchError:
+    return FetchError(f"found {found} bytes of the file {offered.name!r}, expected {offered.size}")
+
+
+def _facts(path: Path) -> tuple[int, str]:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    piece = FileDownloadable(str(path), chunk_size=_PIECE_BYTES)
-    return downloader.add_object(piece), path.stat().st_size, sha256
+    return path.stat().st_size, sha256

@@ -165,6 +165,9 @@ def _environment() -> dict[str, str]:
         **os.environ,
         # Many threads that each hold some memory would hold twice as much.
         "MALLOC_ARENA_MAX": "2",
+        # For each message of its own NVFLARE holds a buffer of this size, by default eight times as
+        # much, until the collector of cycles comes by.
+        "NVFLARE_STREAMING_CHUNK_SIZE": f"{2**17}",
         "NVFLARE_SECURE_LOGGING": "true",
         "NVFLARE_CLIENT_OUTCOME_WAIT_TIMEOUT": "10",
     }

@@ -15,7 +15,7 @@ from nvflare.fuel.f3.message import Message as CellMessage
 
 from fedmedlora.engines.nvflare import wire
 from fedmedlora.engines.nvflare.asking import Asked, Deadline, Presence, asked, describe, failure
-from fedmedlora.engines.nvflare.files import FetchError, fetch, offering
+from fedmedlora.engines.nvflare.files import Courier, FetchError
 from fedmedlora.engines.nvflare.runs import Run
 from fedmedlora.engines.remote.messages import Failure, Grace, Message
 from fedmedlora.errors import EngineError, StoreError
@@ -55,6 +55,7 @@ class NvflareTransport:
         self.participants = participants
         self._cell, self._run, self._stop = cell, run, stop
         self._job = run.job
+        self._courier = Courier(cell)
         self._presence = Presence(participants, silence_s=silence_s)
         self._asked: dict[str, Asked] = {}
         self._lock = threading.Lock()
@@ -98,11 +99,8 @@ class NvflareTransport:
         arrived: SimpleQueue[tuple[str, Message | Failure]] = SimpleQueue()
         deadline = Deadline(wait_s, grace)
         with (
-            offering(
-                self._cell,
-                [path for each in questions.values() for path in each.files.values()],
-                # A question may wait behind another for as long as there is time.
-                keep_s=wait_s + 60,
+            self._courier.offering(
+                path for each in questions.values() for path in each.files.values()
             ) as offered,
             self._asking(questions, arrived, most_bytes=most_bytes) as waiting,
         ):
@@ -249,7 +247,8 @@ class NvflareTransport:
         try:
             for number, one in enumerate(offered):
                 path = self._run.spool / f"{each.id}-{number}"
-                fetch(self._cell, wire.end_of(each.site, self._job), one, path, stop=each.stop)
+                source = wire.end_of(each.site, self._job)
+                self._courier.fetch(source, one, path, stop=each.stop)
                 files[one.name] = path
         except BaseException:
             for path in files.values():

@@ -1,7 +1,8 @@
 """What the two ends say to each other: small messages of plain JSON; files are fetched by name.
 
 The site says that it is there (`hello`), the coordinator asks (`question`), the site acknowledges
-and works, then sends its `answer` until it hears that it is `over`. Everything may come twice.
+and works, then sends its `answer` until it hears that it is `over`. Everything may come twice. Of a
+file either end tells the other which piece is `wanted`, and gets that `piece`.
 
 Three things are known to one site and the coordinator only, because NVFLARE lets sites reach one
 another: a token that the site makes up and that each question must show, the id of the question
@@ -24,6 +25,8 @@ HELLO = "hello"
 QUESTION = "question"
 ANSWER = "answer"
 OVER = "over"
+WANTED = "wanted"
+PIECE = "piece"
 
 TAKEN = {"state": "taken"}
 IS_OVER = {"state": "over"}
@@ -128,7 +131,8 @@ def end_of(place: str, job: str) -> str:
 
 def send(cell: Cell, target: str, topic: str, text: str, *, wait_s: float) -> dict[str, Any] | None:
     """Return the reply to a message; None where none came in time."""
-    answered = cell.send_request(
+    # Not by the cell itself, which makes a stream of each message; see `files`.
+    answered = cell.core_cell.send_request(
         channel=CHANNEL,
         target=target,
         topic=topic,
@@ -146,10 +150,17 @@ def send(cell: Cell, target: str, topic: str, text: str, *, wait_s: float) -> di
 
 def tell(cell: Cell, target: str, topic: str, content: Mapping[str, Any]) -> None:
     """Send a message to which there is no reply; it may be lost."""
-    cell.fire_and_forget(
+    hand(cell, target, topic, {}, text_of(content))
+
+
+def hand(
+    cell: Cell, target: str, topic: str, headers: Mapping[str, object], payload: str | bytes | None
+) -> None:
+    """Send text or bytes to which there is no reply; they may be lost."""
+    cell.core_cell.fire_and_forget(
         channel=CHANNEL,
         topic=topic,
         targets=target,
-        message=new_cell_message({}, text_of(content)),
+        message=new_cell_message(dict(headers), payload),
         optional=True,
     )
