@@ -27,7 +27,8 @@ def results(store: RunStore) -> dict[str, Any]:
     What stands under `summary` is over the sites that train.
     """
     experiment = store.experiment()
-    sites = store.meta("sites") or []
+    left = store.meta("left") or []
+    sites = [site for site in store.meta("sites") or [] if site["name"] not in left]
     usage, beside = store.meta("usage"), store.meta("beside")
     models: dict[str, dict[str, Any]] = store.meta("models") or {}
     own = models.get("own", {})
@@ -43,7 +44,7 @@ def results(store: RunStore) -> dict[str, Any]:
         "preferred": preferred_arm(experiment),
         # Only whoever asks sites that are elsewhere has been told facts by them.
         "between_hospitals": store.meta("facts") is not None,
-        **({"left": left} if (left := store.meta("left")) else {}),
+        **({"left": left} if left else {}),
         "sites": sites,
         "arms": [_arm(store, name, sites, experiment.endpoint) for name in store.arms()],
         "communication": {key: own[key] for key in _TRAFFIC} if own else None,

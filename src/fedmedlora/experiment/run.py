@@ -21,7 +21,7 @@ from fedmedlora.evaluation.intervals import f1_intervals
 from fedmedlora.experiment.arms import Arm, federated_arms, preferred_arm
 from fedmedlora.experiment.baselines import BASELINE_ARMS, ModelName
 from fedmedlora.experiment.environment import usage
-from fedmedlora.experiment.plan import missing_arms, position_of, scored_on
+from fedmedlora.experiment.plan import all_arms, missing_arms, position_of, scored_on
 from fedmedlora.experiment.premises import settle
 from fedmedlora.experiment.results import write_results
 from fedmedlora.experiment.rounds import run_rounds
@@ -89,7 +89,7 @@ def conclude(experiment: Experiment, store: RunStore, facts: Mapping[str, SiteFa
     Raises:
         StoreError: The disk is full or the store cannot be written.
     """
-    store.put_meta("comparisons", _comparisons(store, facts))
+    store.put_meta("comparisons", _comparisons(experiment, store, facts))
     if not missing_arms(experiment, store, facts):
         store.forget_site_updates(store.site_update_keys())
         store.sweep()
@@ -196,10 +196,15 @@ def _drawn(
     ]
 
 
-def _comparisons(store: RunStore, facts: Mapping[str, SiteFacts]) -> list[dict[str, object]]:
+def _comparisons(
+    experiment: Experiment, store: RunStore, facts: Mapping[str, SiteFacts]
+) -> list[dict[str, object]]:
+    # Without those of a site alone that left for good.
+    names = {arm.name for arm in all_arms(experiment, facts)}
     finals = {
         arm: {site: tally_from_json(final["tally"]) for site, final in store.finals(arm).items()}
         for arm in store.arms()
+        if arm in names
     }
     return compare(
         finals,

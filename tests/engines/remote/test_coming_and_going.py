@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.engines.remote.federations import (
@@ -20,6 +21,7 @@ from fedmedlora.engines.remote.messages import Message
 from fedmedlora.engines.remote.policy import Policy
 from fedmedlora.engines.remote.service import SiteService
 from fedmedlora.errors import EngineError, InputError, QuorumError
+from fedmedlora.evaluation.comparisons import Finals, compare
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.formats.site_folder import read_site, write_site
 from fedmedlora.training.base_models import BaseModel
@@ -184,6 +186,59 @@ def test_a_run_ends_without_a_site_that_left_for_good(tmp_path: Path, bert: Base
     assert {(one["arm"], one["against"]) for one in results["comparisons"]} == {
         ("fed_medlora", "zero_shot")
     }
+
+
+def test_who_leaves_a_run_that_is_done_counts_in_it_no_more(
+    tmp_path: Path, bert: BaseModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_sites(tmp_path)
+    text = experiment_text(bert, "single_site", "fed_medlora", rounds=1)
+    run = run_apart(tmp_path, text, wire(tmp_path, open_minded(tmp_path)))
+    compared: list[set[str]] = []
+
+    def spy(finals: Finals, **rest: Any) -> list[dict[str, object]]:  # noqa: ANN401
+        compared.append(set(finals))
+        return compare(finals, **rest)
+
+    monkeypatch.setattr("fedmedlora.experiment.run.compare", spy)
+    with RunStore.open(run, writable=True) as store:
+        leave_for_good(store.experiment(), store, ["lungs"])
+
+    after = json.loads((run / "results.json").read_bytes())
+    assert after["left"] == ["lungs"]
+    assert {site["name"] for site in after["sites"]} == {"heart", "bones", "checks"}
+    # Its arm is told of, but is no rival.
+    assert "single_site:lungs" in {arm["name"] for arm in after["arms"]}
+    assert compared == [{"single_site:heart", "single_site:bones", "fed_medlora"}]
+
+
+def test_a_site_with_other_notes_than_it_joined_with_is_left_out(
+    tmp_path: Path, bert: BaseModel, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_sites(tmp_path)
+    text = with_late_joiners(experiment_text(bert, "fed_medlora"))
+    transport = wire(tmp_path, services(tmp_path))
+
+    def end(answer: Message) -> Message:
+        transport.ending = True
+        return answer
+
+    all_ = dict(transport.services)
+    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", end)}
+    run = run_apart(tmp_path, text, transport)
+    lungs = read_site(tmp_path / "lungs")
+    fewer = replace(lungs, splits={**lungs.splits, "train": lungs.splits["train"][:1]})
+    write_site(tmp_path / "other" / "lungs", fewer)
+    other = services(tmp_path / "other")["lungs"]
+
+    changed = wire(tmp_path / "other", {**services(tmp_path), "lungs": other})
+    with pytest.raises(QuorumError, match="final scores: found none of lungs"):
+        run_apart(tmp_path, text, changed, resume=True)
+    assert "site lungs: found other notes, or another site.json, expected what it" in caplog.text
+    assert set(rounds_of(run)[1]["shares"]) == {"bones", "heart"}
+
+    run_apart(tmp_path, text, wire(tmp_path, services(tmp_path)), resume=True)
+    assert complete(run)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 import re
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from fedmedlora.engines.remote.policy import EXAMPLE, Policy, read_policy
 from fedmedlora.errors import InputError
 from fedmedlora.experiment.config import parse_experiment
 from fedmedlora.experiment.schema import Experiment
+from fedmedlora.sites import SiteRole
 from fedmedlora.training.base_models import BaseModel
 
 
@@ -27,7 +28,7 @@ def asking(base: BaseModel, *arms: str, rounds: int = 2) -> Experiment:
 def test_what_no_file_forbids_is_permitted(tmp_path: Path, base: BaseModel) -> None:
     policy = read_policy(tmp_path)
 
-    policy.require(asking(base))
+    policy.require(asking(base), "train")
     policy.require_base("b" * 64)
     policy.require_update(10**9)
 
@@ -60,7 +61,7 @@ def test_all_that_is_not_permitted_is_told_at_once(base: BaseModel) -> None:
     policy = Policy(formulations=("markup",), rounds=1)
 
     with pytest.raises(InputError) as refused:
-        policy.require(asking(base, "single_site", "fed_medlora"))
+        policy.require(asking(base, "single_site", "fed_medlora"), "train")
 
     assert [fault.where for fault in refused.value.faults] == [
         "policy.toml of the site: formulations",
@@ -70,7 +71,34 @@ def test_all_that_is_not_permitted_is_told_at_once(base: BaseModel) -> None:
 
 
 def test_a_site_that_opts_in_may_train_alone(base: BaseModel) -> None:
-    Policy(single_site=True).require(asking(base, "single_site"))
+    Policy(single_site=True).require(asking(base, "single_site"), "train")
+
+
+@pytest.mark.parametrize(
+    ("arm", "role", "is_alone"),
+    [
+        ("personalised", "train", True),
+        ("personalised", "external", False),
+        ("adapted", "new_site", True),
+        ("adapted", "train", False),
+        ("joined", "new_site", False),
+    ],
+)
+def test_an_arm_on_the_notes_of_one_site_is_permitted_by_that_site(
+    base: BaseModel, arm: str, role: SiteRole, is_alone: bool
+) -> None:
+    experiment = replace(asking(base), arms=("fed_medlora", arm))
+
+    if not is_alone:
+        Policy().require(experiment, role)
+        return
+    with pytest.raises(InputError, match=f"found the arm {arm} asked for"):
+        Policy().require(experiment, role)
+
+
+def test_rounds_of_any_arm_count(base: BaseModel) -> None:
+    with pytest.raises(InputError, match="rounds: found 9 asked for, expected 3 at most"):
+        Policy(rounds=3).require(replace(asking(base), new_site_rounds=9), "new_site")
 
 
 def test_a_base_that_is_not_named_is_refused() -> None:

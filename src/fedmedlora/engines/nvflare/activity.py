@@ -29,7 +29,9 @@ class Activity:
 
     def new_lines(self) -> list[str]:
         """Return the whole lines that came since the last time."""
-        told = (self.kit / _FILE).read_bytes()[self._read :]
+        with (self.kit / _FILE).open("rb") as file:
+            file.seek(self._read)
+            told = file.read()
         whole = told[: told.rfind(b"\n") + 1]
         self._read += len(whole)
         return whole.decode(errors="replace").splitlines()

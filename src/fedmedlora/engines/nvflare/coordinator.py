@@ -47,6 +47,10 @@ class LedRun:
         with RunStore.open(self.run) as store:
             return frozenset(taking_part(self.experiment, store))
 
+    def trained(self) -> frozenset[str]:
+        """Return the sites that train from the start, of which there must be a quorum."""
+        return frozenset(site.name or "" for site in self.experiment.sites_of("train"))
+
     def awaited(self) -> frozenset[str]:
         """Return the sites that are waited for where they are not there."""
         return self.sites() & self.known() if self.experiment.engine.late_joiners else self.sites()
@@ -117,7 +121,7 @@ def lead(led: LedRun, server: Server) -> None:
         given_up = led.sites() - sites
         logger.info("a job for %s begins", ", ".join(sorted(sites)))
         job = server.submit(ROLES, {"run": str(led.run.resolve())}, sites=sorted(sites))
-        standing = _watched(server, job, led)
+        standing = _watched(server, job, led, submitted=sites)
         if standing.state == "failed":
             _wait_for_others(server, sites, led, standing)
 
@@ -133,12 +137,13 @@ def _gathered(led: LedRun, server: Server, given_up: frozenset[str]) -> frozense
     while True:
         here = _present(server) & sites
         missing = led.awaited() - led.known() - here
-        if len(here) < led.experiment.quorum:
+        is_quorum = len(here & led.trained()) >= led.experiment.quorum
+        if not is_quorum:
             # After the coordinator itself was cut off they come one by one.
             began = time.monotonic()
         if time.monotonic() - began < led.experiment.engine.return_s:
             missing |= led.awaited() - here - given_up
-        if not missing and len(here) >= led.experiment.quorum:
+        if not missing and is_quorum:
             return here
         awaited = ", ".join(sorted(missing or sites - here))
         if awaited != said:
@@ -153,12 +158,19 @@ def _present(server: Server) -> frozenset[str]:
     return frozenset(site for site, at in server.connected().items() if now - at < _SILENCE_S)
 
 
-def _watched(server: Server, job: str, led: LedRun) -> Standing:
-    """Return how a job ended; ask it to end where a site waits that it does not have."""
-    run, asked = Run(server.kit, job), False
+def _watched(server: Server, job: str, led: LedRun, *, submitted: frozenset[str]) -> Standing:
+    """Return how a job ended; ask it to end where a site waits that it does not have.
+
+    Args:
+        submitted: The sites that the job was given to. One of them that is connected all the time
+            and yet has no part in it would have none in the next either.
+    """
+    run, asked, away = Run(server.kit, job), False, set[str]()
     said = {*led.absences(), led.progress()}
     while True:
-        standing, waiting = _looked(server, job)
+        standing, here, waiting = _looked(server, job)
+        away |= submitted - here
+        waiting = (waiting & led.sites()) - (submitted - away)
         for line in led.absences():
             if line not in said:
                 logger.warning("%s", line)
@@ -168,16 +180,15 @@ def _watched(server: Server, job: str, led: LedRun) -> Standing:
             said.add(closed)
         if standing.state not in ("waiting", "running"):
             return standing
-        if waiting & led.sites() and not asked:
-            names = ", ".join(sorted(waiting & led.sites()))
-            logger.info("%s waits to be let in after this round", names)
+        if waiting and not asked:
+            logger.info("%s waits to be let in after this round", ", ".join(sorted(waiting)))
             run.ask_to_end()
             asked = True
         time.sleep(_LOOK_S)
 
 
-def _looked(server: Server, job: str) -> tuple[Standing, frozenset[str]]:
-    """Return how a job stands, and which sites wait that it does not have.
+def _looked(server: Server, job: str) -> tuple[Standing, frozenset[str], frozenset[str]]:
+    """Return how a job stands, which sites are connected, and which of them have no part in it.
 
     Raises:
         EngineError: The server does not answer for a while, and the job does not say why.
@@ -185,11 +196,11 @@ def _looked(server: Server, job: str) -> tuple[Standing, frozenset[str]]:
     deadline = time.monotonic() + _SERVER_S
     while True:
         try:
-            return server.standing(job), server.left_out(job)
+            return server.standing(job), frozenset(server.connected()), server.left_out(job)
         except EngineError:
             # On a full disk the server fails too, but the job alone knows by what.
             if (ended := server.ended(job)) is not None:
-                return ended, frozenset()
+                return ended, frozenset(), frozenset()
             if time.monotonic() > deadline:
                 raise
         time.sleep(_LOOK_S)

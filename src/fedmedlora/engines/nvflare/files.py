@@ -24,7 +24,8 @@ from fedmedlora.engines.nvflare.wire import Offered
 _PIECE_BYTES = 2**19
 # While one is written the next is on its way.
 _NUM_UNDER_WAY = 2
-_WAIT_FOR_PIECE_S = 15.0
+# Twenty sites behind one slow line have as many pieces under way.
+_WAIT_FOR_PIECE_S = 30.0
 _NUM_TRIES = 4
 _TICK_S = 0.1
 _FETCH, _AT = "fetch", "at"
@@ -153,7 +154,7 @@ class Courier:
         """Send a piece of what is offered; None where there is no such piece."""
         said = wire.unpacked(message)
         at, path = said[_AT], self._offered.get(str(said["reference"]))
-        # One after the other, so that many receivers at once take no more memory than one.
+        # One after the other, so that of many that ask at once one is read at a time.
         with self._sending:
             piece = None if path is None else _read(path, at)
             facts = {_FETCH: str(said[_FETCH]), _AT: at}
@@ -165,6 +166,8 @@ class Courier:
         if fetching is None or fetching.source != wire.sender(message):
             return
         at, piece = message.get_header(_AT), message.payload
+        if not isinstance(piece, bytes | bytearray | memoryview | None):
+            return
         with fetching.news:
             if at not in fetching.wanted:
                 return
@@ -179,7 +182,7 @@ def _read(path: Path, at: int) -> bytes | None:
         with path.open("rb") as file:
             file.seek(at)
             return file.read(_PIECE_BYTES)
-    except (OSError, TypeError, ValueError):
+    except (OSError, OverflowError, TypeError, ValueError):
         return None
 
 

@@ -26,8 +26,8 @@ _WAIT_FOR_REPLY_S = 5.0
 _TICK_S = 0.1
 _LOOK_S = 0.5
 _NUM_SENDERS = 16
-# So many answers are on their way to the disk at once, however many sites there are.
-_NUM_FETCHERS = 4
+# So many answers are on their way to the disk at once; a slow line holds one of them.
+_NUM_FETCHERS = 16
 _LONGEST_REASON = 2000
 
 

@@ -55,15 +55,18 @@ def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Tr
     if told.keys() <= known.keys() and not missing_arms(experiment, store, known):
         conclude(experiment, store, known)
         return
-    _require_enough(experiment, store, known.keys() | told.keys(), failures)
-    types = _types(store, {**known, **told})
+    told, other = _of_the_same_notes(told, store)
+    _require_enough(experiment, store, known.keys() | told.keys(), {**failures, **other})
+    types = tuple(store.meta("types") or annotated_types({**known, **told}))
     told, unlike = _of_these_types(told, types)
     with closing(_own_engine(experiment, own, types)) as mine:
         beside = beside_weights(experiment.model.base)
         opened, shut = open_all(transport, sorted(told), mine, types, beside=beside, wait_s=wait_s)
         _remember(store, {site: told[site] for site in opened}, opened)
         facts = _facts(experiment, store, own)
-        _require_enough(experiment, store, facts.keys(), {**failures, **unlike, **shut})
+        _require_enough(experiment, store, facts.keys(), {**failures, **other, **unlike, **shut})
+        # Settled with the run: whoever could not begin it does not decide what it asks for.
+        store.put_meta("types", list(types))
         engine = RemoteEngine(
             transport,
             {**_members(store), **{site: _own_member(mine, site, experiment) for site in own}},
@@ -149,8 +152,11 @@ def leave_for_good(experiment: Experiment, store: RunStore, sites: Collection[st
         faults.append(Fault("--without", found, f"a quorum of {experiment.quorum}"))
     if faults:
         raise InputError(faults)
-    if sites:
-        store.put_meta(_LEFT, left)
+    if not sites:
+        return
+    store.put_meta(_LEFT, left)
+    if is_complete(experiment, store):
+        conclude(experiment, store, _facts(experiment, store, {}))
 
 
 def _facts(
@@ -182,11 +188,20 @@ def _require_enough(
     )
 
 
-def _types(store: RunStore, facts: Mapping[str, SiteFacts]) -> tuple[str, ...]:
-    """Return what a run asks for, settled when it begins."""
-    if store.meta("types") is None:
-        store.put_meta("types", annotated_types(facts))
-    return tuple(store.meta("types"))
+def _of_the_same_notes(
+    told: Mapping[str, ToldFacts], store: RunStore
+) -> tuple[dict[str, ToldFacts], dict[str, Failure]]:
+    """Return the sites with the notes that they had when they joined, and what keeps others out."""
+    before = store.meta("notes") or {}
+    failures = {}
+    for site, facts in told.items():
+        if before.get(site, facts.sha256) != facts.sha256:
+            failures[site] = Failure(
+                f"site {site}: found other notes, or another site.json, expected what it joined "
+                "the run with; put that back, or take the site into a new run"
+            )
+            logger.warning("%s", failures[site].reason)
+    return {site: told[site] for site in told if site not in failures}, failures
 
 
 def _of_these_types(

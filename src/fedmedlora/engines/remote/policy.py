@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Annotated
 
 from fedmedlora.errors import Fault, InputError
-from fedmedlora.experiment.schema import Experiment, FormulationName
+from fedmedlora.experiment.schema import PERSONAL_ARMS, Experiment, FormulationName
 from fedmedlora.experiment.toml_reading import read_file_of
 from fedmedlora.ranges import at_least
+from fedmedlora.sites import SiteRole
 
 _Count = Annotated[int, at_least(1)]
 _NAME = "policy.toml"
+_ALONE = ("single_site", *PERSONAL_ARMS)
+_NEW_ALONE = ("local_only", "adapted")
 EXAMPLE = """\
 # What this site lets a federation do. Copy it to policy.toml; what is left out holds as it stands
 # here. Nothing in a coordinator's experiment can change that file.
@@ -23,11 +26,12 @@ EXAMPLE = """\
 bases = []
 # In which form a model may answer.
 formulations = ["markup", "json", "tagging"]
-# Of an arm, at most.
+# Of any arm, at most.
 rounds = 100
 # Of one update, at most; without the line there is no limit.
 # update_bytes = 50000000
-# Whether an arm may train on this site's notes alone, and its adapter leave.
+# Whether an arm may train on this site's notes alone, and its adapter leave: so do single_site,
+# personalised, and a new site's local_only and adapted.
 single_site = false
 """
 
@@ -39,9 +43,10 @@ class Policy:
     Attributes:
         bases: sha256 of the base models that may run here; where none is named, any may.
         formulations: In which form a model may answer.
-        rounds: Of an arm, at most.
+        rounds: Of any arm, at most.
         update_bytes: Of one update, at most; None sets no limit.
-        single_site: Whether an arm may train on this site's notes alone, and its adapter leave.
+        single_site: Whether an arm may train on this site's notes alone, and its adapter leave: so
+            do `single_site`, `personalised`, and a new site's `local_only` and `adapted`.
     """
 
     bases: tuple[str, ...] = ()
@@ -50,20 +55,28 @@ class Policy:
     update_bytes: _Count | None = None
     single_site: bool = False
 
-    def require(self, experiment: Experiment) -> None:
+    def require(self, experiment: Experiment, role: SiteRole) -> None:
         """Check that all an experiment asks for is permitted.
+
+        Args:
+            role: The site's in it.
 
         Raises:
             InputError: It is not; holds every fault.
         """
-        formulation, arms = experiment.model.formulation, experiment.arms
+        formulation = experiment.model.formulation
+        rounds = max(experiment.rounds, experiment.new_site_rounds, experiment.personal_rounds)
+        alone = {"train": _ALONE, "new_site": _NEW_ALONE}.get(role, ())
         faults = []
         if formulation not in self.formulations:
             faults.append(_refused("formulations", formulation, ", ".join(self.formulations)))
-        if experiment.rounds > self.rounds:
-            faults.append(_refused("rounds", f"{experiment.rounds}", f"{self.rounds} at most"))
-        if "single_site" in arms and not self.single_site:
-            faults.append(_refused("single_site", "the arm single_site", "arms of several sites"))
+        if rounds > self.rounds:
+            faults.append(_refused("rounds", f"{rounds}", f"{self.rounds} at most"))
+        faults += [
+            _refused("single_site", f"the arm {arm}", "arms of several sites")
+            for arm in experiment.arms
+            if arm in alone and not self.single_site
+        ]
         if faults:
             raise InputError(faults)
 

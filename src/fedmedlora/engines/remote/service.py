@@ -115,10 +115,10 @@ class SiteService:
         del folder
         told = "the coordinator's experiment"
         experiment = parse_experiment(question.body["experiment"], name=told, folder=self._data)
-        self._policy.require(experiment)
         entry = next((one for one in experiment.sites if one.name == self._name), None)
         if entry is None:
             raise InputError([Fault(told, f"no [[sites]] of name {self._name!r}", "one")])
+        self._policy.require(experiment, entry.role)
         site = read_site(self._data)
         if site.name != self._name:
             expected = f"{self._name!r}, as the start-up kit says"
