@@ -68,6 +68,22 @@ def test_sites_end_in_the_same_bytes_as_in_one_process(
     assert there["empty"].reason == here["empty"].reason
 
 
+def test_who_took_longest_in_the_round_before_begins_first(
+    parallel: ParallelEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = trained(parallel)
+    begin, begun = parallel._begun, []
+
+    def noted(work: Any) -> Any:  # noqa: ANN401 -- a partial of it
+        begun.append(work.args[1][0].name)
+        return begin(work)
+
+    monkeypatch.setattr(parallel, "_begun", noted)
+    trained(parallel)
+
+    assert begun == sorted(before, key=lambda name: -before[name].seconds)
+
+
 def test_whatever_is_asked_is_answered_as_in_one_process(
     local: Engine, parallel: ParallelEngine
 ) -> None:

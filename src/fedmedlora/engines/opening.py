@@ -1,4 +1,8 @@
-"""From a description of a model and the notes of some sites to an engine that can run them."""
+"""From a description of a model and the notes of some sites to an engine that can run them.
+
+What loads torch is imported where a base model is opened: a process that has workers do that starts
+them at once, and holds no torch itself.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -6,7 +10,6 @@ from functools import partial
 
 from fedmedlora.adapters.shelves import Shelf
 from fedmedlora.engines.endpoint.opening import open_endpoint
-from fedmedlora.engines.models import open_model, open_whole_model
 from fedmedlora.engines.parallel import ParallelEngine
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.baselines import ModelName
@@ -82,6 +85,8 @@ def open_local(
     Raises:
         ModelError: As `open_model` has it.
     """
+    from fedmedlora.engines.models import open_model  # noqa: PLC0415 -- see above
+
     opened = open_model(model, training, types, seed=seed, digest=digest)
     return opened.engine(cohorts, window_tokens=model.window_tokens, shelf=shelf)
 
@@ -100,6 +105,8 @@ def open_whole(
     Raises:
         ModelError: As `open_whole_model` has it.
     """
+    from fedmedlora.engines.models import open_whole_model  # noqa: PLC0415 -- see above
+
     opened = open_whole_model(model, training, types, seed=seed)
     return opened.engine(cohorts, window_tokens=model.window_tokens, shelf=shelf)
 

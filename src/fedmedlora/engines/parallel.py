@@ -51,6 +51,7 @@ class ParallelEngine:
         self._workers: list[_Worker] = []
         self._idle: SimpleQueue[_Worker] = SimpleQueue()
         self._threads = ThreadPoolExecutor(num_workers)
+        self._seconds: dict[str, float] = {}
         try:
             for _ in range(num_workers):
                 self._workers.append(_Worker())
@@ -89,11 +90,14 @@ class ParallelEngine:
     ) -> Iterator[Outcome]:
         """Yield each participant's outcome as it arrives."""
         adapter = dict(start)
-        for outcomes in self._as_answered(
+        # The longest first, so that no worker ends long after the others.
+        slowest_first = sorted(participants, key=lambda one: -self._seconds.get(one.name, 0.0))
+        for (outcome,) in self._as_answered(
             partial(_listed, "train", [one], adapter, {one.name: plans[one.name]})
-            for one in participants
+            for one in slowest_first
         ):
-            yield from outcomes
+            self._seconds[outcome.participant.name] = outcome.seconds
+            yield outcome
 
     def losses(self, questions: Sequence[tuple[AdapterWeights, str]]) -> list[float]:
         """Return each adapter's loss on a place's dev notes, in nats per label token."""

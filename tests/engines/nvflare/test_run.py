@@ -135,7 +135,12 @@ def test_a_new_site_adapts_and_peers_score_one_another_between_processes(
     file.write_text(text, encoding="utf-8")
     led = begun(file, tmp_path / "apart")
 
-    with sites_started(tmp_path, monkeypatch, *SITES) as (_, server):
+    newcomer = "psychiatry"
+    with sites_started(tmp_path, monkeypatch, *SITES, waits=(newcomer,)) as (federation, server):
+        # It trains on its own notes alone, which its policy has to let.
+        policy = tmp_path / "kits" / newcomer / "local" / "policy.toml"
+        policy.write_text("single_site = true\n", encoding="utf-8")
+        federation.start(newcomer)
         lead(led, server)
 
     run_here(file, tmp_path / "here")
