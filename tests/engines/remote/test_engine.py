@@ -302,6 +302,20 @@ def test_who_failed_is_asked_again_what_it_holds(tmp_path: Path, bert: BaseModel
     assert [len(one["shares"]) for one in rounds_of(run)] == [3, 2, 3]
 
 
+def test_what_a_site_let_go_of_is_sent_again(tmp_path: Path, bert: BaseModel) -> None:
+    write_sites(tmp_path)
+    # Nine rounds of heart alone push out the start, which the next arm begins with too.
+    text = experiment_text(bert, "single_site", "fed_medlora", codec="int8", rounds=9)
+    text = text.replace("seed = 3", "seed = 3\npatience = 100")
+    sites = services(tmp_path, **dict.fromkeys(SITES, Policy(single_site=True)))
+    transport = wire(tmp_path, sites)
+
+    run = run_apart(tmp_path, text, transport)
+
+    assert ("heart", "hold", ("bundle",)) in transport.asked
+    assert [len(one["shares"]) for one in rounds_of(run)] == [3] * 9
+
+
 def test_a_coordinator_that_is_cut_off_in_a_round_asks_only_who_had_not_answered(
     tmp_path: Path, bert: BaseModel
 ) -> None:
