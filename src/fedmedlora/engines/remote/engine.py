@@ -7,6 +7,7 @@ a tally that is missing; what becomes of the round is the run's affair.
 import logging
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -117,7 +118,7 @@ class RemoteEngine:
             for site in by_name
             if site not in lacking
         }
-        for site, reply in self._ask(questions, self._grace):
+        for site, reply in self._ask(questions, self._grace_of(len(plans) - len(by_name))):
             told = read(site, reply, trained)
             if isinstance(told, Failure):
                 yield Outcome(by_name[site], None, told.reason, 0.0)
@@ -160,6 +161,9 @@ class RemoteEngine:
         memories: Mapping[str, str] = NOTHING_KEPT,
     ) -> Iterator[tuple[str, Tally]]:
         """Yield each site that answers with the tally of its notes in the scope."""
+        if scope.split == "final":
+            # No arm ends before all are scored; a round's score can do without a straggler's.
+            self._transport.wait_for(sites, wait_s=self._answer_s)
         sha256, lacking = self._held(sites, bundle)
         told = {"bundle": sha256, "scope": scope_to_json(scope)}
         questions = {
@@ -198,6 +202,12 @@ class RemoteEngine:
             told = read(site, reply, drawn_notes)
             drawn = [] if isinstance(told, Failure) else told
         return drawn
+
+    def _grace_of(self, num_in: int) -> Grace | None:
+        """Return the grace where so many have handed in before, as in a session that was cut."""
+        if self._grace is None:
+            return None
+        return replace(self._grace, enough=max(1, self._grace.enough - num_in))
 
     def _losses(self, adapter: AdapterWeights, sites: Sequence[str]) -> Iterator[tuple[str, float]]:
         sha256, lacking = self._held(sites, adapter)
