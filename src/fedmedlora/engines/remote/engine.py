@@ -16,8 +16,16 @@ from numpy.typing import NDArray
 
 from fedmedlora.adapters.files import adapter_digest, write_adapter
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.engines.remote.answers import drawn_notes, loss, read, tallied, trained
-from fedmedlora.engines.remote.members import Member, asked
+from fedmedlora.engines.remote.answers import (
+    Member,
+    drawn_notes,
+    holds,
+    loss,
+    read,
+    tallied,
+    trained,
+)
+from fedmedlora.engines.remote.members import asked
 from fedmedlora.engines.remote.messages import Failure, Grace, Message, Transport
 from fedmedlora.engines.remote.plain_values import plan_to_json, scope_to_json
 from fedmedlora.errors import EngineError
@@ -243,8 +251,8 @@ class RemoteEngine:
     ) -> tuple[set[str], dict[str, Failure]]:
         """Ask some sites whether they hold a bundle, with what makes it up; return who does."""
         questions = dict.fromkeys(sites, question)
-        answers, failures = asked(self._transport, questions, wait_s=self._answer_s)
-        held = {site for site in answers if answers[site].body["held"]}
+        answers, failures = asked(self._transport, questions, holds, wait_s=self._answer_s)
+        held = {site for site in answers if answers[site]}
         self._holders.setdefault(sha256, set()).update(held)
         while len(self._holders) > _NUM_REMEMBERED:
             del self._holders[next(iter(self._holders))]
