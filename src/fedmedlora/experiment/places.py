@@ -32,8 +32,8 @@ class EngineChoice:
         listen: Address of the coordinator's machine on which it listens; None is that of `host`,
             "0.0.0.0" every one, as behind a router or in a container.
         answer_s: Seconds a site has for what it is asked; then the round goes on without it.
-        grace_s: Seconds that a round waits for the others once a quorum has handed in; None waits
-            for all, for as long as they have.
+        grace_s: Seconds that a round waits for the others once a quorum has handed in, whether or
+            not all of it can be used; None waits for all, for as long as they have.
         return_s: Seconds that a round waits for a site that is gone to come back.
         late_joiners: Whether a run begins once a quorum is there, and takes who comes later into
             its next round; otherwise it begins when each site has been there once.

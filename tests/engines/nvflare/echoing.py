@@ -77,6 +77,7 @@ def answers(
     wait_s: float,
     most_bytes: int,
     grace: list[float] | None,
+    patience_s: float,
 ) -> dict[str, Any]:
     began = time.monotonic()
     messages = {
@@ -84,8 +85,9 @@ def answers(
         for site, each in questions.items()
     }
     came: dict[str, Any] = {}
-    patience = None if grace is None else Grace(int(grace[0]), grace[1])
-    asking = transport.ask(messages, wait_s=wait_s, most_bytes=most_bytes, grace=patience)
+    stragglers = None if grace is None else Grace(int(grace[0]), grace[1])
+    transport.wait_for(messages, wait_s=patience_s)
+    asking = transport.ask(messages, wait_s=wait_s, most_bytes=most_bytes, grace=stragglers)
     for site, answer in asking:
         came[site] = {"after_s": time.monotonic() - began}
         if isinstance(answer, Failure):

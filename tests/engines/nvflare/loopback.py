@@ -129,6 +129,7 @@ class Job:
         wait_s: float = 20.0,
         most_bytes: int = 50_000_000,
         grace: tuple[int, float] | None = None,
+        patience_s: float = 0.0,
     ) -> Path:
         order = {
             "questions": {
@@ -138,6 +139,7 @@ class Job:
             "wait_s": wait_s,
             "most_bytes": most_bytes,
             "grace": grace,
+            "patience_s": patience_s,
         }
         path = self.desk / f"{self.num_asked}.json"
         part = path.with_suffix(".part")

@@ -1,10 +1,11 @@
 import resource
 from pathlib import Path
+from typing import Any
 
 import pytest
 from psutil import Process
 from tests.engines.nvflare.echoing import SENTINEL
-from tests.engines.nvflare.loopback import Job, Loopback
+from tests.engines.nvflare.loopback import Job, Loopback, until
 from tests.full_disk import processes_on_a_full_disk
 
 from fedmedlora.engines.nvflare.processes import group_of
@@ -73,7 +74,8 @@ def test_a_late_answer_is_dropped_and_the_next_question_is_answered(job: Job) ->
 
     assert told["ash"]["failure"] == "ash: found no answer within 0.5 s, expected one"
     assert told["birch"]["after_s"] < 0.5
-    assert job.ask({"ash": {"body": {"next": 1}}})["ash"]["body"]["next"] == 1
+    following = job.ask({"ash": {"body": {"next": 1}}}, patience_s=20)
+    assert following["ash"]["body"]["next"] == 1
 
 
 def test_stragglers_have_their_grace_once_there_is_a_quorum(job: Job) -> None:
@@ -86,8 +88,28 @@ def test_stragglers_have_their_grace_once_there_is_a_quorum(job: Job) -> None:
     assert "body" in told["cedar"]
 
     # A failure is no answer.
-    told = job.ask({**slow, "cedar": {"subject": "fail"}}, grace=(2, 0.3))
+    told = job.ask({**slow, "cedar": {"subject": "fail"}}, grace=(2, 0.3), patience_s=20)
     assert "body" in told["ash"]
+
+
+def test_a_straggler_is_asked_nothing_until_it_is_done(job: Job) -> None:
+    slow = {"ash": {"subject": "sleep", "body": {"s": 4}}, "birch": {}, "cedar": {}}
+    all_: dict[str, dict[str, Any]] = {site: {} for site in ALL}
+    job.ask(slow, grace=(2, 0.2))
+
+    told = job.ask(all_)
+    assert told["ash"]["failure"] == (
+        "ash: found it still at work on an earlier question, expected it to be ready"
+    )
+    assert max(each["after_s"] for each in told.values()) < 1
+    assert "body" in told["birch"]
+    assert "body" in told["cedar"]
+    until(lambda: job.ready() == {"birch", "cedar"}, what="ash to be left out")
+
+    job.wait_for(*ALL)
+    told = job.ask(all_)
+    assert "body" in told["ash"]
+    assert told["ash"]["after_s"] < 1
 
 
 def test_a_site_that_is_not_there_is_told_at_once(job: Job) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -17,21 +17,29 @@ class Loopback:
 
     Attributes:
         away: Sites that do not answer.
+        late: Sites at work on what was given up, until they are waited for.
         ending: Whether somebody waits for the end.
         asked: (site, subject, files) of every question, in order.
         at_once: (subjects, sites) of all that were asked at once, in order.
+        graces: Of every time that sites were asked to train.
     """
 
     services: Mapping[str, Service]
     folder: Path
     away: set[str] = field(default_factory=set)
+    late: set[str] = field(default_factory=set)
     ending: bool = False
     asked: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
     at_once: list[tuple[set[str], set[str]]] = field(default_factory=list)
+    graces: list[Grace | None] = field(default_factory=list)
     number: Iterator[int] = field(default_factory=count)
 
     def sites(self) -> frozenset[str]:
-        return frozenset(self.services.keys() - self.away)
+        return frozenset(self.services.keys() - self.away - self.late)
+
+    def wait_for(self, sites: Collection[str], *, wait_s: float) -> None:
+        del wait_s
+        self.late.difference_update(sites)
 
     def is_to_end(self) -> bool:
         return self.ending
@@ -44,7 +52,9 @@ class Loopback:
         most_bytes: int,
         grace: Grace | None = None,
     ) -> Iterator[tuple[str, Message | Failure]]:
-        del wait_s, grace
+        del wait_s
+        if any(each.subject == "train" for each in questions.values()):
+            self.graces.append(grace)
         self.at_once.append(({each.subject for each in questions.values()}, set(questions)))
         # Whoever is first here must not matter there.
         for site in sorted(questions, reverse=True):
@@ -55,6 +65,9 @@ class Loopback:
                     site,
                     Failure(f"site {site}: found no connection, expected an answer", lost=True),
                 )
+                continue
+            if site in self.late:
+                yield site, Failure(f"site {site}: found it at work, expected it to be ready")
                 continue
             room = self.folder / f"room{next(self.number)}"
             room.mkdir()

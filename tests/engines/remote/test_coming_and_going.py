@@ -288,3 +288,65 @@ def test_a_site_that_refuses_since_a_round_is_absent_with_the_reason(
     ((absent,),) = (rounds_of(run)[1]["absences"],)
     assert absent["site"] == "bones"
     assert f"bases: found sha256 {bert.digest} asked for" in absent["reason"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "change", "reason"),
+    [
+        (
+            "join",
+            {"name": "bones"},
+            "found that it answers as 'bones' with the role 'train', expected 'heart' and 'train'",
+        ),
+        ("join", {"role": "external"}, "found that it answers as 'heart' with the role 'external'"),
+        ("join", {"num_notes": {"train": 1}}, "found an answer of another shape (KeyError)"),
+        ("join", {"role": "king"}, "found an answer of another shape (ValueError)"),
+        ("open", {"token_counts": [-1]}, "found an answer of another shape (ValueError)"),
+        ("open", {"token_counts": [2**70]}, "found an answer of another shape (OverflowError)"),
+        ("open", {"ceiling": 3}, "found an answer of another shape (StoreError)"),
+        ("open", {"own": None}, "found an answer of another shape (TypeError)"),
+        ("hold", {"held": "no"}, "found an answer of another shape (TypeError)"),
+    ],
+)
+def test_a_site_that_says_what_makes_no_sense_is_left_out_and_the_others_go_on(
+    tmp_path: Path,
+    bert: BaseModel,
+    caplog: pytest.LogCaptureFixture,
+    subject: str,
+    change: dict[str, object],
+    reason: str,
+) -> None:
+    def other(answer: Message) -> Message:
+        return replace(answer, body={**answer.body, **change})
+
+    write_sites(tmp_path)
+    all_ = open_minded(tmp_path)
+    transport = wire(tmp_path, {**all_, "heart": Spoiling(all_["heart"], subject, other, until=1)})
+    text = with_late_joiners(experiment_text(bert, "fed_medlora", rounds=1))
+
+    run = run_apart(tmp_path, text, transport)
+
+    assert f"site heart: {reason}" in caplog.text
+    assert set(rounds_of(run)[0]["shares"]) == {"bones", "lungs"}
+
+
+def test_what_nobody_knows_in_an_answer_is_left_out(tmp_path: Path, bert: BaseModel) -> None:
+    def more(answer: Message) -> Message:
+        own = {**answer.body.get("own", {}), "colour": "red"}
+        return replace(answer, body={**answer.body, "own": own, "mood": "good"})
+
+    write_sites(tmp_path)
+    all_ = open_minded(tmp_path)
+    heart = Spoiling(Spoiling(all_["heart"], "join", more), "open", more)
+
+    run = run_apart(
+        tmp_path,
+        experiment_text(bert, "fed_medlora", rounds=1),
+        wire(tmp_path, {**all_, "heart": heart}),
+    )
+
+    assert complete(run)
+    with RunStore.open(run) as store:
+        kept = store.meta("facts")["heart"], store.meta("members")["heart"]
+    assert "mood" not in kept[0].keys() | kept[1].keys()
+    assert kept[1]["own"] == {}

@@ -19,7 +19,7 @@ from tests.engines.remote.loopback import Loopback
 
 from fedmedlora.engines.remote.coordinating import is_complete
 from fedmedlora.engines.remote.machine import Machine, read_machine
-from fedmedlora.engines.remote.messages import Message, Service
+from fedmedlora.engines.remote.messages import Grace, Message, Service
 from fedmedlora.engines.remote.policy import Policy
 from fedmedlora.engines.remote.service import SiteService
 from fedmedlora.errors import EngineError, QuorumError, TrainingError
@@ -302,6 +302,20 @@ def test_who_failed_is_asked_again_what_it_holds(tmp_path: Path, bert: BaseModel
     assert [len(one["shares"]) for one in rounds_of(run)] == [3, 2, 3]
 
 
+def test_what_a_site_let_go_of_is_sent_again(tmp_path: Path, bert: BaseModel) -> None:
+    write_sites(tmp_path)
+    # Nine rounds of heart alone push out the start, which the next arm begins with too.
+    text = experiment_text(bert, "single_site", "fed_medlora", codec="int8", rounds=9)
+    text = text.replace("seed = 3", "seed = 3\npatience = 100")
+    sites = services(tmp_path, **dict.fromkeys(SITES, Policy(single_site=True)))
+    transport = wire(tmp_path, sites)
+
+    run = run_apart(tmp_path, text, transport)
+
+    assert ("heart", "hold", ("bundle",)) in transport.asked
+    assert [len(one["shares"]) for one in rounds_of(run)] == [3] * 9
+
+
 def test_a_coordinator_that_is_cut_off_in_a_round_asks_only_who_had_not_answered(
     tmp_path: Path, bert: BaseModel
 ) -> None:
@@ -325,6 +339,51 @@ def test_a_coordinator_that_is_cut_off_in_a_round_asks_only_who_had_not_answered
 
     assert [site for site, subject, _ in again.asked if subject == "train"] == ["bones"]
     assert rounds_of(run) == rounds_of(here)
+
+
+def test_a_round_does_without_a_straggler_and_the_final_scores_wait_for_it(
+    tmp_path: Path, bert: BaseModel
+) -> None:
+    write_sites(tmp_path)
+    transport = wire(tmp_path, services(tmp_path))
+    all_ = dict(transport.services)
+
+    def outlast(answer: Message) -> Message:
+        transport.late.add("bones")
+        return answer
+
+    # The one that is asked before bones.
+    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", outlast, after=1)}
+
+    run = run_apart(tmp_path, experiment_text(bert, "fed_medlora"), transport)
+
+    assert complete(run)
+    assert set(rounds_of(run)[1]["shares"]) == {"heart", "lungs"}
+    assert set(rounds_of(run)[1]["evaluation"]) == {"heart", "lungs"}
+    with RunStore.open(run) as store:
+        assert set(store.finals("fed_medlora")) == set(SITES)
+
+
+def test_the_grace_begins_with_a_quorum_of_all_that_have_handed_in(
+    tmp_path: Path, bert: BaseModel
+) -> None:
+    write_sites(tmp_path)
+    text = experiment_text(bert, "fed_medlora").replace("seed = 3", "seed = 3\nquorum = 3")
+    text = text.replace('name = "nvflare"', 'name = "nvflare"\ngrace_s = 5.0')
+    transport = wire(tmp_path, services(tmp_path))
+    all_ = dict(transport.services)
+
+    def leave(answer: Message) -> Message:
+        transport.away.add("bones")
+        return answer
+
+    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", leave, after=1)}
+    run_apart(tmp_path, text, transport)
+    again = wire(tmp_path, services(tmp_path))
+    run_apart(tmp_path, text, again, resume=True)
+
+    assert transport.graces == [Grace(3, 5.0), Grace(3, 5.0)]
+    assert again.graces == [Grace(1, 5.0)]
 
 
 def test_a_final_score_that_did_not_come_is_asked_for_again(

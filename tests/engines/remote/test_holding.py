@@ -1,4 +1,5 @@
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -91,13 +92,22 @@ def test_the_newest_are_kept(tmp_path: Path) -> None:
     assert sorted(path.stem for path in tmp_path.iterdir()) == ["3", "4"]
 
 
-def test_what_is_put_again_is_new(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "want",
+    [
+        lambda site, _: site.put(adapter(0)),
+        lambda site, first: site.take(first, {}, {}),
+        lambda site, first: site.get(first),
+    ],
+    ids=["put", "take", "get"],
+)
+def test_what_is_wanted_again_is_new(tmp_path: Path, want: Callable[[Held, str], object]) -> None:
     site = held(tmp_path)
     first = site.put(adapter(0))
     for number in range(1, 8):
         site.put(adapter(number))
 
-    site.put(adapter(0))
+    want(site, first)
     site.put(adapter(8))
 
     assert site.has(first)

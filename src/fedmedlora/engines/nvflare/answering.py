@@ -59,6 +59,7 @@ class Answering:
         self._token = secrets.token_hex(16)
         self._stop = Signal()
         self._ready = threading.Event()
+        self._is_at_work = False
         self._questions: SimpleQueue[tuple[dict[str, Any], float] | None] = SimpleQueue()
         self._known: set[str] = set()
         self._delivered: dict[str, threading.Event] = {}
@@ -75,7 +76,11 @@ class Answering:
 
     def _pulse(self) -> None:
         while not self._stop.triggered:
-            said = {"token": self._token, "ready": self._ready.is_set()}
+            said = {
+                "token": self._token,
+                "ready": self._ready.is_set(),
+                "is_at_work": self._is_at_work,
+            }
             wire.tell(self._cell, self._server, wire.HELLO, said)
             # The first moment of being ready is told at once.
             if self._ready.is_set():
@@ -117,10 +122,12 @@ class Answering:
                 logger.warning("left out a question on %r: its time was over", said["subject"])
                 continue
             shutil.rmtree(self._folder, ignore_errors=True)
+            self._is_at_work = True
             try:
                 self._answer(service, said)
             except Exception as error:  # noqa: BLE001 -- the next question is answered all the same
                 _log_without_words(error)
+            self._is_at_work = False
 
     def _answer(self, service: Service | str, said: Mapping[str, Any]) -> None:
         """Answer a question, if only with why there is no answer."""

@@ -128,6 +128,7 @@ class Presence:
     start_s: float = 60.0
     began: float = field(default_factory=time.monotonic)
     _signs: dict[str, _Sign] = field(default_factory=dict)
+    _late: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def heard(self, site: str, said: Mapping[str, object]) -> bool:
@@ -137,7 +138,20 @@ class Presence:
             return False
         with self._lock:
             self._signs[site] = _Sign(token, ready, time.monotonic())
+            if said.get("is_at_work") is not True:
+                self._late.pop(site, None)
         return True
+
+    def let_pass(self, site: str, token: str) -> None:
+        """Note that a site is still at work on what is waited for no more."""
+        with self._lock:
+            self._late[site] = token
+
+    def late(self) -> frozenset[str]:
+        """Return the sites that are at work on what is waited for no more."""
+        tokens = self.tokens()
+        with self._lock:
+            return frozenset(site for site in self._late if self._late[site] == tokens.get(site))
 
     def taking_part(self) -> frozenset[str]:
         """Return the sites that are not gone, ready or not."""
@@ -149,7 +163,7 @@ class Presence:
 
     def ready(self) -> frozenset[str]:
         """Return the sites that can be asked."""
-        return frozenset(self.tokens())
+        return frozenset(self.tokens()) - self.late()
 
     def tokens(self) -> dict[str, str]:
         """Return, by site that can be asked, what it wants to be shown."""
@@ -164,6 +178,12 @@ class Presence:
     def is_there(self, site: str, token: str) -> bool:
         """Return whether the process that was asked is still heard."""
         return self.tokens().get(site) == token
+
+    def absence(self, site: str) -> Failure:
+        """Return what stands for the answer of a site that cannot be asked."""
+        if site in self.late():
+            return failure(site, "it still at work on an earlier question", "it to be ready")
+        return failure(site, "not in reach", "in this job and ready", lost=True)
 
     def last_sign(self, site: str) -> str:
         """Return what is known of a site that is gone, for a message."""

@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,6 +81,17 @@ class NvflareTransport:
         """Return the sites that can be asked at present: in this job, ready, and lately heard."""
         return self._presence.ready()
 
+    def wait_for(self, sites: Collection[str], *, wait_s: float) -> None:
+        """Wait until no site of these is at work on a question whose time was over.
+
+        Raises:
+            EngineError: The job is to end at once.
+        """
+        end = time.monotonic() + wait_s
+        while self._presence.late().intersection(sites) and time.monotonic() < end:
+            self._require_job()
+            time.sleep(_TICK_S)
+
     def ask(
         self,
         questions: Mapping[str, Message],
@@ -108,7 +119,7 @@ class NvflareTransport:
                 said = describe(each, questions[each.site], offered, wait_s=wait_s)
                 self._senders.submit(self._send, each, wire.text_of(said), deadline)
             for site in questions.keys() - waiting.keys():
-                yield site, failure(site, "not in reach", "in this job and ready", lost=True)
+                yield site, self._presence.absence(site)
             while waiting:
                 site, answer = self._next(arrived, waiting, deadline)
                 del waiting[site]
@@ -124,11 +135,11 @@ class NvflareTransport:
         most_bytes: int,
     ) -> Iterator[dict[str, Asked]]:
         """Yield, by site, what is asked of those that can be; afterwards no answer is taken."""
-        tokens = self._presence.tokens()
+        tokens, ready = self._presence.tokens(), self._presence.ready()
         mine = {
             site: asked(site, tokens[site], most_bytes=most_bytes, stop=self._stop, arrived=arrived)
             for site in questions
-            if site in tokens
+            if site in tokens and site in ready
         }
         with self._lock:
             self._asked.update({each.id: each for each in mine.values()})
@@ -157,17 +168,20 @@ class NvflareTransport:
                 raise self._disk
             if came is not None:
                 return came
-            if self._stop.triggered:
-                raise EngineError(
-                    "coordinator: found that the job was stopped, expected it to go on"
-                )
+            self._require_job()
             over = deadline.left_s() <= 0
             for site, each in waiting.items():
                 if over:
+                    if not each.taken:
+                        self._presence.let_pass(site, each.token)
                     self._settle(each, deadline.failure(site))
                 elif not self._presence.is_there(site, each.token):
                     sign = self._presence.last_sign(site)
                     self._settle(each, failure(site, sign, "an answer", lost=True))
+
+    def _require_job(self) -> None:
+        if self._stop.triggered:
+            raise EngineError("coordinator: found that the job was stopped, expected it to go on")
 
     def _send(self, each: Asked, text: str, deadline: Deadline) -> None:
         """Ask until the site acknowledges; whether it is still there is watched elsewhere."""

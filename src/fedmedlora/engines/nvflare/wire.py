@@ -1,8 +1,9 @@
 """What the two ends say to each other: small messages of plain JSON; files are fetched by name.
 
-The site says that it is there (`hello`), the coordinator asks (`question`), the site acknowledges
-and works, then sends its `answer` until it hears that it is `over`. Everything may come twice. Of a
-file either end tells the other which piece is `wanted`, and gets that `piece`.
+The site says that it is there and whether it is at work (`hello`), the coordinator asks
+(`question`), the site acknowledges and works, then sends its `answer` until it hears that it is
+`over`. Everything may come twice. Of a file either end tells the other which piece is `wanted`, and
+gets that `piece`.
 
 Three things are known to one site and the coordinator only, because NVFLARE lets sites reach one
 another: a token that the site makes up and that each question must show, the id of the question

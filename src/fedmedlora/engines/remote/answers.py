@@ -3,16 +3,38 @@
 import logging
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from fedmedlora.engines.remote.machine import Machine
 from fedmedlora.engines.remote.messages import Failure, Message
+from fedmedlora.engines.remote.plain_values import Plain, ToldFacts, facts_from_json
 from fedmedlora.errors import StoreError
 from fedmedlora.federation.site_round import Sent
+from fedmedlora.tasks.scoring import NoteCounts, from_json
 from fedmedlora.tasks.tally import Tally, tally_from_json
 
 logger = logging.getLogger(__name__)
 
 Told = TypeVar("Told")
+
+_OF_MACHINE = tuple(field.name for field in fields(Machine))
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A site whose base model is loaded.
+
+    Attributes:
+        token_counts: How often its training notes use each token of the public vocabulary.
+        ceiling: What a perfect model would reach on its final notes.
+    """
+
+    token_counts: NDArray[np.int64]
+    ceiling: NoteCounts
 
 
 def read(site: str, reply: Message | Failure, reader: Callable[[Message], Told]) -> Told | Failure:
@@ -21,13 +43,57 @@ def read(site: str, reply: Message | Failure, reader: Callable[[Message], Told])
         return reply
     try:
         return reader(reply)
-    except (KeyError, TypeError, ValueError, OSError, StoreError) as error:
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        OSError,
+        StoreError,
+    ) as error:
         failure = Failure(
             f"site {site}: found an answer of another shape ({type(error).__name__}), expected one "
             "of this version; use the same version of this program at the coordinator and there"
         )
         logger.warning("%s", failure.reason)
         return failure
+
+
+def told_facts(reply: Message) -> ToldFacts:
+    """Return what a site says of its part."""
+    return facts_from_json(reply.body)
+
+
+def opened(reply: Message) -> Plain:
+    """Return what a site says whose base model is loaded: what `member` makes one of, and more."""
+    body = reply.body
+    member(body)
+    return {
+        "dtype": str(body["dtype"]),
+        "own": {key: str(body["own"][key]) for key in _OF_MACHINE if key in body["own"]},
+        "initial": str(body["initial"]),
+        "token_counts": body["token_counts"],
+        "ceiling": body["ceiling"],
+    }
+
+
+def member(body: Plain) -> Member:
+    """Return the member that speaks so.
+
+    Raises:
+        ValueError: Its token counts are none.
+        StoreError: Its ceiling is none.
+    """
+    counts = np.array(body["token_counts"], np.int64)
+    if counts.ndim != 1 or (counts < 0).any():
+        raise ValueError("token counts: found others, expected one number a token, none below 0")
+    return Member(counts, from_json(body["ceiling"]))
+
+
+def holds(reply: Message) -> bool:
+    """Return whether a site holds a bundle now."""
+    return _flag(reply.body["held"])
 
 
 def trained(reply: Message) -> tuple[Sent, float]:
@@ -61,6 +127,12 @@ def loss(reply: Message) -> float:
 def drawn_notes(reply: Message) -> list[dict[str, object]]:
     """Return what the report draws of a public site."""
     return [dict(note) for note in reply.body["drawn"]]
+
+
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"found {type(value).__name__}, expected a bool")
+    return value
 
 
 def _number(value: Any) -> float:  # noqa: ANN401 -- whatever a site says

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.engines.opening import open_local
+from fedmedlora.engines.remote.answers import Member, member
 from fedmedlora.engines.remote.engine import RemoteEngine, SessionOverError
-from fedmedlora.engines.remote.members import Member, joined, member, open_all
+from fedmedlora.engines.remote.members import joined, open_all
 from fedmedlora.engines.remote.messages import Failure, Grace, Transport
 from fedmedlora.engines.remote.plain_values import (
     Plain,
@@ -50,8 +51,9 @@ def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Tr
     """
     own = load_cohorts(with_own_notes(experiment))
     known, wait_s = _facts(experiment, store, own), experiment.engine.answer_s
-    reached = sorted(transport.sites() & set(taking_part(experiment, store)))
-    told, failures = joined(transport, reached, text, wait_s=wait_s)
+    reached = transport.sites() & set(taking_part(experiment, store))
+    roles = {site.name: site.role for site in experiment.sites if site.name in reached}
+    told, failures = joined(transport, roles, text, wait_s=wait_s)
     if told.keys() <= known.keys() and not missing_arms(experiment, store, known):
         conclude(experiment, store, known)
         return

@@ -6,7 +6,8 @@ a tally that is missing; what becomes of the round is the run's affair.
 
 import logging
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,8 +16,16 @@ from numpy.typing import NDArray
 
 from fedmedlora.adapters.files import adapter_digest, write_adapter
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.engines.remote.answers import drawn_notes, loss, read, tallied, trained
-from fedmedlora.engines.remote.members import Member, asked
+from fedmedlora.engines.remote.answers import (
+    Member,
+    drawn_notes,
+    holds,
+    loss,
+    read,
+    tallied,
+    trained,
+)
+from fedmedlora.engines.remote.members import asked
 from fedmedlora.engines.remote.messages import Failure, Grace, Message, Transport
 from fedmedlora.engines.remote.plain_values import plan_to_json, scope_to_json
 from fedmedlora.errors import EngineError
@@ -39,7 +48,7 @@ logger = logging.getLogger(__name__)
 _ROOM = 4
 """How much larger than the adapter an answer may be."""
 _NUM_REMEMBERED = 64
-"""Bundles of which it is known who holds them; of older ones the sites are asked again."""
+"""Bundles of which it is known who was asked about them, so that news go to those alone."""
 
 
 class SessionOverError(EngineError):
@@ -117,7 +126,7 @@ class RemoteEngine:
             for site in by_name
             if site not in lacking
         }
-        for site, reply in self._ask(questions, self._grace):
+        for site, reply in self._ask(questions, self._grace_of(len(plans) - len(by_name))):
             told = read(site, reply, trained)
             if isinstance(told, Failure):
                 yield Outcome(by_name[site], None, told.reason, 0.0)
@@ -160,6 +169,9 @@ class RemoteEngine:
         memories: Mapping[str, str] = NOTHING_KEPT,
     ) -> Iterator[tuple[str, Tally]]:
         """Yield each site that answers with the tally of its notes in the scope."""
+        if scope.split == "final":
+            # No arm ends before all are scored; a round's score can do without a straggler's.
+            self._transport.wait_for(sites, wait_s=self._answer_s)
         sha256, lacking = self._held(sites, bundle)
         told = {"bundle": sha256, "scope": scope_to_json(scope)}
         questions = {
@@ -199,6 +211,12 @@ class RemoteEngine:
             drawn = [] if isinstance(told, Failure) else told
         return drawn
 
+    def _grace_of(self, num_in: int) -> Grace | None:
+        """Return the grace where so many have handed in before, as in a session that was cut."""
+        if self._grace is None:
+            return None
+        return replace(self._grace, enough=max(1, self._grace.enough - num_in))
+
     def _losses(self, adapter: AdapterWeights, sites: Sequence[str]) -> Iterator[tuple[str, float]]:
         sha256, lacking = self._held(sites, adapter)
         question = Message("loss", {"bundle": sha256})
@@ -218,31 +236,28 @@ class RemoteEngine:
     def _held(self, sites: Sequence[str], bundle: AdapterWeights) -> tuple[str, dict[str, Failure]]:
         """Return a bundle's digest once the sites hold it, and why some do not."""
         sha256 = adapter_digest(bundle)
-        unknown = [site for site in sites if site not in self._holders.get(sha256, ())]
-        failures = self._hold(unknown, sha256, Message("hold", {"bundle": sha256}))
-        lacking = [
-            site
-            for site in unknown
-            if site not in self._holders.get(sha256, ()) and site not in failures
-        ]
+        # What a site held before it may have let go of since.
+        held, failures = self._hold(sites, sha256, Message("hold", {"bundle": sha256}))
+        lacking = [site for site in sites if site not in held and site not in failures]
         if lacking:
             stored = write_adapter(Path(self._folder.name), bundle, flushed=False)
             whole = Message("hold", {"bundle": sha256}, {"bundle": stored.path})
-            failures |= self._hold(lacking, sha256, whole)
+            failures |= self._hold(lacking, sha256, whole)[1]
             stored.path.unlink()
         return sha256, failures
 
-    def _hold(self, sites: Sequence[str], sha256: str, question: Message) -> dict[str, Failure]:
-        """Ask some sites whether they hold a bundle, with what makes it up; return failures."""
+    def _hold(
+        self, sites: Sequence[str], sha256: str, question: Message
+    ) -> tuple[set[str], dict[str, Failure]]:
+        """Ask some sites whether they hold a bundle, with what makes it up; return who does."""
         questions = dict.fromkeys(sites, question)
-        answers, failures = asked(self._transport, questions, wait_s=self._answer_s)
-        holders = {site for site in answers if answers[site].body["held"]}
-        self._holders.setdefault(sha256, set()).update(holders)
+        answers, failures = asked(self._transport, questions, holds, wait_s=self._answer_s)
+        held = {site for site in answers if answers[site]}
+        self._holders.setdefault(sha256, set()).update(held)
         while len(self._holders) > _NUM_REMEMBERED:
             del self._holders[next(iter(self._holders))]
-        self._forget(failures)
         self._require_here(failures)
-        return failures
+        return held, failures
 
     def _ask(
         self, questions: Mapping[str, Message], grace: Grace | None = None
@@ -253,7 +268,6 @@ class RemoteEngine:
         for site, reply in asking:
             if isinstance(reply, Failure):
                 logger.warning("%s", reply.reason)
-                self._forget([site])
                 if reply.lost:
                     lost[site] = reply
                     continue
@@ -265,11 +279,6 @@ class RemoteEngine:
         for site, failure in failures.items():
             if failure.lost and site in self._here:
                 raise SessionOverError(failure.reason)
-
-    def _forget(self, sites: Iterable[str]) -> None:
-        # Who failed may come back as another process with another disk.
-        for holders in self._holders.values():
-            holders.difference_update(sites)
 
     def _written(self, contents: Mapping[str, bytes]) -> dict[str, Path]:
         files = {}

@@ -38,13 +38,13 @@ class Held:
         Raises:
             ModelError: It is not here, or was altered.
         """
-        return FolderShelf(self.folder).get(sha256)
+        bundle = FolderShelf(self.folder).get(sha256)
+        self._renew(sha256)
+        return bundle
 
     def put(self, bundle: AdapterWeights) -> str:
         """Return the digest of a bundle that is held from now on."""
         sha256 = FolderShelf(self.folder).put(bundle)
-        # One that lay here before is wanted again.
-        os.utime(self._path(sha256))
         keep_newest(self.folder, number=_NUM_HELD)
         return sha256
 
@@ -59,6 +59,7 @@ class Held:
             ModelError: What came does not make up the bundle.
         """
         if self.has(sha256):
+            self._renew(sha256)
             return True
         came = self._made(body, files)
         if came is None:
@@ -83,6 +84,10 @@ class Held:
             whole=open_update(files["whole"], most_values=limit) if "whole" in files else {},
             by_change=body["by_change"],
         )
+
+    def _renew(self, sha256: str) -> None:
+        # What is wanted now is let go last.
+        os.utime(self._path(sha256))
 
     def _path(self, sha256: str) -> Path:
         return self.folder / f"{sha256}.safetensors"

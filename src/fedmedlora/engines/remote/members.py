@@ -1,45 +1,38 @@
 """Who takes part: each site is asked what it is, then opens the base model that all must share."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fedmedlora.adapters.files import adapter_digest
+from fedmedlora.engines.remote.answers import Told, opened, read, told_facts
 from fedmedlora.engines.remote.messages import Failure, Message, Transport
-from fedmedlora.engines.remote.plain_values import Plain, ToldFacts, facts_from_json
+from fedmedlora.engines.remote.plain_values import Plain, ToldFacts
 from fedmedlora.federation.engine import Engine
-from fedmedlora.tasks.scoring import NoteCounts, from_json
+from fedmedlora.sites import SiteRole
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A site whose base model is loaded.
-
-    Attributes:
-        token_counts: How often its training notes use each token of the public vocabulary.
-        ceiling: What a perfect model would reach on its final notes.
-    """
-
-    token_counts: NDArray[np.int64]
-    ceiling: NoteCounts
-
-
 def joined(
-    transport: Transport, sites: Iterable[str], experiment: str, *, wait_s: float
+    transport: Transport, roles: Mapping[str, SiteRole], experiment: str, *, wait_s: float
 ) -> tuple[dict[str, ToldFacts], dict[str, Failure]]:
     """Return the facts of the sites that take part, and why the others do not.
 
     Args:
+        roles: By site that is asked, the part it plays in the experiment.
         experiment: The text of its file.
     """
-    questions = {site: Message("join", {"experiment": experiment}) for site in sites}
-    answers, failures = asked(transport, questions, wait_s=wait_s)
-    return {site: facts_from_json(answers[site].body) for site in answers}, failures
+    questions = {site: Message("join", {"experiment": experiment}) for site in roles}
+    told, failures = asked(transport, questions, told_facts, wait_s=wait_s)
+    for site, facts in told.items():
+        if (facts.name, facts.role) != (site, roles[site]):
+            failures[site] = Failure(
+                f"site {site}: found that it answers as {facts.name!r} with the role "
+                f"{facts.role!r}, expected {site!r} and {roles[site]!r}; use the start-up kit of "
+                "that site and the same version of this program there"
+            )
+            logger.warning("%s", failures[site].reason)
+    return {site: told[site] for site in told if site not in failures}, failures
 
 
 def open_all(
@@ -62,41 +55,45 @@ def open_all(
     """
     told = {"types": list(types), "base": engine.base, "beside": beside}
     questions = {site: Message("open", told) for site in sites}
-    answers, failures = asked(transport, questions, wait_s=wait_s)
+    answers, failures = asked(transport, questions, opened, wait_s=wait_s)
     start = adapter_digest(engine.initial())
-    opened = {}
+    fit = {}
     for site in sorted(answers):
-        body = answers[site].body
+        body = answers[site]
         if body["own"]:
             said = ", ".join(f"{key} = {value}" for key, value in body["own"].items())
             logger.info("site %s: its machine has %s", site, said)
         # Drawn in another number format a start is another; such a site is sent the coordinator's.
         if (found := body["initial"]) == start or body["own"]:
-            opened[site] = body
+            fit[site] = body
             continue
         failures[site] = Failure(
             f"site {site}: found that it starts from another adapter ({found}), expected {start}; "
             "use the same versions of this program, torch and numpy there"
         )
         logger.warning("%s", failures[site].reason)
-    return opened, failures
+    return fit, failures
 
 
 def asked(
-    transport: Transport, questions: Mapping[str, Message], *, wait_s: float, most_bytes: int = 0
-) -> tuple[dict[str, Message], dict[str, Failure]]:
-    """Return the answers by site, and what stands for those that gave none, which is logged."""
-    answers: dict[str, Message] = {}
+    transport: Transport,
+    questions: Mapping[str, Message],
+    reader: Callable[[Message], Told],
+    *,
+    wait_s: float,
+) -> tuple[dict[str, Told], dict[str, Failure]]:
+    """Return by site what the answers say, and what stands for those that say nothing.
+
+    The latter is logged. None of these answers has files.
+    """
+    answers: dict[str, Told] = {}
     failures: dict[str, Failure] = {}
-    for site, reply in transport.ask(questions, wait_s=wait_s, most_bytes=most_bytes):
+    for site, reply in transport.ask(questions, wait_s=wait_s, most_bytes=0):
         if isinstance(reply, Failure):
             logger.warning("%s", reply.reason)
-            failures[site] = reply
+        told = read(site, reply, reader)
+        if isinstance(told, Failure):
+            failures[site] = told
         else:
-            answers[site] = reply
+            answers[site] = told
     return answers, failures
-
-
-def member(body: Plain) -> Member:
-    """Return the member that speaks so."""
-    return Member(np.array(body["token_counts"], np.int64), from_json(body["ceiling"]))

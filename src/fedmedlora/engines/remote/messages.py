@@ -4,7 +4,7 @@ A message is plain JSON values and a few files. Questions and answers carry adap
 counts; nothing here knows what a note is.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -43,6 +43,9 @@ class Failure:
 class Grace:
     """How long stragglers are waited for.
 
+    An answer counts as it comes, before anybody has looked whether it can be used; a failure does
+    not.
+
     Attributes:
         enough: Once so many sites have answered,
         seconds: the others have so long.
@@ -56,7 +59,11 @@ class Transport(Protocol):
     """How a coordinator reaches the sites of a federation."""
 
     def sites(self) -> frozenset[str]:
-        """Return the sites that can be asked at present."""
+        """Return the sites that can be asked at present, so none that is late with an answer."""
+        ...
+
+    def wait_for(self, sites: Collection[str], *, wait_s: float) -> None:
+        """Wait until no site of these is at work on a question whose time was over."""
         ...
 
     def is_to_end(self) -> bool:
@@ -73,7 +80,8 @@ class Transport(Protocol):
     ) -> Iterator[tuple[str, Message | Failure]]:
         """Yield each asked site once with what came of it, as it comes.
 
-        What comes from a site after its time is dropped.
+        What comes from a site after its time is dropped, and the site is asked nothing before: it
+        fails at once.
 
         Args:
             questions: By site.

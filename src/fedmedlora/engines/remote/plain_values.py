@@ -1,8 +1,8 @@
 """Plans, scopes and facts as plain values for JSON, and back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 from fedmedlora.clinical.notes import Labels
 from fedmedlora.evaluation.cohorts import OwnLora, SiteFacts
@@ -12,6 +12,10 @@ from fedmedlora.federation.strategies import methods
 from fedmedlora.sites import SiteRole
 
 Plain = Mapping[str, Any]
+
+T = TypeVar("T")
+
+_USES = ("train", "held_out", "dev", "final")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +48,24 @@ def facts_to_json(facts: SiteFacts) -> Plain:
 
 
 def facts_from_json(value: Plain) -> ToldFacts:
-    """Return the facts that `facts_to_json` wrote."""
-    rest = {key: value[key] for key in value if key not in ("entities", "relations", "own_lora")}
-    labels = Labels(tuple(value["entities"]), tuple(value["relations"]))
-    return ToldFacts(**rest, labels=labels, own_lora=OwnLora(*value["own_lora"]))
+    """Return the facts that `facts_to_json` wrote; what else a value holds is left out.
+
+    Raises:
+        KeyError: Something is missing.
+        TypeError: Something is of another shape.
+        ValueError: Something is of another shape.
+    """
+    rank, alpha = value["own_lora"]
+    return ToldFacts(
+        name=str(value["name"]),
+        role=_one_of(get_args(SiteRole), value["role"]),
+        labels=Labels(_words(value["entities"]), _words(value["relations"])),
+        public=value["public"] is True,
+        num_notes={use: int(value["num_notes"][use]) for use in _USES},
+        final_split=_one_of(("test", "dev"), value["final_split"]),
+        sha256=str(value["sha256"]),
+        own_lora=OwnLora(_count(rank), _count(alpha)),
+    )
 
 
 def plan_to_json(plan: LocalPlan) -> Plain:
@@ -70,3 +88,15 @@ def scope_to_json(scope: Scope) -> Plain:
 def scope_from_json(value: Plain) -> Scope:
     """Return the scope that `scope_to_json` wrote."""
     return Scope(**{**value, "parts": tuple(value["parts"])})
+
+
+def _one_of(words: Sequence[T], value: T) -> T:
+    return words[words.index(value)]
+
+
+def _words(value: Sequence[object]) -> tuple[str, ...]:
+    return tuple(str(word) for word in value)
+
+
+def _count(value: Any) -> int | None:  # noqa: ANN401 -- whatever a site says
+    return None if value is None else int(value)
