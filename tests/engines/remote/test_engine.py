@@ -148,9 +148,12 @@ def test_a_site_with_another_base_or_tokenizer_says_so(
         run_apart(tmp_path, text, wire(tmp_path, services(tmp_path)))
 
 
-def test_a_site_that_draws_another_start_is_kept_out(tmp_path: Path, bert: BaseModel) -> None:
+@pytest.mark.parametrize("own", [{}, {"num_threads": 8}])
+def test_a_site_that_draws_another_start_is_kept_out(
+    tmp_path: Path, bert: BaseModel, own: dict[str, object]
+) -> None:
     def other(answer: Message) -> Message:
-        return replace(answer, body={**answer.body, "initial": "0" * 64})
+        return replace(answer, body={**answer.body, "initial": "0" * 64, "own": own})
 
     write_sites(tmp_path)
     all_ = services(tmp_path)

@@ -13,7 +13,8 @@ from fedmedlora.experiment.toml_reading import read_file_of
 from fedmedlora.ranges import at_least
 
 _Count = Annotated[int, at_least(1)]
-_OF_MODEL = ("dtype", "quantization")
+OF_MODEL = ("dtype", "quantization")
+"""What changes the number format, and with it the adapter that a site draws at the start."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +37,12 @@ class Machine:
 
     def model(self, experiment: Experiment) -> Model:
         """Return the base model as it runs here."""
-        own = {key: value for key, value in self.own().items() if key in _OF_MODEL}
+        own = {key: value for key, value in self.own().items() if key in OF_MODEL}
         return replace(experiment.model, **own)
 
     def training(self, experiment: Experiment) -> Training:
         """Return how training goes here."""
-        own = {key: value for key, value in self.own().items() if key not in _OF_MODEL}
+        own = {key: value for key, value in self.own().items() if key not in OF_MODEL}
         return replace(experiment.training, **own)
 
     def own(self) -> dict[str, Any]:

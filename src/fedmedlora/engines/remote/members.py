@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fedmedlora.adapters.files import adapter_digest
 from fedmedlora.engines.remote.answers import Told, opened, read, told_facts
+from fedmedlora.engines.remote.machine import OF_MODEL
 from fedmedlora.engines.remote.messages import Failure, Message, Transport
 from fedmedlora.engines.remote.plain_values import Plain, ToldFacts
 from fedmedlora.federation.engine import Engine
@@ -64,7 +65,7 @@ def open_all(
             said = ", ".join(f"{key} = {value}" for key, value in body["own"].items())
             logger.info("site %s: its machine has %s", site, said)
         # Drawn in another number format a start is another; such a site is sent the coordinator's.
-        if (found := body["initial"]) == start or body["own"]:
+        if (found := body["initial"]) == start or body["own"].keys() & set(OF_MODEL):
             fit[site] = body
             continue
         failures[site] = Failure(
