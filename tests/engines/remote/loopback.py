@@ -21,6 +21,8 @@ class Loopback:
         ending: Whether somebody waits for the end.
         asked: (site, subject, files) of every question, in order.
         at_once: (subjects, sites) of all that were asked at once, in order.
+        refused: (site, subject) of every answer that was too large.
+        came: Where the files of answers were put.
         graces: Of every time that sites were asked to train.
     """
 
@@ -32,6 +34,8 @@ class Loopback:
     asked: list[tuple[str, str, tuple[str, ...]]] = field(default_factory=list)
     at_once: list[tuple[set[str], set[str]]] = field(default_factory=list)
     graces: list[Grace | None] = field(default_factory=list)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+    came: list[Path] = field(default_factory=list)
     number: Iterator[int] = field(default_factory=count)
 
     def sites(self) -> frozenset[str]:
@@ -78,7 +82,12 @@ class Loopback:
                 continue
             shutil.rmtree(room)
             size = sum(path.stat().st_size for path in reply.files.values())
-            yield site, Failure("too large") if size > most_bytes else reply
+            if size > most_bytes:
+                self.refused.append((site, question.subject))
+                yield site, Failure(f"site {site}: found too large an answer, expected less")
+                continue
+            self.came += reply.files.values()
+            yield site, reply
 
     def _travelled(self, message: Message) -> Message:
         files = {}

@@ -117,6 +117,60 @@ def test_a_truncated_update_is_refused(tmp_path: Path, bert: BaseModel) -> None:
     assert [one["absences"][0]["site"] for one in rounds_of(run)] == ["heart", "heart"]
 
 
+@pytest.mark.parametrize("subject", ["join", "open", "hold", "evaluate", "predictions", "loss"])
+def test_what_a_site_sends_beside_its_update_is_not_let_in(
+    tmp_path: Path, bert: BaseModel, subject: str
+) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+
+    def heavier(answer: Message) -> Message:
+        return replace(answer, files={"more": file})
+
+    write_sites(tmp_path)
+    text = experiment_text(bert, "q_fed_avg", rounds=1).replace(
+        'name = "nvflare"', 'name = "nvflare"\nlate_joiners = true'
+    )
+    text = text.replace("seed = 3", "seed = 3\nquorum = 2")
+    all_ = services(tmp_path)
+    heart = Spoiling(all_["heart"], subject, heavier, until=1)
+    transport = wire(tmp_path, {**all_, "heart": heart})
+
+    run_apart(tmp_path, text, transport)
+
+    assert heart.asked
+    assert transport.refused == [("heart", subject)]
+
+
+def test_files_that_nobody_asked_for_are_removed(tmp_path: Path, bert: BaseModel) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"x")
+
+    def heavier(answer: Message) -> Message:
+        return replace(answer, files={**answer.files, "more": file})
+
+    def without_tokens(answer: Message) -> Message:
+        body = {key: answer.body[key] for key in answer.body if key != "num_tokens"}
+        return replace(answer, body=body)
+
+    write_sites(tmp_path)
+    all_ = services(tmp_path)
+    transport = wire(
+        tmp_path,
+        {
+            **all_,
+            "heart": Spoiling(all_["heart"], "train", heavier),
+            "lungs": Spoiling(all_["lungs"], "train", without_tokens),
+        },
+    )
+    text = experiment_text(bert, "fed_medlora", rounds=1)
+
+    run_apart(tmp_path, text, transport)
+
+    assert len(transport.came) == 4
+    assert not [path for path in transport.came if path.exists()]
+
+
 def test_a_site_that_its_policy_keeps_out_says_why(tmp_path: Path, bert: BaseModel) -> None:
     write_sites(tmp_path)
     sites = services(tmp_path, bones=Policy(rounds=1))

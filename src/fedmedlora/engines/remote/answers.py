@@ -38,7 +38,7 @@ class Member:
 
 
 def read(site: str, reply: Message | Failure, reader: Callable[[Message], Told]) -> Told | Failure:
-    """Return what an answer says, or why nothing can be made of it."""
+    """Return what an answer says, or why nothing can be made of it; its files are gone then."""
     if isinstance(reply, Failure):
         return reply
     try:
@@ -58,6 +58,9 @@ def read(site: str, reply: Message | Failure, reader: Callable[[Message], Told])
         )
         logger.warning("%s", failure.reason)
         return failure
+    finally:
+        for path in reply.files.values():
+            path.unlink(missing_ok=True)
 
 
 def told_facts(reply: Message) -> ToldFacts:
@@ -98,12 +101,10 @@ def holds(reply: Message) -> bool:
 
 def trained(reply: Message) -> tuple[Sent, float]:
     """Return what a site hands in, and the seconds its training took."""
-    path, body = reply.files["update"], reply.body
-    payload = path.read_bytes()
-    path.unlink()
+    body = reply.body
     memory = body["memory"]
     sent = Sent(
-        payload=payload,
+        payload=reply.files["update"].read_bytes(),
         memory=None if memory is None else str(memory),
         num_tokens=int(body["num_tokens"]),
         loss=_number(body["loss"]),

@@ -46,7 +46,7 @@ from fedmedlora.tasks.tally import Tally
 logger = logging.getLogger(__name__)
 
 _ROOM = 4
-"""How much larger than the adapter an answer may be."""
+"""How much larger than the adapter what a site hands in may be; other answers have no files."""
 _NUM_REMEMBERED = 64
 """Bundles of which it is known who was asked about them, so that news go to those alone."""
 
@@ -126,7 +126,11 @@ class RemoteEngine:
             for site in by_name
             if site not in lacking
         }
-        for site, reply in self._ask(questions, self._grace_of(len(plans) - len(by_name))):
+        for site, reply in self._ask(
+            questions,
+            most_bytes=self._most_bytes,
+            grace=self._grace_of(len(plans) - len(by_name)),
+        ):
             told = read(site, reply, trained)
             if isinstance(told, Failure):
                 yield Outcome(by_name[site], None, told.reason, 0.0)
@@ -260,12 +264,16 @@ class RemoteEngine:
         return held, failures
 
     def _ask(
-        self, questions: Mapping[str, Message], grace: Grace | None = None
+        self,
+        questions: Mapping[str, Message],
+        *,
+        most_bytes: int = 0,
+        grace: Grace | None = None,
     ) -> Iterator[tuple[str, Message | Failure]]:
-        wait_s, most = self._answer_s, self._most_bytes
         lost = {}
-        asking = self._transport.ask(questions, wait_s=wait_s, most_bytes=most, grace=grace)
-        for site, reply in asking:
+        for site, reply in self._transport.ask(
+            questions, wait_s=self._answer_s, most_bytes=most_bytes, grace=grace
+        ):
             if isinstance(reply, Failure):
                 logger.warning("%s", reply.reason)
                 if reply.lost:
