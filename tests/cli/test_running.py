@@ -391,5 +391,5 @@ def test_an_interrupted_run_says_how_it_goes_on(
 
     assert (said.code, said.err) == (
         130,
-        "stopped; a run goes on with --resume, all else as it was begun\n",
+        "stopped; what was done is kept: go on with the same command, `run` with --resume\n",
     )

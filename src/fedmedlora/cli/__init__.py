@@ -60,7 +60,9 @@ def _code(options: argparse.Namespace) -> int:
         sys.stderr.write(f"{_told(error)}\n")
         return FedMedLoRAError.exit_code
     except KeyboardInterrupt:
-        sys.stderr.write("stopped; a run goes on with --resume, all else as it was begun\n")
+        sys.stderr.write(
+            "stopped; what was done is kept: go on with the same command, `run` with --resume\n"
+        )
         return INTERRUPTED
     return code
 

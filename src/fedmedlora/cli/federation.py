@@ -4,7 +4,7 @@ import argparse
 import logging
 import subprocess
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from fedmedlora.engines.nvflare.site import place_notes
 from fedmedlora.engines.nvflare.standing import lines_of, note_run, standing_of
 from fedmedlora.engines.remote.coordinating import leave_for_good
 from fedmedlora.errors import EngineError, Fault, InputError
-from fedmedlora.experiment.config import read_experiment
+from fedmedlora.experiment.config import engine_name, read_experiment
 from fedmedlora.experiment.database import has_run
 from fedmedlora.experiment.environment import environment
 from fedmedlora.experiment.schema import Experiment
@@ -59,18 +59,15 @@ def coordinator(options: argparse.Namespace) -> int:
     # Before anything is written for a kit that cannot be started.
     open_kit(options.kit, role="coordinator", now=datetime.now(UTC))
     out: Path = options.out or Path("runs") / experiment.name
-    begin = (
-        RunStore.open(out, writable=True)
-        if has_run(out)
-        else RunStore.create(out, experiment_path=options.experiment, environment=environment())
-    )
-    with begin as store:
-        store.require_same(experiment)
-        experiment = store.experiment()
-        leave_for_good(experiment, store, options.without or ())
-    with owning(options.kit), running_server(options.kit, now=datetime.now(UTC)) as server:
-        note_run(options.kit, out)
-        lead(LedRun(experiment, out), server)
+    with owning(options.kit):
+        with _begun(out, options.experiment) as store:
+            store.require_same(experiment)
+            # Where it runs, and how long it waits, may be said anew of a run that has begun.
+            experiment = replace(store.experiment(), engine=experiment.engine)
+            leave_for_good(experiment, store, options.without or ())
+        with running_server(options.kit, now=datetime.now(UTC)) as server:
+            note_run(options.kit, out)
+            lead(LedRun(experiment, out), server)
     report = out / "report.html"
     write_report([out], report)
     places = {"run": str(out), "report": str(report), "results": str(out / "results.json")}
@@ -78,11 +75,19 @@ def coordinator(options: argparse.Namespace) -> int:
     return 0
 
 
+def _begun(out: Path, experiment: Path) -> RunStore:
+    if has_run(out):
+        return RunStore.open(out, writable=True)
+    return RunStore.create(out, experiment_path=experiment, environment=environment())
+
+
 def site(options: argparse.Namespace) -> int:
     """Take part in a federation with the notes of this site, until it is stopped."""
     kit: Path = options.kit
-    place_notes(kit, options.data, now=datetime.now(UTC))
+    open_kit(kit, role="site", now=datetime.now(UTC))
     with owning(kit):
+        # Not before: it would change the notes of the command that runs.
+        place_notes(kit, options.data, now=datetime.now(UTC))
         activity = Activity(kit)
         process = _started(kit)
         logger.info("%s takes part; Ctrl-C or `federation stop` ends it", kit.name)
@@ -128,9 +133,8 @@ def stop(options: argparse.Namespace) -> int:
 
 
 def _between_hospitals(path: Path) -> Experiment:
-    experiment = read_experiment(path)
-    if experiment.engine.name != "nvflare":
+    # Asked first: of an experiment of one machine all else would be wrong, too.
+    if (name := engine_name(path)) != "nvflare":
         advice = "set it, and name the sites"
-        found = repr(experiment.engine.name)
-        raise InputError([Fault(f"{path}: [engine].name", found, '"nvflare"', advice)])
-    return experiment
+        raise InputError([Fault(f"{path}: [engine].name", repr(name), '"nvflare"', advice)])
+    return read_experiment(path)

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
@@ -40,13 +41,21 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+class _Version(argparse.Action):
+    """Looks the version up where it is asked for, and not for every command."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        sys.stdout.write(f"{version('fedmedlora')}\n")
+        parser.exit()
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands; each sets `run` to what does it."""
     parser = argparse.ArgumentParser(
         prog="fedmedlora",
         description="Hospitals fine-tune one language model together; notes stay where they are.",
     )
-    parser.add_argument("--version", action="version", version=version("fedmedlora"))
+    parser.add_argument("--version", action=_Version, nargs=0, help="of this program")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     _running(commands)
     _adapters(commands)

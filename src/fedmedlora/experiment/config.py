@@ -153,6 +153,16 @@ def change_faults(began: Experiment, now: Experiment, *, where: str) -> list[Fau
     ]
 
 
+def engine_name(path: Path) -> object:
+    """Return what an experiment's file says that it runs on, whatever else is wrong with it.
+
+    Raises:
+        InputError: It cannot be read, or is not TOML.
+    """
+    engine = parse_toml(_text(path), name=str(path)).get("engine", {})
+    return engine.get("name", EngineChoice().name) if isinstance(engine, dict) else engine
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")

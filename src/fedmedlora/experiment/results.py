@@ -28,7 +28,12 @@ def results(store: RunStore) -> dict[str, Any]:
     """
     experiment = store.experiment()
     left = store.meta("left") or []
-    sites = [site for site in store.meta("sites") or [] if site["name"] not in left]
+    members = store.meta("members") or {}
+    sites = [
+        {**site, **({"machine": own} if (own := members.get(site["name"], {}).get("own")) else {})}
+        for site in store.meta("sites") or []
+        if site["name"] not in left
+    ]
     usage, beside = store.meta("usage"), store.meta("beside")
     models: dict[str, dict[str, Any]] = store.meta("models") or {}
     own = models.get("own", {})

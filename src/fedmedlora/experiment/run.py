@@ -145,7 +145,7 @@ def _require_scored(arm: Arm, sites: Sequence[str], store: RunStore) -> None:
     if unread := [site for site in sites if site not in scored]:
         raise QuorumError(
             f"final scores: found none of {', '.join(unread)}, expected them; see that the site "
-            "answers, and resume (a federation can also be started --without one that left)"
+            "answers, and go on (a federation can also be started --without one that left)"
         )
 
 

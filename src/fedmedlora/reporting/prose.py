@@ -65,6 +65,7 @@ LEFT = (
     "Left for good while it ran: {sites}. What was handed in before stays in the adapter; where "
     "arms are compared, such a site counts in none."
 )
+MACHINE = "Settings of its own, for its machine, had {site}: {settings}."
 STAYS_AT_A_SITE = "In the federated arms no note and no annotation leaves its site."
 SET_ASIDE = (
     "The exception: {notes} notes of training sites were set aside, before any arm, as the "

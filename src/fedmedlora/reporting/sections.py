@@ -236,7 +236,16 @@ def privacy_part(results: Json) -> Html:
     where = prose.BETWEEN_HOSPITALS if results.get("between_hospitals") else prose.REHEARSAL
     left = results.get("left") or ()
     gone = [words("p", prose.LEFT.format(sites=", ".join(left)))] if left else []
-    return join([words("p", where), *gone, element("div", *listed, class_="privacy")])
+    machines = [
+        words("p", prose.MACHINE.format(site=site["name"], settings=_settings_of(site["machine"])))
+        for site in results.get("sites") or ()
+        if "machine" in site
+    ]
+    return join([words("p", where), *gone, *machines, element("div", *listed, class_="privacy")])
+
+
+def _settings_of(own: Json) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in own.items())
 
 
 def _listed(title: str, lines: Sequence[str]) -> Html:

@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -16,7 +16,12 @@ from fedmedlora.engines.nvflare.ends import ROLES
 from fedmedlora.engines.nvflare.processes import end, start_server
 from fedmedlora.engines.nvflare.runs import Run
 from fedmedlora.engines.nvflare.session import Server, Standing, open_session
-from fedmedlora.engines.remote.coordinating import is_complete, progress, taking_part
+from fedmedlora.engines.remote.coordinating import (
+    is_complete,
+    own_settings,
+    progress,
+    taking_part,
+)
 from fedmedlora.errors import EngineError
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
@@ -71,6 +76,14 @@ class LedRun:
             at = progress(self.experiment, store)
         return f"{at.arm}: round {at.round} of {at.rounds} is closed" if at.arm else ""
 
+    def own_settings(self) -> frozenset[str]:
+        """Return which sites' machines do otherwise than the experiment says, a line for each."""
+        with RunStore.open(self.run) as store:
+            return frozenset(
+                f"{site}: its machine has {', '.join(f'{key} = {own[key]}' for key in own)}"
+                for site, own in own_settings(store).items()
+            )
+
     def absences(self) -> list[str]:
         """Return who was absent from the rounds that are closed, and why, a line for each."""
         with RunStore.open(self.run) as store:
@@ -120,7 +133,8 @@ def lead(led: LedRun, server: Server) -> None:
         sites = _gathered(led, server, given_up)
         given_up = led.sites() - sites
         logger.info("a job for %s begins", ", ".join(sorted(sites)))
-        job = server.submit(ROLES, {"run": str(led.run.resolve())}, sites=sorted(sites))
+        settings = {"run": str(led.run.resolve()), "engine": asdict(led.experiment.engine)}
+        job = server.submit(ROLES, settings, sites=sorted(sites))
         standing = _watched(server, job, led, submitted=sites)
         if standing.state == "failed":
             _wait_for_others(server, sites, led, standing)
@@ -167,6 +181,7 @@ def _watched(server: Server, job: str, led: LedRun, *, submitted: frozenset[str]
     """
     run, asked, away = Run(server.kit, job), False, set[str]()
     said = {*led.absences(), led.progress()}
+    known = led.own_settings()
     while True:
         standing, here, waiting = _looked(server, job)
         away |= submitted - here
@@ -175,6 +190,9 @@ def _watched(server: Server, job: str, led: LedRun, *, submitted: frozenset[str]
             if line not in said:
                 logger.warning("%s", line)
                 said.add(line)
+        for line in led.own_settings() - known:
+            logger.info("%s", line)
+            known |= {line}
         if (closed := led.progress()) not in said:
             logger.info("%s", closed)
             said.add(closed)

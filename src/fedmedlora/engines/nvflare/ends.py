@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from fedmedlora.engines.nvflare.roles import CoordinatorRole, SiteRole
 from fedmedlora.engines.nvflare.site import open_service
 from fedmedlora.engines.nvflare.transport import NvflareTransport
 from fedmedlora.engines.remote.coordinating import coordinate
+from fedmedlora.experiment.places import EngineChoice
 from fedmedlora.experiment.store import RunStore
 
 
@@ -42,4 +44,5 @@ def _lead(transport: NvflareTransport, settings: Mapping[str, Any]) -> None:
     while transport.sites() != transport.participants and time.monotonic() < deadline:
         time.sleep(_LOOK_S)
     with RunStore.open(Path(settings["run"]), writable=True) as store:
-        coordinate(store.experiment(), store.experiment_text(), store, transport)
+        experiment = replace(store.experiment(), engine=EngineChoice(**settings["engine"]))
+        coordinate(experiment, store.experiment_text(), store, transport)

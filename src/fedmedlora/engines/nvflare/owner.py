@@ -55,8 +55,9 @@ def stop(kit: Path) -> bool:
     """
     owner = owner_of(kit)
     if owner is None:
+        left = is_running(kit)
         _end_leftovers(kit)
-        return False
+        return left
     with suppress(ProcessLookupError):
         os.kill(owner, signal.SIGTERM)
     _wait(lambda: owner_of(kit) is not None, kit)

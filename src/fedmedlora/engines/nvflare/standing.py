@@ -9,6 +9,7 @@ from typing import Any
 
 from fedmedlora.durable_files import write_whole
 from fedmedlora.engines.nvflare.owner import owner_of
+from fedmedlora.engines.nvflare.processes import is_running
 from fedmedlora.engines.nvflare.session import open_session
 from fedmedlora.engines.remote.coordinating import Progress, progress
 from fedmedlora.errors import EngineError
@@ -38,7 +39,7 @@ class FederationStanding:
     """How a federation stands.
 
     Attributes:
-        runs: Whether a command runs from the kit.
+        runs: Whether a command runs from the kit, or what one that was killed left behind.
         run: Its folder; None before the first, and at a site.
         progress: How far it is.
         report: Where it lies, once the run is done.
@@ -64,7 +65,8 @@ def standing_of(kit: Path, *, now: float) -> FederationStanding:
     Args:
         now: Seconds since the epoch.
     """
-    runs = owner_of(kit) is not None
+    # A command that was killed leaves its processes behind, which go on.
+    runs = owner_of(kit) is not None or is_running(kit)
     if not (kit / _RUN).exists():
         return FederationStanding(str(kit), runs)
     run = Path(json.loads((kit / _RUN).read_text(encoding="utf-8"))["run"])

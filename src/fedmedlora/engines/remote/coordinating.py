@@ -126,6 +126,12 @@ def progress(experiment: Experiment, store: RunStore) -> Progress:
     )
 
 
+def own_settings(store: RunStore) -> dict[str, Plain]:
+    """Return, by site, what its machine does otherwise than the experiment says."""
+    members = store.meta("members") or {}
+    return {site: body["own"] for site, body in members.items() if body["own"]}
+
+
 def taking_part(experiment: Experiment, store: RunStore) -> tuple[str, ...]:
     """Return the sites that a run is to have: those that it names but those that left for good."""
     left = store.meta(_LEFT) or []

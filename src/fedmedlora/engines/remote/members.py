@@ -61,9 +61,6 @@ def open_all(
     fit = {}
     for site in sorted(answers):
         body = answers[site]
-        if body["own"]:
-            said = ", ".join(f"{key} = {value}" for key, value in body["own"].items())
-            logger.info("site %s: its machine has %s", site, said)
         # Drawn in another number format a start is another; such a site is sent the coordinator's.
         if (found := body["initial"]) == start or body["own"].keys() & set(OF_MODEL):
             fit[site] = body
