@@ -1,11 +1,13 @@
 """The commands between hospitals, as two administrators type them, on this machine."""
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ import pytest
 from tests.cli.conftest import Shell
 from tests.engines.nvflare.loopback import free_port
 from tests.engines.nvflare.test_run import EXPERIMENT, SITES, rounds_of, run_here, written
+
+from fedmedlora.engines.nvflare.owner import owning
+from fedmedlora.engines.nvflare.site import place_notes
 
 _LONGEST_S = 240
 _COMMAND = "import sys; from fedmedlora.cli import main; sys.exit(main())"
@@ -45,8 +50,7 @@ def told(shell: Shell, *words: str | Path) -> dict[str, Any]:
 def test_two_administrators_follow_the_guide_to_the_bytes_of_one_machine(
     tmp_path: Path, shell: Shell
 ) -> None:
-    here = written(tmp_path)
-    run_here(here, tmp_path / "here")
+    run_here(written(tmp_path), tmp_path / "here")
     engine = f'name = "nvflare"\nhost = "127.0.0.1"\nport = {free_port()}'
     entries = "".join(f'[[sites]]\nname = "{site}"\n' for site in SITES)
     file = tmp_path / "apart.toml"
@@ -96,6 +100,45 @@ def test_a_folder_that_is_no_kit_is_told(tmp_path: Path, verb: str, shell: Shell
 
     assert said.code == 2
     assert "kitz: found no kit, expected a start-up kit" in said.err
+
+
+def between(folder: Path) -> tuple[Path, Path]:
+    """Return an experiment between the hospitals of a folder, and where their kits are."""
+    written(folder)
+    entries = "".join(f'[[sites]]\nname = "{site}"\n' for site in SITES)
+    file = folder / "apart.toml"
+    file.write_text(EXPERIMENT + entries, encoding="utf-8")
+    return file, folder / "kits"
+
+
+def test_a_second_start_changes_nothing_of_the_first(tmp_path: Path, shell: Shell) -> None:
+    file, kits = between(tmp_path)
+    told(shell, "provision", file, "--out", kits)
+    site, data = kits / "oncology", tmp_path / "hospitals" / "oncology"
+    place_notes(site, data, now=datetime.now(UTC))
+    shutil.copytree(data, tmp_path / "other")
+
+    with owning(site), owning(kits / "coordinator"):
+        at_site = shell("federation", "start", "site", site, "--data", tmp_path / "other")
+        start = ("start", "coordinator", kits / "coordinator", file, "--out", tmp_path / "run")
+        at_coordinator = shell("federation", *start)
+
+    assert (at_site.code, at_coordinator.code) == (2, 2)
+    assert "found a command that runs from it" in at_site.err
+    assert json.loads((site / "local" / "notes.json").read_text())["data"] == str(data)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_experiment_of_one_machine_is_told_so_first(tmp_path: Path, shell: Shell) -> None:
+    file, kits = between(tmp_path)
+    file.write_text(file.read_text().replace('"nvflare"', '"local"'), encoding="utf-8")
+
+    said = shell("federation", "provision", file, "--out", kits)
+
+    assert said.code == 2
+    assert said.err.splitlines() == [
+        f"{file}: [engine].name: found 'local', expected \"nvflare\"; set it, and name the sites"
+    ]
 
 
 def test_nothing_is_written_for_a_kit_that_cannot_be_started(tmp_path: Path, shell: Shell) -> None:

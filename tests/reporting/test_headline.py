@@ -85,3 +85,6 @@ def test_a_run_between_hospitals_is_not_called_a_rehearsal(results: Json) -> Non
     assert "Left for good" not in privacy_part(apart)
     left = {**apart, "left": ["north", "south"]}
     assert "Left for good while it ran: north, south." in privacy_part(left)
+    sites = [{**results["sites"][0], "name": "north", "machine": {"batch_size": 2}}]
+    told = "Settings of its own, for its machine, had north: batch_size = 2."
+    assert told in privacy_part({**apart, "sites": sites})
