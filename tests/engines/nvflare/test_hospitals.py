@@ -21,7 +21,7 @@ from tests.engines.nvflare.loopback import until
 from tests.engines.nvflare.misbehaving import tell
 from tests.engines.remote.federations import SITES, run_apart, run_here, services, write_sites
 from tests.engines.remote.loopback import Loopback as Wire
-from tests.engines.remote.test_engine import Spoiling, failing
+from tests.engines.remote.spoiling import Spoiling, failing
 from tests.full_disk import processes_on_a_full_disk
 
 from fedmedlora.engines.nvflare.coordinator import lead

@@ -13,7 +13,7 @@ from tests.engines.remote.federations import (
     services,
     write_sites,
 )
-from tests.engines.remote.test_engine import Spoiling, complete, rounds_of, wire
+from tests.engines.remote.spoiling import Spoiling, complete, end_after_a_round, rounds_of, wire
 
 from fedmedlora.clinical.notes import Labels
 from fedmedlora.engines.remote.coordinating import leave_for_good
@@ -40,13 +40,7 @@ def begun_without_lungs(tmp_path: Path, text: str) -> None:
     """Run until the first round of the first federated arm is closed."""
     transport = wire(tmp_path, open_minded(tmp_path))
     transport.away = {"lungs"}
-
-    def end(answer: Message) -> Message:
-        transport.ending = True
-        return answer
-
-    all_ = dict(transport.services)
-    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", end)}
+    end_after_a_round(transport)
     run_apart(tmp_path, text, transport)
 
 
@@ -152,13 +146,7 @@ def test_a_run_ends_without_a_site_that_left_for_good(tmp_path: Path, bert: Base
     write_sites(tmp_path)
     text = experiment_text(bert, "zero_shot", "fed_medlora", rounds=3)
     transport = wire(tmp_path, open_minded(tmp_path))
-    all_ = dict(transport.services)
-
-    def end(answer: Message) -> Message:
-        transport.ending = True
-        return answer
-
-    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", end)}
+    end_after_a_round(transport)
     run = run_apart(tmp_path, text, transport)
     away = wire(tmp_path, open_minded(tmp_path))
     away.away = {"lungs"}
@@ -218,13 +206,7 @@ def test_a_site_with_other_notes_than_it_joined_with_is_left_out(
     write_sites(tmp_path)
     text = with_late_joiners(experiment_text(bert, "fed_medlora"))
     transport = wire(tmp_path, services(tmp_path))
-
-    def end(answer: Message) -> Message:
-        transport.ending = True
-        return answer
-
-    all_ = dict(transport.services)
-    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", end)}
+    end_after_a_round(transport)
     run = run_apart(tmp_path, text, transport)
     lungs = read_site(tmp_path / "lungs")
     fewer = replace(lungs, splits={**lungs.splits, "train": lungs.splits["train"][:1]})
@@ -272,13 +254,7 @@ def test_a_site_that_refuses_since_a_round_is_absent_with_the_reason(
     write_sites(tmp_path)
     text = experiment_text(bert, "fed_medlora")
     transport = wire(tmp_path, services(tmp_path))
-    all_ = dict(transport.services)
-
-    def end(answer: Message) -> Message:
-        transport.ending = True
-        return answer
-
-    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", end)}
+    end_after_a_round(transport)
     run = run_apart(tmp_path, text, transport)
 
     again = wire(tmp_path, services(tmp_path, bones=Policy(bases=("0" * 64,))))

@@ -2,10 +2,8 @@
 
 import shutil
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.engines.remote.federations import (
@@ -16,9 +14,17 @@ from tests.engines.remote.federations import (
     services,
     write_sites,
 )
-from tests.engines.remote.loopback import Loopback
+from tests.engines.remote.spoiling import (
+    Change,
+    Spoiling,
+    complete,
+    end_after_a_round,
+    failing,
+    rounds_of,
+    wire,
+)
 
-from fedmedlora.engines.remote.coordinating import is_complete, own_settings
+from fedmedlora.engines.remote.coordinating import own_settings
 from fedmedlora.engines.remote.machine import Machine, read_machine
 from fedmedlora.engines.remote.messages import Grace, Message, Service
 from fedmedlora.engines.remote.policy import Policy
@@ -27,42 +33,6 @@ from fedmedlora.errors import EngineError, QuorumError, TrainingError
 from fedmedlora.experiment.results import results
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.training.base_models import BaseModel
-
-Change = Callable[[Message], Message]
-
-
-@dataclass
-class Spoiling:
-    """A service whose answers to one subject are changed from some question on, until another."""
-
-    service: Service
-    subject: str
-    change: Change
-    after: int = 0
-    until: int = 1000
-    asked: int = 0
-
-    def answer(self, question: Message, folder: Path) -> Message:
-        answer = self.service.answer(question, folder)
-        if question.subject != self.subject:
-            return answer
-        self.asked += 1
-        return self.change(answer) if self.after < self.asked <= self.until else answer
-
-
-def wire(tmp_path: Path, services: Mapping[str, Service]) -> Loopback:
-    folder = tmp_path / "wire"
-    folder.mkdir(exist_ok=True)
-    return Loopback(dict(services), folder)
-
-
-def rounds_of(run: Path, arm: str = "fed_medlora") -> list[dict[str, Any]]:
-    with RunStore.open(run) as store:
-        return [{**one, "seconds": 0} for one in store.rounds(arm)]
-
-
-def failing(_: Message) -> Message:
-    raise TrainingError("found too little memory, expected more")
 
 
 @pytest.mark.parametrize(
@@ -300,13 +270,7 @@ def test_a_session_that_is_to_end_ends_between_rounds_and_the_next_goes_on_to_th
     text = experiment_text(bert, "scaffold", codec="int8", rounds=3)
     here = run_here(tmp_path, text)
     transport = wire(tmp_path, services(tmp_path))
-    all_ = dict(transport.services)
-
-    def end(answer: Message) -> Message:
-        transport.ending = True
-        return answer
-
-    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", end)}
+    end_after_a_round(transport)
     run = run_apart(tmp_path, text, transport)
     assert len(rounds_of(run, "scaffold")) == 1
     assert not complete(run)
@@ -324,13 +288,7 @@ def test_a_session_without_a_site_that_took_part_before_goes_on_with_the_others(
     write_sites(tmp_path)
     text = experiment_text(bert, "fed_medlora_plus", rounds=2)
     transport = wire(tmp_path, services(tmp_path))
-    all_ = dict(transport.services)
-
-    def end(answer: Message) -> Message:
-        transport.ending = True
-        return answer
-
-    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", end)}
+    end_after_a_round(transport)
     run = run_apart(tmp_path, text, transport)
 
     again = wire(tmp_path, services(tmp_path))
@@ -481,8 +439,3 @@ def test_what_an_arm_kept_is_there_once_later_arms_are_done(
     run = run_apart(tmp_path, text, wire(tmp_path, services(tmp_path)), resume=True)
 
     assert complete(run)
-
-
-def complete(run: Path) -> bool:
-    with RunStore.open(run) as store:
-        return is_complete(store.experiment(), store)
