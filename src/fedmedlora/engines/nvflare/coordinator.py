@@ -70,29 +70,28 @@ class LedRun:
         with RunStore.open(self.run) as store:
             return frozenset(store.meta("facts") or {})
 
-    def progress(self) -> str:
-        """Return the last round that is closed, as a line for a person; "" before the first."""
-        with RunStore.open(self.run) as store:
-            at = progress(self.experiment, store)
-        return f"{at.arm}: round {at.round} of {at.rounds} is closed" if at.arm else ""
+    def told(self) -> list[tuple[int, str]]:
+        """Return what a person wants to know of the run so far: lines with their logging level.
 
-    def own_settings(self) -> frozenset[str]:
-        """Return which sites' machines do otherwise than the experiment says, a line for each."""
+        Which sites' machines do otherwise than the experiment says, who was absent from a closed
+        round and why, and the last round that is closed.
+        """
         with RunStore.open(self.run) as store:
-            return frozenset(
-                f"{site}: its machine has {', '.join(f'{key} = {own[key]}' for key in own)}"
-                for site, own in own_settings(store).items()
-            )
-
-    def absences(self) -> list[str]:
-        """Return who was absent from the rounds that are closed, and why, a line for each."""
-        with RunStore.open(self.run) as store:
+            own, at = own_settings(store), progress(self.experiment, store)
             rounds = [(arm, one) for arm in store.begun_arms() for one in store.rounds(arm)]
-        return [
-            f"{arm}: round {one['round']} goes without {absence['site']}: {absence['reason']}"
-            for arm, one in rounds
-            for absence in one["absences"]
-        ]
+        lines = []
+        for site, settings in own.items():
+            said = ", ".join(f"{key} = {value}" for key, value in settings.items())
+            lines.append((logging.INFO, f"{site}: its machine has {said}"))
+        for arm, one in rounds:
+            without = f"{arm}: round {one['round']} goes without"
+            lines += [
+                (logging.WARNING, f"{without} {absence['site']}: {absence['reason']}")
+                for absence in one["absences"]
+            ]
+        if at.arm:
+            lines.append((logging.INFO, f"{at.arm}: round {at.round} of {at.rounds} is closed"))
+        return lines
 
 
 @contextmanager
@@ -180,22 +179,16 @@ def _watched(server: Server, job: str, led: LedRun, *, submitted: frozenset[str]
             and yet has no part in it would have none in the next either.
     """
     run, asked, away = Run(server.kit, job), False, set[str]()
-    said = {*led.absences(), led.progress()}
-    known = led.own_settings()
+    said = set(led.told())
     while True:
         standing, here, waiting = _looked(server, job)
         away |= submitted - here
         waiting = (waiting & led.sites()) - (submitted - away)
-        for line in led.absences():
-            if line not in said:
-                logger.warning("%s", line)
-                said.add(line)
-        for line in led.own_settings() - known:
-            logger.info("%s", line)
-            known |= {line}
-        if (closed := led.progress()) not in said:
-            logger.info("%s", closed)
-            said.add(closed)
+        for each in led.told():
+            if each not in said:
+                level, line = each
+                logger.log(level, "%s", line)
+                said.add(each)
         if standing.state not in ("waiting", "running"):
             return standing
         if waiting and not asked:
