@@ -11,19 +11,15 @@ python benchmarks/training_speed.py --out runs/bench/training_speed.json
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
-import transformers
-from peft import LoraConfig, TaskType, get_peft_model
-from transformers.trainer_callback import PrinterCallback
 
 from contest.figures import keep, machine, ratios, spread, table, told_aside
+from contest.plain_trainer import plain_model, plain_trainer
 from contest.turns import Learner, of_ours, take_turns
 from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.engines.models import open_model
@@ -31,9 +27,8 @@ from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.synthetic.hospitals import synthesize
 from fedmedlora.tasks.extraction import Extraction
-from fedmedlora.tasks.tagging import IGNORED, Tagging, TaggingExample
+from fedmedlora.tasks.tagging import Tagging, TaggingExample
 from fedmedlora.training.base_models import find_base_model
-from fedmedlora.training.loading import quietly
 from fedmedlora.training.precision import resolved
 from fedmedlora.training.settings import Dtype
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
@@ -125,58 +120,17 @@ def _trainer(
 ) -> Learner:
     """Return the Trainer as its documentation has it for token classification."""
     torch.set_num_threads(settings.num_threads)
-    transformers.set_seed(0)
-    folder, lora = find_base_model("minilm").folder, Model(base="minilm").lora
-    with quietly():
-        plain = transformers.AutoModelForTokenClassification.from_pretrained(
-            folder, num_labels=1 + 2 * len(TYPES)
-        )
-    config = LoraConfig(
-        task_type=TaskType.TOKEN_CLS,
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules="all-linear",
-        exclude_modules=["classifier"],
+    folder = find_base_model("minilm").folder
+    trainer = plain_trainer(
+        plain_model(folder, TYPES, Model(base="minilm").lora, seed=0),
+        folder,
+        examples,
+        settings,
+        dtype,
+        batch_size=settings.batch_size,
+        by_length=by_length,
     )
-    rows = [{"input_ids": [*e.input_ids], "labels": _labels(e)} for e in examples]
-    trainer = transformers.Trainer(
-        model=get_peft_model(plain, config),
-        args=transformers.TrainingArguments(
-            # Nothing is saved, but it makes the folder.
-            output_dir=tempfile.gettempdir(),
-            num_train_epochs=1,
-            per_device_train_batch_size=settings.batch_size,
-            per_device_eval_batch_size=settings.batch_size,
-            learning_rate=settings.learning_rate,
-            lr_scheduler_type="cosine",
-            warmup_steps=settings.warmup,
-            max_grad_norm=settings.max_gradient_norm,
-            train_sampling_strategy="group_by_length" if by_length else "random",
-            bf16=dtype == "bfloat16",
-            use_cpu=not torch.cuda.is_available(),
-            save_strategy="no",
-            logging_strategy="no",
-            report_to="none",
-            disable_tqdm=True,
-        ),
-        train_dataset=rows,
-        eval_dataset=rows,
-        data_collator=transformers.DataCollatorForTokenClassification(
-            transformers.AutoTokenizer.from_pretrained(folder)
-        ),
-    )
-    trainer.remove_callback(PrinterCallback)
     return lambda: trainer.train() and None, lambda: trainer.evaluate()["eval_loss"]
-
-
-def _labels(example: TaggingExample) -> list[int]:
-    """Return one label a token, as token classification has it: of the first channel that tags."""
-    first = (example.targets > 0).argmax(axis=1)
-    tags = example.targets[range(len(first)), first]
-    known = (example.targets != IGNORED).any(axis=1)
-    labels = np.where(tags > 0, 2 * first + tags, 0)
-    return [int(label) for label in np.where(known, labels, IGNORED)]
 
 
 def _table(rows: Mapping[str, Any], options: argparse.Namespace, began_on: str) -> str:

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
-from contest.demo_site import TYPES, forget, noted, site_names
+from contest.demo_folder import KINDS, forget, is_prepared, noted, site_names
 from contest.loopback import since_start, talk_aside, tell
 from contest.peaks import KindOf, watched
 from fedmedlora.adapters.files import adapter_digest
@@ -34,7 +34,7 @@ Ran = tuple[list[float], AdapterWeights]
 
 def run_demo(
     package: str,
-    run: Callable[[Path, list[str], int], Ran],
+    run: Callable[[Path, list[str], argparse.Namespace], Ran],
     *,
     description: str | None,
     kind_of: KindOf,
@@ -43,7 +43,7 @@ def run_demo(
 
     Args:
         package: The rival's.
-        run: Told the folder, the sites and the number of rounds.
+        run: Told the folder, the sites, and `rounds` and `client` among the options.
     """
     options = _options(description)
     with talk_aside() as told, tempfile.TemporaryDirectory() as own:
@@ -52,7 +52,7 @@ def run_demo(
         sites = site_names(folder)
         forget(folder, sites)
         with watched(kind_of) as peaks:
-            seconds, adapter = run(folder, sites, options.rounds)
+            seconds, adapter = run(folder, sites, options)
         figures = {
             "rival": f"{package} {version(package)}",
             "sites": sites,
@@ -70,12 +70,15 @@ def _options(description: str | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=str(description).partition("\n")[0])
     parser.add_argument("folder", type=Path, nargs="?", help="as contest.demo_site prepared it")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--client", choices=KINDS, default="plain", help="how the sites of a rival train"
+    )
     return parser.parse_args()
 
 
 def _prepared(folder: Path) -> float:
     """Prepare a folder where that was not done, and return the seconds it took."""
-    if (folder / TYPES).exists():
+    if is_prepared(folder):
         return 0.0
     began = time.perf_counter()
     command = [sys.executable, "-m", "contest.demo_site", str(folder)]

@@ -15,6 +15,7 @@ serves any site, and "Ray", what Ray runs besides.
 
 import os
 import time
+from argparse import Namespace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -27,7 +28,7 @@ from torch import from_numpy
 
 from contest.demo_figures import Ran, run_demo
 from contest.demo_flower_app import client_app
-from contest.demo_site import start_of
+from contest.demo_folder import start_of
 from contest.loopback import QUIET_FLOWER
 from fedmedlora.adapters.weights import AdapterWeights
 
@@ -40,11 +41,11 @@ def main() -> None:
     run_demo("flwr", _run, description=__doc__, kind_of=_kind)
 
 
-def _run(folder: Path, sites: list[str], rounds: int) -> Ran:
+def _run(folder: Path, sites: list[str], options: Namespace) -> Ran:
     ended: list[float] = []
     final: dict[str, AdapterWeights] = {}
     server_app = ServerApp()
-    server_app.main()(partial(_serve, folder, sites, rounds, ended, final))
+    server_app.main()(partial(_serve, folder, sites, options, ended, final))
     run_simulation(
         server_app,
         client_app,
@@ -57,21 +58,23 @@ def _run(folder: Path, sites: list[str], rounds: int) -> Ran:
 def _serve(
     folder: Path,
     sites: list[str],
-    rounds: int,
+    options: Namespace,
     ended: list[float],
     final: dict[str, AdapterWeights],
     grid: Grid,
     _: Context,
 ) -> None:
-    start = start_of(folder)
+    start = start_of(folder, options.client)
     strategy = FedAvg(
         fraction_evaluate=0.0, min_train_nodes=len(sites), min_available_nodes=len(sites)
     )
     result = strategy.start(
         grid,
         ArrayRecord({name: from_numpy(start[name]) for name in start}),
-        num_rounds=rounds,
-        train_config=ConfigRecord({"folder": str(folder), "rounds": rounds}),
+        num_rounds=options.rounds,
+        train_config=ConfigRecord(
+            {"folder": str(folder), "rounds": options.rounds, "client": options.client}
+        ),
         evaluate_fn=lambda _, __: ended.append(time.time()),
     )
     final["adapter"] = {name: array.numpy() for name, array in result.arrays.items()}

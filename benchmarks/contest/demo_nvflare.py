@@ -13,6 +13,7 @@ It prints one JSON object, see demo_figures.py; the kinds of its peaks are "site
 
 import os
 import tempfile
+from argparse import Namespace
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ from nvflare.app_opt.pt.recipes.fedavg import FedAvgRecipe
 from nvflare.recipe.sim_env import SimEnv
 
 from contest.demo_figures import Ran, run_demo
-from contest.demo_site import START
+from contest.demo_folder import start_file
 from contest.nvflare_adapter import Adapter
 from contest.nvflare_log import round_seconds
 
@@ -35,14 +36,14 @@ def main() -> None:
     run_demo("nvflare", _run, description=__doc__, kind_of=_kind)
 
 
-def _run(folder: Path, sites: list[str], rounds: int) -> Ran:
+def _run(folder: Path, sites: list[str], options: Namespace) -> Ran:
     recipe = FedAvgRecipe(
         name="demo",
-        model=Adapter(str(folder / START)),
+        model=Adapter(str(start_file(folder, options.client))),
         min_clients=len(sites),
-        num_rounds=rounds,
+        num_rounds=options.rounds,
         train_script=str(_SITE_SCRIPT),
-        train_args=f"{folder} {rounds}",
+        train_args=f"{folder} {options.rounds} {options.client}",
     )
     with tempfile.TemporaryDirectory() as workspace:
         env = SimEnv(clients=sites, workspace_root=workspace)
@@ -51,8 +52,8 @@ def _run(folder: Path, sites: list[str], rounds: int) -> Ran:
         (file,) = result.rglob("FL_global_model.pt")
         seconds = round_seconds(log.read_text("utf-8", errors="replace"))
         tensors = torch.load(file, weights_only=False)["model"]
-    if len(seconds) != rounds:
-        raise SystemExit(f"{len(seconds)} rounds were run, expected {rounds}; see above")
+    if len(seconds) != options.rounds:
+        raise SystemExit(f"{len(seconds)} rounds were run, expected {options.rounds}; see above")
     adapter = {name.replace("/", "."): torch.as_tensor(tensors[name]) for name in tensors}
     return seconds, {name: adapter[name].numpy() for name in adapter}
 

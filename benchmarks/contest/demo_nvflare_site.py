@@ -1,6 +1,6 @@
 """The site of demo_nvflare.py: NVFLARE's client API as its examples have it, the base opened once.
 
-python demo_nvflare_site.py FOLDER ROUNDS
+python demo_nvflare_site.py FOLDER ROUNDS CLIENT
 """
 
 import sys
@@ -16,7 +16,7 @@ def main() -> None:
     """Train each round that comes."""
     folder, num_rounds = Path(sys.argv[1]), int(sys.argv[2])
     flare.init()
-    site = open_site(folder, flare.get_site_name())
+    site = open_site(folder, flare.get_site_name(), sys.argv[3])
     while flare.is_running():
         received = flare.receive()
         # torch refuses a dot in the name of a parameter.

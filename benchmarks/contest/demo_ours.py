@@ -9,11 +9,13 @@ the rivals', and besides it the run admits, averages, stores and scores one note
 """
 
 import re
+import shutil
 import time
+from argparse import Namespace
 from pathlib import Path
 
 from contest.demo_figures import Ran, run_demo
-from contest.demo_site import EXPERIMENT
+from contest.demo_folder import EXPERIMENT
 from fedmedlora.engines.opening import engine_of
 from fedmedlora.experiment.cohorts import annotated_types, load_cohorts
 from fedmedlora.experiment.config import read_experiment
@@ -42,9 +44,12 @@ def changed(text: str, rounds: int) -> str:
     return text
 
 
-def _run(folder: Path, sites: list[str], rounds: int) -> Ran:
+def _run(folder: Path, sites: list[str], options: Namespace) -> Ran:
     file, out = folder / "ours.toml", folder / "run"
-    file.write_text(changed((folder / EXPERIMENT).read_text("utf-8"), rounds), encoding="utf-8")
+    shutil.rmtree(out, ignore_errors=True)
+    file.write_text(
+        changed((folder / EXPERIMENT).read_text("utf-8"), options.rounds), encoding="utf-8"
+    )
     experiment = read_experiment(file)
     cohorts = load_cohorts(experiment)
     types = annotated_types(cohorts)
@@ -59,10 +64,7 @@ def _run(folder: Path, sites: list[str], rounds: int) -> Ran:
         final = dict(store.adapters.get(closed[-1]["adapter"]))
     if sorted(closed[0]["shares"]) != sorted(sites):
         raise SystemExit(f"found {sorted(closed[0]['shares'])}, expected {sorted(sites)}")
-    for site in sites:
-        # What a round took is not told site by site.
-        (folder / f"{site}.jsonl").touch()
-    return [seconds / rounds] * rounds, final
+    return [seconds / options.rounds] * options.rounds, final
 
 
 if __name__ == "__main__":

@@ -102,7 +102,7 @@ def test_a_run_goes_on_without_a_site_that_leaves_for_good_and_says_what_it_lack
     # Its notes were never read in the end, and nobody else can do that.
     assert str(told.value) == (
         "arm fed_medlora: final scores: found none of heart, expected them; see that the site "
-        "answers, and resume (a federation can also be started --without one that left)"
+        "answers, and go on (a federation can also be started --without one that left)"
     )
     found = rounds_of(begun.run)
     gone = "heart: found not in reach, expected in this job and ready"
