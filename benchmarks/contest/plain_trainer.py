@@ -53,7 +53,7 @@ def plain_trainer(
         batch_size: Examples a step, instead of the settings'.
         by_length: Whether examples of like length come together.
     """
-    rows = [{"input_ids": [*e.input_ids], "labels": _labels(e)} for e in examples]
+    rows = [{"input_ids": [*e.input_ids], "labels": labels_of(e)} for e in examples]
     trainer = transformers.Trainer(
         model=model,
         args=transformers.TrainingArguments(
@@ -84,7 +84,7 @@ def plain_trainer(
     return trainer
 
 
-def _labels(example: TaggingExample) -> list[int]:
+def labels_of(example: TaggingExample) -> list[int]:
     """Return one label a token, as token classification has it: of the first channel that tags."""
     first = (example.targets > 0).argmax(axis=1)
     tags = example.targets[range(len(first)), first]

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from contest.llama_shapes import write_llama
+from contest.plain_trainer import labels_of
 from contest.sentences import instruction, sentence_examples
 from contest.turns import of_another, take_turns
 from fedmedlora.tasks.tagging import IGNORED, TaggingExample
@@ -51,11 +52,10 @@ def test_every_script_says_what_it_measures(
 
 
 def test_the_trainer_learns_the_same_tags_as_one_label_a_token() -> None:
-    module = script("training_speed")
     # Channels 0 and 1; O, B, I are 0, 1, 2.
     targets = np.array([[0, 0], [1, 0], [2, 1], [IGNORED, 2], [IGNORED, IGNORED]])
 
-    labels = module._labels(TaggingExample((7,) * 5, targets))
+    labels = labels_of(TaggingExample((7,) * 5, targets))
 
     # B of channel 0 is 1, I of it 2; of channel 1 they are 3 and 4; the first channel goes first.
     assert labels == [0, 1, 2, 4, IGNORED]

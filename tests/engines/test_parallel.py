@@ -17,7 +17,7 @@ from tests.training.tiny_models import TYPES, tiny_bert
 from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.adapters.weights import add
 from fedmedlora.engines.opening import open_local
-from fedmedlora.engines.parallel import ParallelEngine
+from fedmedlora.engines.parallel import PRELOADED, ParallelEngine
 from fedmedlora.errors import EngineError, ModelError
 from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.federation.backbone import LocalPlan
@@ -194,6 +194,20 @@ def test_workers_end_with_the_process_they_work_for_in_the_middle_of_a_training(
     while any(_lives(pid) for pid in workers):
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_what_is_loaded_before_the_fork_looks_for_no_gpu() -> None:
+    # torch itself imports; whatever is imported behind it must not ask it for devices.
+    code = """
+import sys, torch
+def asked(*_, **__):
+    raise SystemExit("looked for a GPU")
+for name in ("is_available", "device_count", "_lazy_init", "init"):
+    setattr(torch.cuda, name, asked)
+for name in sys.argv[1:]:
+    __import__(name)
+"""
+    subprocess.run([sys.executable, "-c", code, *PRELOADED], check=True)
 
 
 def _lives(pid: int) -> bool:

@@ -7,12 +7,14 @@ function of what is handed over, so which process does it, and when, changes no 
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import partial
 from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext, SpawnContext
 from queue import SimpleQueue
 from typing import Any
 
@@ -30,6 +32,26 @@ from fedmedlora.tasks.scoring import NoteCounts
 from fedmedlora.tasks.tally import Tally
 
 Work = Callable[[Engine], Any]
+
+
+def _context() -> ForkServerContext | SpawnContext:
+    """Return how processes begin.
+
+    None is forked from this one, whose threads, those of OpenMP too, would be missing there. Where
+    the system's own libraries bear it, they are forked from one that has loaded what takes seconds
+    and did nothing yet, so that this is done once, and its memory is shared.
+    """
+    if sys.platform != "linux":
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*PRELOADED])
+    return context
+
+
+PRELOADED = ("torch", "accelerate", "transformers.modeling_utils")
+"""Modules that look for no GPU while they are imported: one that was found could not be used
+behind a fork."""
+_CONTEXT = _context()
 
 
 class ParallelEngine:
@@ -187,10 +209,8 @@ class _Worker:
     """One process with its engine, reached through a pipe; one question at a time."""
 
     def __init__(self) -> None:
-        # Not forked: threads of this process, those of OpenMP too, would be missing there.
-        context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._pipe, theirs = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
         self.peak: int | None = 0
         try:
             self._process.start()
