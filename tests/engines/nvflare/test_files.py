@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from nvflare.fuel.f3.message import Message as CellMessage
 from tests.full_disk import files_of_at_most
 
 from fedmedlora.engines.nvflare import files
-from fedmedlora.engines.nvflare.files import Courier, FetchError
+from fedmedlora.engines.nvflare.files import Courier, FetchError, piece_bytes
 from fedmedlora.engines.nvflare.wire import (
     TAKEN,
     Offered,
@@ -83,7 +84,6 @@ class Core:
 
 @pytest.fixture
 def ends(monkeypatch: pytest.MonkeyPatch) -> Ends:
-    monkeypatch.setattr(files, "_PIECE_BYTES", 1000)
     monkeypatch.setattr(files, "_WAIT_FOR_PIECE_S", 0.2)
     return Ends()
 
@@ -104,7 +104,7 @@ def fetched(
         reference, _, _ = offered[source]
         sha256 = hashlib.sha256(promised).hexdigest()
         told = Offered("weights", reference, len(promised), sha256)
-        ash.fetch("server", told, taken, stop=stop or Signal())
+        ash.fetch("server", told, taken, piece_bytes=1000, stop=stop or Signal())
     return taken.read_bytes()
 
 
@@ -151,7 +151,9 @@ def test_what_nobody_offers_is_told_at_once(ends: Ends, tmp_path: Path) -> None:
     told = Offered("weights", "R1", 3000, "")
 
     with pytest.raises(FetchError, match="found 0 bytes of the file 'weights', expected 3000"):
-        Courier(ends.cell("ash")).fetch("server", told, tmp_path / "taken", stop=Signal())
+        Courier(ends.cell("ash")).fetch(
+            "server", told, tmp_path / "taken", piece_bytes=1000, stop=Signal()
+        )
     assert ends.sent.count(("ash", 0)) == 1
 
 
@@ -189,7 +191,7 @@ def test_pieces_of_others_and_such_as_nobody_asked_for_are_dropped(
     ends.heard["server", "wanted"] = overheard
     told = Offered("weights", "R1", 3000, hashlib.sha256(CONTENT[:1000] * 3).hexdigest())
 
-    ash.fetch("server", told, tmp_path / "taken", stop=Signal())
+    ash.fetch("server", told, tmp_path / "taken", piece_bytes=1000, stop=Signal())
 
     assert (tmp_path / "taken").read_bytes() == CONTENT[:1000] * 3
 
@@ -201,7 +203,9 @@ def test_no_more_than_two_pieces_are_under_way(ends: Ends, tmp_path: Path) -> No
     threading.Timer(0.1, stop.trigger, ["over"]).start()
 
     with pytest.raises(FetchError):
-        Courier(ends.cell("ash")).fetch("server", told, tmp_path / "taken", stop=stop)
+        Courier(ends.cell("ash")).fetch(
+            "server", told, tmp_path / "taken", piece_bytes=1000, stop=stop
+        )
     assert sorted(asked) == [0, 1000]
 
 
@@ -214,12 +218,36 @@ def test_many_at_once_are_sent_one_piece_after_the_other(ends: Ends, tmp_path: P
         told = Offered("weights", *offered[tmp_path / "source"])
         for site in ("ash", "birch", "cedar", "dogwood"):
             courier = Courier(ends.cell(site))
-            sites.submit(courier.fetch, "server", told, tmp_path / site, stop=Signal())
+            fetch = partial(courier.fetch, piece_bytes=1000, stop=Signal())
+            sites.submit(fetch, "server", told, tmp_path / site)
 
     assert {(tmp_path / site).read_bytes() for site, _ in ends.sent} == {CONTENT}
     # On a busy machine one may be asked for again.
     assert len(set(ends.sent)) == 12
     assert ends.most_sending == 1
+
+
+def test_a_piece_is_never_longer_than_the_longest(ends: Ends, tmp_path: Path) -> None:
+    (tmp_path / "source").write_bytes(b"d" * (2**19 + 1))
+    server, ash = Courier(ends.cell("server")), Courier(ends.cell("ash"))
+
+    with server.offering([tmp_path / "source"]) as offered:
+        told = Offered("weights", *offered[tmp_path / "source"])
+        with pytest.raises(FetchError, match="found 524288 bytes of the file 'weights'"):
+            ash.fetch("server", told, tmp_path / "taken", piece_bytes=2**20, stop=Signal())
+        with pytest.raises(ValueError, match="must not be zero"):
+            ash.fetch("server", told, tmp_path / "taken", piece_bytes=0, stop=Signal())
+
+    # What is below 0 would be all that there is.
+    assert files._read(tmp_path / "source", 0, -1) == b""
+
+
+@pytest.mark.parametrize(
+    ("num_sites", "length"), [(0, 2**19), (3, 2**19), (8, 2**19), (16, 2**18), (1000, 2**16)]
+)
+def test_more_sites_have_smaller_pieces_under_way(num_sites: int, length: int) -> None:
+    # Two of each site, 8 MB together: 8 x 2 x 2**19 and 16 x 2 x 2**18 are 2**23.
+    assert piece_bytes(num_sites) == length
 
 
 def test_a_message_is_no_stream(ends: Ends) -> None:
@@ -233,7 +261,7 @@ def test_a_full_disk_is_told_as_such(ends: Ends, tmp_path: Path) -> None:
     with server.offering([tmp_path / "source"]) as offered:
         told = Offered("weights", *offered[tmp_path / "source"])
         with files_of_at_most(2999), pytest.raises(OSError, match="File too large"):
-            ash.fetch("server", told, tmp_path / "taken", stop=Signal())
+            ash.fetch("server", told, tmp_path / "taken", piece_bytes=1000, stop=Signal())
 
     assert not (tmp_path / "taken").exists()
 

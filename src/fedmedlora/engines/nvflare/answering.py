@@ -163,7 +163,13 @@ class Answering:
         files: dict[str, Path] = {}
         for number, one in enumerate(wire.offered_files(said["files"])):
             files[one.name] = folder / str(number)
-            self._courier.fetch(self._server, one, files[one.name], stop=self._stop)
+            self._courier.fetch(
+                self._server,
+                one,
+                files[one.name],
+                piece_bytes=said["piece_bytes"],
+                stop=self._stop,
+            )
         return Message(said["subject"], said["body"], files)
 
     def _deliver(self, of: str, text: str) -> None:

@@ -52,9 +52,15 @@ def describe(
     question: Message,
     offered: Mapping[Path, tuple[str, int, str]],
     *,
+    piece_bytes: int,
     wait_s: float,
 ) -> dict[str, object]:
-    """Return what is said to a site."""
+    """Return what is said to a site.
+
+    Args:
+        piece_bytes: How long the pieces are in which it shall fetch the files.
+        wait_s: So long its answer is waited for.
+    """
     files = {name: Offered(name, *offered[path]) for name, path in question.files.items()}
     return {
         "id": each.id,
@@ -62,6 +68,7 @@ def describe(
         "subject": question.subject,
         "body": dict(question.body),
         "files": as_facts(files),
+        "piece_bytes": piece_bytes,
         "wait_s": wait_s,
     }
 

@@ -21,14 +21,23 @@ from nvflare.fuel.f3.message import Message as CellMessage
 from fedmedlora.engines.nvflare import wire
 from fedmedlora.engines.nvflare.wire import Offered
 
-_PIECE_BYTES = 2**19
 # While one is written the next is on its way.
 _NUM_UNDER_WAY = 2
+_MOST_PIECE_BYTES = 2**19
+_LEAST_PIECE_BYTES = 2**16
+# Of all sites together, where all fetch at once; the server holds each byte three times.
+_MOST_UNDER_WAY_BYTES = 2**23
 # Twenty sites behind one slow line have as many pieces under way.
 _WAIT_FOR_PIECE_S = 30.0
 _NUM_TRIES = 4
 _TICK_S = 0.1
-_FETCH, _AT = "fetch", "at"
+_FETCH, _AT, _LENGTH = "fetch", "at", "length"
+
+
+def piece_bytes(num_sites: int) -> int:
+    """Return in pieces of how many bytes files go to and come from so many sites at once."""
+    each = _MOST_UNDER_WAY_BYTES // (_NUM_UNDER_WAY * max(1, num_sites))
+    return max(_LEAST_PIECE_BYTES, min(_MOST_PIECE_BYTES, each))
 
 
 class FetchError(Exception):
@@ -41,11 +50,13 @@ class _Fetching:
 
     Attributes:
         source: Where it is offered.
+        piece_bytes: How long its pieces are, but for the last.
         wanted: Where those pieces begin that were asked for and did not come.
         came: By where it begins, a piece that nobody took; None where the source has none.
     """
 
     source: str
+    piece_bytes: int
     wanted: set[int] = field(default_factory=set)
     came: dict[int, bytes | None] = field(default_factory=dict)
     news: threading.Condition = field(default_factory=threading.Condition)
@@ -82,11 +93,14 @@ class Courier:
             for reference in references.values():
                 del self._offered[reference]
 
-    def fetch(self, source: str, offered: Offered, path: Path, *, stop: Signal) -> None:
+    def fetch(
+        self, source: str, offered: Offered, path: Path, *, piece_bytes: int, stop: Signal
+    ) -> None:
         """Fetch a file; nothing is left of one that is not what was promised.
 
         Args:
             source: Where it is offered.
+            piece_bytes: How long its pieces shall be.
             stop: Ends it.
 
         Raises:
@@ -96,7 +110,7 @@ class Courier:
         digest = hashlib.sha256()
         with path.open("xb") as file:
             try:
-                for piece in self._pieces(source, offered, stop):
+                for piece in self._pieces(_Fetching(source, piece_bytes), offered, stop):
                     file.write(piece)
                     digest.update(piece)
                 file.flush()
@@ -105,21 +119,21 @@ class Courier:
                 path.unlink(missing_ok=True)
                 raise
 
-    def _pieces(self, source: str, offered: Offered, stop: Signal) -> Iterator[bytes]:
+    def _pieces(self, fetching: _Fetching, offered: Offered, stop: Signal) -> Iterator[bytes]:
         """Yield a file's pieces in order."""
-        fetching, name = _Fetching(source), secrets.token_hex(16)
+        name, length = secrets.token_hex(16), fetching.piece_bytes
         self._fetching[name] = fetching
-        begins = range(0, offered.size, _PIECE_BYTES)
+        begins = range(0, offered.size, length)
         try:
             for at in begins[: _NUM_UNDER_WAY - 1]:
                 self._want(name, fetching, offered, at)
             for at in begins:
-                ahead = at + (_NUM_UNDER_WAY - 1) * _PIECE_BYTES
+                ahead = at + (_NUM_UNDER_WAY - 1) * length
                 if ahead < offered.size:
                     self._want(name, fetching, offered, ahead)
                 piece = self._piece(name, fetching, offered, at, stop)
                 end = at + len(piece)
-                if end != min(at + _PIECE_BYTES, offered.size):
+                if end != min(at + length, offered.size):
                     raise _short(offered, end)
                 yield piece
         finally:
@@ -147,7 +161,8 @@ class Courier:
     def _want(self, name: str, fetching: _Fetching, offered: Offered, at: int) -> None:
         with fetching.news:
             fetching.wanted.add(at)
-        asked = {"reference": offered.reference, _FETCH: name, _AT: at}
+        length = fetching.piece_bytes
+        asked = {"reference": offered.reference, _FETCH: name, _AT: at, _LENGTH: length}
         wire.tell(self._cell, fetching.source, wire.WANTED, asked)
 
     def _on_wanted(self, message: CellMessage) -> None:
@@ -156,7 +171,7 @@ class Courier:
         at, path = said[_AT], self._offered.get(str(said["reference"]))
         # One after the other, so that of many that ask at once one is read at a time.
         with self._sending:
-            piece = None if path is None else _read(path, at)
+            piece = None if path is None else _read(path, at, said[_LENGTH])
             facts = {_FETCH: str(said[_FETCH]), _AT: at}
             wire.hand(self._cell, wire.sender(message), wire.PIECE, facts, piece)
 
@@ -177,11 +192,11 @@ class Courier:
             fetching.news.notify_all()
 
 
-def _read(path: Path, at: int) -> bytes | None:
+def _read(path: Path, at: int, length: int) -> bytes | None:
     try:
         with path.open("rb") as file:
             file.seek(at)
-            return file.read(_PIECE_BYTES)
+            return file.read(max(0, min(length, _MOST_PIECE_BYTES)))
     except (OSError, OverflowError, TypeError, ValueError):
         return None
 

@@ -15,7 +15,7 @@ from nvflare.fuel.f3.message import Message as CellMessage
 
 from fedmedlora.engines.nvflare import wire
 from fedmedlora.engines.nvflare.asking import Asked, Deadline, Presence, asked, describe, failure
-from fedmedlora.engines.nvflare.files import Courier, FetchError
+from fedmedlora.engines.nvflare.files import Courier, FetchError, piece_bytes
 from fedmedlora.engines.nvflare.runs import Run
 from fedmedlora.engines.remote.messages import Failure, Grace, Message
 from fedmedlora.errors import EngineError, StoreError
@@ -56,6 +56,7 @@ class NvflareTransport:
         self._cell, self._run, self._stop = cell, run, stop
         self._job = run.job
         self._courier = Courier(cell)
+        self._piece_bytes = piece_bytes(len(participants))
         self._presence = Presence(participants, silence_s=silence_s)
         self._asked: dict[str, Asked] = {}
         self._lock = threading.Lock()
@@ -116,7 +117,8 @@ class NvflareTransport:
             self._asking(questions, arrived, most_bytes=most_bytes) as waiting,
         ):
             for each in waiting.values():
-                said = describe(each, questions[each.site], offered, wait_s=wait_s)
+                question, piece = questions[each.site], self._piece_bytes
+                said = describe(each, question, offered, piece_bytes=piece, wait_s=wait_s)
                 self._senders.submit(self._send, each, wire.text_of(said), deadline)
             for site in questions.keys() - waiting.keys():
                 yield site, self._presence.absence(site)
@@ -262,7 +264,9 @@ class NvflareTransport:
             for number, one in enumerate(offered):
                 path = self._run.spool / f"{each.id}-{number}"
                 source = wire.end_of(each.site, self._job)
-                self._courier.fetch(source, one, path, stop=each.stop)
+                self._courier.fetch(
+                    source, one, path, piece_bytes=self._piece_bytes, stop=each.stop
+                )
                 files[one.name] = path
         except BaseException:
             for path in files.values():
