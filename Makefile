@@ -29,12 +29,12 @@ help:  ## this list
 demo: $(VENV)/ready-to-run  ## trains five invented hospitals together and names the report to open (OUT=folder)
 	HF_HUB_OFFLINE=1 $(BIN)/fedmedlora demo $(if $(OUT),--out '$(OUT)')
 
-test: $(VENV)/ready-to-develop  ## runs the tests
+test: $(VENV)/ready-to-develop .anvil/ready  ## runs the tests
 	$(PYTEST)
 
 check: format lint types contracts test  ## format, lint, types, import contracts, tests: what CI runs
 
-check-full: format lint types contracts  ## check with the long sweeps and fresh random examples
+check-full: format lint types contracts .anvil/ready  ## check with the long sweeps and fresh random examples
 	$(PYTEST) -m 'not gpu and not network' --hypothesis-profile=explore
 
 bench-setup: $(VENV)/minilm $(RIVALS:=/ready)  ## sets up what `bench` needs: .venv, the rivals' .venv-*, MiniLM
@@ -60,7 +60,7 @@ contracts: $(VENV)/ready-to-develop
 	$(BIN)/lint-imports --no-logo
 
 clean:  ## takes away what make set up; runs stay
-	rm -rf $(VENV) $(RIVALS) build
+	rm -rf $(VENV) $(RIVALS) .anvil build
 
 $(VENV)/ready-to-run: $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -78,7 +78,14 @@ $(VENV)/minilm: $(VENV)/ready-to-run
 	@touch $@
 
 $(VENV)/ready-to-develop: $(VENV)/minilm
-	$(PIP) --editable '.[dev,nvflare]'
+	$(PIP) --editable '.[dev,audit,blind,nvflare,privacy,quantization]'
+	@touch $@
+
+# A chain's node to test against; tests that want one are skipped where npm cannot get it.
+.anvil/ready:
+	@mkdir -p $(@D)
+	@if command -v npm > /dev/null; then npm install --no-fund --no-audit --silent --prefix $(@D) @foundry-rs/anvil@1.7.1 \
+	  || echo '$(@D): npm could not get anvil; tests on a node are skipped' >&2; fi
 	@touch $@
 
 .venv-%/ready: benchmarks/contest/%.txt | $(VENV)/ready-to-run

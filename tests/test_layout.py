@@ -30,10 +30,26 @@ MODELS = ARRAYS | {
     "torch",
     "transformers",
 }
+CHAINS = {
+    "cryptography",
+    "eth",
+    "eth_abi",
+    "eth_account",
+    "eth_keys",
+    "eth_typing",
+    "eth_utils",
+    "py_ecc",
+    "requests",
+    "rlp",
+    "securesystemslib",
+    "vyper",
+    "web3",
+}
 # What a package may import beside the standard library; a new package must say it here.
 FOREIGN: dict[str, set[str]] = {
     "": set(),
     "adapters": ARRAYS,
+    "audit": ARRAYS | CHAINS,
     "bundled": set(),
     "cli": set(),
     "clinical": set(),
@@ -44,10 +60,11 @@ FOREIGN: dict[str, set[str]] = {
     "formats": {"numpy"},
     "inference": MODELS,
     "pretraining": MODELS,
+    "privacy": ARRAYS | {"dp_accounting", "tenseal"},
     "reporting": ARRAYS,
     "synthetic": {"numpy"},
     "tasks": {"numpy"},
-    "training": MODELS,
+    "training": MODELS | {"opacus"},
 }
 
 

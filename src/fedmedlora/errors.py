@@ -3,10 +3,14 @@
     FedMedLoRAError
     ├── InputError           the person's input is wrong: every fault at once   (exit 2)
     ├── ModelError           a base model or adapter is not what it must be     (exit 2)
+    │   ├── OversizeError      more than a file may hold
+    │   └── NumberFormatError  other numbers than a file must hold
     ├── AdmissionError       one site's update cannot be used; the round goes on
     ├── TrainingError        one site's training failed; the round goes on
     ├── AggregationError     the admitted updates cannot be combined            (exit 3)
     ├── QuorumError          too few sites answered                             (exit 3)
+    ├── IdentityError        a key, a name or a signature is not what it must be (exit 2)
+    ├── LedgerError          the ledger refuses, or cannot be reached            (exit 3)
     ├── EngineError          what does the work is gone                         (exit 3)
     └── StoreError           the run store cannot be read or written            (exit 3)
 
@@ -15,6 +19,8 @@ A message reads *where: found X, expected Y; what to do* and never holds note te
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from fedmedlora.reason_codes import ReasonCode
 
 
 class FedMedLoRAError(Exception):
@@ -55,13 +61,33 @@ class InputError(FedMedLoRAError):
 
 
 class ModelError(FedMedLoRAError):
-    """A base model or an adapter is missing, altered or of another shape."""
+    """A base model or an adapter is missing, altered or of another shape.
+
+    `code` is why a site does not count in a round whose update it is.
+    """
 
     exit_code = 2
+    code: ReasonCode = "unreadable"
+
+
+class OversizeError(ModelError):
+    """A file is larger, or claims to hold more, than what is read from it may be."""
+
+    code: ReasonCode = "too_large"
+
+
+class NumberFormatError(ModelError):
+    """A file holds numbers of another format than it must."""
+
+    code: ReasonCode = "wrong_dtype"
 
 
 class AdmissionError(FedMedLoRAError):
-    """A site's update is refused; the message is the recorded reason."""
+    """A site's update is refused; the message is the recorded reason, `code` its kind."""
+
+    def __init__(self, message: str, *, code: ReasonCode) -> None:
+        self.code: ReasonCode = code
+        super().__init__(message)
 
 
 class TrainingError(FedMedLoRAError):
@@ -74,6 +100,16 @@ class AggregationError(FedMedLoRAError):
 
 class QuorumError(FedMedLoRAError):
     """Fewer sites than the quorum sent a usable update."""
+
+
+class IdentityError(FedMedLoRAError):
+    """A key, a name or a passphrase is missing or not what it must be."""
+
+    exit_code = 2
+
+
+class LedgerError(FedMedLoRAError):
+    """The ledger refuses what it is asked for, or cannot be read or reached."""
 
 
 class EngineError(FedMedLoRAError):

@@ -4,6 +4,7 @@ In each case: the exit code, the place, what was found and what was expected, no
 and nothing lost that was there before.
 """
 
+import importlib.util
 import json
 import pickle
 import shutil
@@ -17,7 +18,6 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-import torch
 from numpy.typing import NDArray
 from tests.cli.conftest import MARKER, Said, Shell, changed, experiment
 from tests.full_disk import files_of_at_most
@@ -446,22 +446,22 @@ def test_a_base_that_cannot_be_used_is_refused_before_a_run_begins(
     assert not (base / "was_read").exists()
 
 
-def test_four_bits_without_cuda_are_refused_before_a_run_begins(
+def test_four_bits_without_their_package_are_refused_before_a_run_begins(
     shell: Shell, tmp_path: Path, sites: Path, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     file = experiment(tmp_path, sites, base, arms=("zero_shot",))
     changed(file, "window_tokens", '64\nquantization = "4bit"')
 
     checked = shell("check", file)
 
     # Nothing is wrong with it, but here it cannot run.
-    verdict = f"{file}: fit to run, but not on this machine: found no CUDA device"
+    verdict = f"{file}: fit to run, but not on this machine: found no package bitsandbytes"
     assert (checked.code, checked.out.splitlines()[-1]) == (0, verdict)
-    assert json.loads(shell("check", file, "--json").out)["lacking"] == "no CUDA device"
+    assert json.loads(shell("check", file, "--json").out)["lacking"] == "no package bitsandbytes"
     refused(
         shell("run", file, "--out", tmp_path / "run"),
-        "model.quantization: found no CUDA device, expected a CUDA device and bitsandbytes for",
+        "model.quantization: found no package bitsandbytes, expected it for",
     )
     assert not (tmp_path / "run").exists()
 

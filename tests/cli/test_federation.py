@@ -1,11 +1,12 @@
 """The commands between hospitals, as two administrators type them, on this machine."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from tests.cli.conftest import Shell
 from tests.engines.nvflare.loopback import free_port, until
 from tests.engines.nvflare.test_run import EXPERIMENT, SITES, rounds_of, run_here, written
 
+from fedmedlora.audit.identity import new_identity, write_identity
+from fedmedlora.audit.passphrases import CREDENTIAL
 from fedmedlora.engines.nvflare.owner import owning
 from fedmedlora.engines.nvflare.site import place_notes
 from fedmedlora.experiment.store import RunStore
@@ -31,10 +34,22 @@ def typed(*words: str | Path) -> list[str]:
 
 
 @contextmanager
-def running(said: Path, *words: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    said: Path,
+    *words: str | Path,
+    environ: Mapping[str, str] | None = None,
+    pass_fds: Sequence[int] = (),
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a command beside the test; what it says on stderr is kept."""
     with said.open("wb") as file:
-        process = subprocess.Popen(typed(*words), stdout=subprocess.DEVNULL, stderr=file)
+        process = subprocess.Popen(
+            typed(*words),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=file,
+            env=environ,
+            pass_fds=pass_fds,
+        )
         try:
             yield process
         finally:
@@ -58,16 +73,53 @@ class Typed:
 
     def running(self, end: str, stack: ExitStack) -> subprocess.Popen[bytes]:
         """Start the command of a site, or of the coordinator, until the stack is left."""
+        return stack.enter_context(running(self.said(end), *self.words(end)))
+
+    def words(self, end: str) -> tuple[str | Path, ...]:
         if end == "coordinator":
             kit, out = self.folder / "kits" / end, self.folder / "apart"
-            words: tuple[str | Path, ...] = ("start", end, kit, self.file, "--out", out)
-        else:
-            data = self.folder / "hospitals" / end
-            words = ("start", "site", self.folder / "at" / end, "--data", data)
-        return stack.enter_context(running(self.said(end), *words))
+            return ("start", end, kit, self.file, "--out", out)
+        data = self.folder / "hospitals" / end
+        return ("start", "site", self.folder / "at" / end, "--data", data)
 
     def said(self, end: str) -> Path:
         return self.folder / f"{end}.txt"
+
+
+@dataclass(frozen=True)
+class Signing(Typed):
+    """The same where each end has keys, and nobody sits at a terminal."""
+
+    def running(self, end: str, stack: ExitStack) -> subprocess.Popen[bytes]:
+        """Start a command: one site gets its passphrase as systemd gives it, others by a file."""
+        words = self.words(end)
+        if end == "oncology":
+            environ = {**os.environ, "CREDENTIALS_DIRECTORY": str(self.folder / "credentials")}
+            return stack.enter_context(running(self.said(end), *words, environ=environ))
+        with (self.folder / "secret").open("rb") as file:
+            more = ("--passphrase-fd", f"{file.fileno()}")
+            started = running(self.said(end), *words, *more, pass_fds=(file.fileno(),))
+            return stack.enter_context(started)
+
+    def kit(self, end: str) -> Path:
+        return self.folder / ("kits" if end == "coordinator" else "at") / end
+
+
+def signing(folder: Path, shell: Shell, *, rounds: int) -> Signing:
+    """Make the kits of a signed run, and in each the keys of its end."""
+    plain = provisioned(folder, shell, rounds=rounds)
+    with plain.file.open("a", encoding="utf-8") as file:
+        file.write('\n[audit]\nledger = "embedded"\n')
+    commands = Signing(folder, plain.file)
+    (folder / "secret").write_text("open, sesame\n", encoding="utf-8")
+    (folder / "credentials").mkdir()
+    shutil.copy(folder / "secret", folder / "credentials" / CREDENTIAL)
+    for end in ("coordinator", *SITES):
+        descriptor = os.open(folder / "secret", os.O_RDONLY)
+        keys = commands.kit(end) / "local" / "identity.json"
+        said = shell("identity", "create", keys, "--passphrase-fd", descriptor)
+        assert said.code == 0, said.err
+    return commands
 
 
 def provisioned(folder: Path, shell: Shell, *, rounds: int = 2) -> Typed:
@@ -145,6 +197,65 @@ def test_ends_that_are_killed_and_started_again_change_no_byte(
     assert rounds_of(tmp_path / "apart") == rounds_of(tmp_path / "here")
     with RunStore.open(tmp_path / "apart") as apart, RunStore.open(tmp_path / "here") as here:
         assert apart.finals("fed_medlora") == here.finals("fed_medlora")
+
+
+@pytest.mark.loopback
+@pytest.mark.slow
+def test_a_signed_run_between_hospitals_is_proved_by_the_heads_that_they_kept(
+    tmp_path: Path, shell: Shell
+) -> None:
+    commands = signing(tmp_path, shell, rounds=4)
+    run, closed = tmp_path / "apart", "fed_medlora: round 2 of 4 is closed"
+
+    with ExitStack() as stack:
+        started = {end: commands.running(end, stack) for end in ("coordinator", *SITES)}
+        until(
+            lambda: closed in commands.said("coordinator").read_text(),
+            what="the second round",
+            patience_s=240,
+        )
+        # Its passphrase is a credential of its machine: nobody has to be there.
+        kill_all_of(started["oncology"])
+        commands.running("oncology", stack)
+        leading = started["coordinator"]
+        assert leading.wait(_LONGEST_S) == 0, commands.said("coordinator").read_text()
+
+    assert [one["adapter"] for one in rounds_of(run)] == [
+        one["adapter"] for one in rounds_of(tmp_path / "here")
+    ]
+    kept = [path for site in SITES for path in commands.kit(site).glob("store/heads/*.jsonl")]
+    assert len(kept) == 3
+    said = shell("audit", "verify", run, "--heads", *kept, "--json")
+    assert said.code == 0, said.out
+    verdict = json.loads(said.out)
+    assert (verdict["faults"], verdict["remarks"]) == ([], [])
+    # Four rounds of three sites, each once however often it was asked for.
+    assert (verdict["counts"]["updates"], verdict["counts"]["enrolments"]) == (12, 3)
+    # Every site has kept the heads of four rounds and of the run, besides the five in the run.
+    assert verdict["counts"]["heads"] == 5 + 3 * 5
+    # No site's keys have come here.
+    assert not list(run.rglob("identity.json"))
+
+
+def test_keys_that_nobody_unlocks_are_told_before_anything_begins(
+    tmp_path: Path, shell: Shell
+) -> None:
+    file, kits = between(tmp_path)
+    file.write_text(file.read_text() + '\n[audit]\nledger = "embedded"\n', encoding="utf-8")
+    told(shell, "provision", file, "--out", kits)
+    kit, run = kits / "coordinator", tmp_path / "run"
+    words = ("federation", "start", "coordinator", kit, file, "--out", run, "--passphrase-fd")
+    (tmp_path / "secret").write_text("other", encoding="utf-8")
+
+    without = shell(*words, os.open(tmp_path / "secret", os.O_RDONLY))
+    keys = kit / "local" / "identity.json"
+    write_identity(keys, new_identity(), b"open, sesame", cost=2)
+    locked = shell(*words, os.open(tmp_path / "secret", os.O_RDONLY))
+
+    assert (without.code, locked.code) == (2, 2)
+    assert f"{keys}: found nothing, expected an identity, for [audit]" in without.err
+    assert f"{keys}: found that it does not open" in locked.err
+    assert not run.exists()
 
 
 def kill_all_of(command: subprocess.Popen[bytes]) -> None:

@@ -11,7 +11,7 @@ from fedmedlora.cli.parser import build_parser
 from fedmedlora.cli.reference import commands
 
 OFFERED = [command.prog.split()[1:] for command in commands(build_parser())]
-NOT_YET = ("serve", "study", "audit", "identity", "import")
+NOT_YET = ("serve", "study", "import")
 
 
 def test_its_version_is_told(shell: Shell) -> None:
@@ -34,10 +34,16 @@ def test_what_is_offered_is_what_the_interface_names() -> None:
         "data stats",
         "data synthesize",
         "federation provision",
+        "federation key",
         "federation start coordinator",
         "federation start site",
         "federation status",
         "federation stop",
+        "identity create",
+        "identity rotate",
+        "identity revoke",
+        "audit verify",
+        "audit leakage",
     ]
 
 

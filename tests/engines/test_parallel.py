@@ -8,20 +8,25 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pytest
 from tests.engines.test_local import cohort
 from tests.training.tiny_models import TYPES, tiny_bert
 
-from fedmedlora.adapters.shelves import MemoryShelf
+from fedmedlora.adapters.shelves import FolderShelf, MemoryShelf, Shelf
 from fedmedlora.adapters.weights import add
 from fedmedlora.engines.opening import open_local
-from fedmedlora.engines.parallel import PRELOADED, ParallelEngine
+from fedmedlora.engines.parallel import ParallelEngine
+from fedmedlora.engines.workers import PRELOADED
 from fedmedlora.errors import EngineError, ModelError
 from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.blind import Stayed
 from fedmedlora.federation.engine import Engine, Participant, Scope
+from fedmedlora.privacy.ckks import new_key
+from fedmedlora.privacy.sealed import add_up, shapes_of
 from fedmedlora.training.base_models import BaseModel
 
 ROOT = Path(__file__).parents[2]
@@ -30,11 +35,19 @@ PLANS = {name: LocalPlan(seed=7, round_index=1, num_rounds=2) for name in COHORT
 ALL = [Participant(name, (name,)) for name in COHORTS]
 
 
-def opening(base: BaseModel, *, epochs: int = 1) -> Any:  # noqa: ANN401 -- travels to a process
+def opening(
+    base: BaseModel,
+    *,
+    epochs: int = 1,
+    shelf: Shelf | None = None,
+    **more: Any,  # noqa: ANN401 -- as `open_local` has it
+) -> Any:  # noqa: ANN401 -- travels to a process
     model = Model(base=str(base.folder), window_tokens=40, lora=Lora(rank=4))
     training = Training(num_threads=1, epochs=epochs)
     channels = (*TYPES, "causes")
-    return partial(open_local, model, training, COHORTS, channels, seed=0, shelf=MemoryShelf())
+    return partial(
+        open_local, model, training, COHORTS, channels, seed=0, shelf=shelf or MemoryShelf(), **more
+    )
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +112,37 @@ def test_whatever_is_asked_is_answered_as_in_one_process(
         lambda engine: {key: array.tobytes() for key, array in engine.initial().items()},
     ):
         assert ask(parallel) == ask(local)
+
+
+def test_blind_sites_are_asked_of_any_process(
+    bert: BaseModel, local: Engine, tmp_path: Path
+) -> None:
+    shelf, key = FolderShelf(tmp_path / "shelf"), new_key()
+    engine = ParallelEngine(opening(bert, shelf=shelf, blind_key=key), num_workers=2)
+    start = local.initial()
+    stays = {one: replace(plan, stays=True) for one, plan in PLANS.items() if one != "empty"}
+    outcomes = {o.participant.name: o for o in engine.train(ALL[:3], start, stays)}
+    stayed = [Stayed(name, outcomes[name].sent.stays or "") for name in sorted(stays)]  # type: ignore[union-attr]
+    sites = engine.blind()
+    shares = {"a": 0.2, "b": 0.3, "c": 0.5}
+
+    files = dict(sites.sealed(stayed, start, tmp_path))
+    shapes = shapes_of(shelf.get(stayed[0].sha256))
+    add_up(tmp_path / "sum", cast("dict[str, Path]", files), shares, shapes=shapes)
+    found = dict(sites.opened(tmp_path / "sum", stayed, start))
+    told = sites.told("a", found["a"] or "")
+    shown = [sites.shown(one) for one in stayed]
+    engine.close()
+
+    assert told is not None
+    assert set(found) == {"a", "b", "c"}
+    assert len(set(found.values())) == 1
+    for name in told:
+        parts = [
+            shares[one.site] * (shown_ or {})[name]
+            for one, shown_ in zip(stayed, shown, strict=True)
+        ]
+        assert np.abs(told[name] - sum(parts)).max() < 1e-6
 
 
 def test_memory_is_that_of_all_processes(parallel: ParallelEngine, local: Engine) -> None:

@@ -24,6 +24,7 @@ from fedmedlora.adapters.shelves import MemoryShelf, Shelf
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.adapters.wire import encode_update
 from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.engines.blind import BlindHere
 from fedmedlora.errors import EngineError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.intervals import draws, tally
@@ -31,10 +32,12 @@ from fedmedlora.experiment.config import Experiment, parse_experiment
 from fedmedlora.experiment.run import run
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import LocalPlan, Steering, Trained
+from fedmedlora.federation.blind import BlindSites
 from fedmedlora.federation.broadcast import News
 from fedmedlora.federation.engine import NOTHING_KEPT, SERVER, Outcome, Participant, Scope
 from fedmedlora.federation.site_round import read_with, site_round
 from fedmedlora.federation.turns import Turn
+from fedmedlora.privacy.ckks import Key
 from fedmedlora.sites import SiteRole
 from fedmedlora.tasks.scoring import Counts, NoteCounts, PartCounts
 from fedmedlora.tasks.tally import Tally
@@ -113,6 +116,7 @@ class FakeEngine:
         spending: What reading has taken; grows with every evaluation where it holds anything.
         delivered: (before, after, bytes) of what every round changed.
         shelf: Where sites keep what does not travel.
+        blind_key: What they encrypt with where the server sees the sum alone.
     """
 
     curves: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -137,6 +141,7 @@ class FakeEngine:
     spending: dict[str, int] = field(default_factory=dict)
     delivered: list[tuple[str, str, int]] = field(default_factory=list)
     shelf: Shelf = field(default_factory=MemoryShelf)
+    blind_key: Key | None = None
 
     def close(self) -> None:
         self.closed = True
@@ -182,6 +187,10 @@ class FakeEngine:
         self._step()
         return np.array(WORDS[site], dtype=np.int64)
 
+    def label_tokens(self, site: str) -> int:
+        self._step()
+        return TOKENS[site]
+
     def deliver(self, news: News, *, before: str, after: str) -> None:
         self.delivered.append((before, after, news.num_bytes))
 
@@ -210,6 +219,9 @@ class FakeEngine:
         note = NoteCounts(found, found, found) if "re" in scope.parts else NoteCounts(ner=found)
         drawn = draws({site: scope.limit}, replicates=scope.replicates, seed=scope.seed)
         return tally([note] * scope.limit, drawn[site])
+
+    def blind(self) -> BlindSites:
+        return BlindHere(self.shelf, self.blind_key, lambda adapter: self._loss(adapter, SERVER))
 
     def spent(self) -> Mapping[str, int]:
         return self.spending

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,16 @@ import pytest
 from fedmedlora.clinical.notes import Labels, Note, SiteNotes
 from fedmedlora.errors import InputError
 from fedmedlora.evaluation.cohorts import in_hash_order
-from fedmedlora.experiment.cohorts import annotated_types, cohort, load_cohorts, site_faults
+from fedmedlora.experiment.cohorts import (
+    annotated_types,
+    cohort,
+    load_cohorts,
+    site_faults,
+    unit_faults,
+)
 from fedmedlora.experiment.config import Experiment, read_experiment, readable_sites
 from fedmedlora.experiment.places import SiteEntry
+from fedmedlora.experiment.privacy import Privacy
 from fedmedlora.experiment.schema import Aggregation
 from fedmedlora.formats.site_files import render_site, site_digest
 from fedmedlora.formats.site_folder import write_site
@@ -244,3 +252,19 @@ def test_of_a_server_folder_as_many_whole_notes_are_scored_as_fit() -> None:
 
     assert len(cohort(entry(role="server"), site(train=0, dev=4), limits).dev) == 2
     assert len(cohort(entry(), site(train=1, dev=4), limits).dev) == 4
+
+
+def test_where_patients_count_every_training_note_says_whose_it_is() -> None:
+    entry = SiteEntry(path=Path("heart"))
+    two = (Note("n1", "heart", "Pain.", (), (), "p1"), Note("n2", "heart", "Rest.", (), ()))
+    heart = SiteNotes("heart", Labels(("problem",), ()), public=False, splits={"train": two})
+    by_patient = Privacy(mode="record", unit="patient", epsilon=8.0)
+
+    (fault,) = unit_faults(by_patient, entry, heart)
+
+    assert str(fault).startswith(
+        "heart/train.jsonl: patient: found 1 of 2 notes without it, expected it in every note"
+    )
+    assert unit_faults(replace(by_patient, unit="note"), entry, heart) == []
+    assert unit_faults(replace(by_patient, mode="none"), entry, heart) == []
+    assert unit_faults(by_patient, replace(entry, role="external"), heart) == []

@@ -22,7 +22,10 @@ NEW_SITE = '[[sites]]\npath = "new"\nrole = "new_site"\n'
 SCAFFOLD = SMALLEST.replace('"fed_medlora"]', '"scaffold"]')
 FLORA = SMALLEST.replace('"fed_medlora"]', '"flora"]')
 FOUR_BITS = ('base = "minilm"', 'base = "minilm"\nquantization = "4bit"')
+MULTI_KRUM = QUORUM_OF_2.replace('"fed_medlora"]', '"multi_krum"]')
 ASKING = SMALLEST.replace('"fed_medlora"]', '"endpoint_zero_shot"]')
+BLIND = SMALLEST + '[aggregation]\nsees = "sum"\n'
+OWN = PLUS + SERVER + '[aggregation]\nsees = "sum"\nvalidation = "own"\n'
 HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
 
 
@@ -54,7 +57,27 @@ HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
         (SMALLEST + "lora_rank = 17\n", "[[sites]][1].lora_rank"),
         (SMALLEST.replace('"zero_shot"', '"few_shot"'), "[model].formulation"),
         (SCAFFOLD + "lora_rank = 8\n", "[[sites]][1].lora_rank"),
+        *(
+            (BLIND.replace('"fed_medlora"]', f'"{arm}"]'), "[experiment].arms")
+            for arm in ("fed_ex_lora", "flex_lora", "flora", "het_lora", "q_fed_avg", "scaffold")
+        ),
+        (BLIND + '[communication]\ncodec = "int8"\n', "[communication].codec"),
+        (BLIND + '[communication]\ncodec = "bfloat16"\n', "[communication].codec"),
+        (OWN.replace('"own"', '"server"'), "[aggregation].validation"),
+        (OWN.replace('"own"', '"peers"'), "[aggregation].validation"),
+        (OWN.replace('sees = "sum"', ""), "[aggregation].validation"),
+        (SMALLEST + "[audit]\nkeep_updates = true\n", "[audit].keep_updates"),
+        (BLIND + '[privacy]\nmode = "site"\nepsilon = 8.0\n', "[privacy].mode"),
+        (OWN.replace(SERVER, ""), "[aggregation].validation"),
+        (
+            OWN.replace(SERVER, "") + "validation_holdout = 0.1\n",
+            "[aggregation].validation_holdout",
+        ),
+        (SMALLEST + "[aggregation]\naudit_rate = 0.5\n", "[aggregation].audit_rate"),
         (SCAFFOLD + "lora_alpha = 8\n", "[[sites]][1].lora_rank"),
+        (MULTI_KRUM + "lora_rank = 8\n", "[[sites]][1].lora_rank"),
+        # One attacker takes five sites, two of which may make a round here.
+        (MULTI_KRUM + "[methods.multi_krum]\nnum_attackers = 1\n", "[experiment].quorum"),
         (FLORA.replace(*FOUR_BITS), "[model].quantization"),
         (FLORA.replace("flora", "fed_ex_lora").replace(*FOUR_BITS), "[model].quantization"),
         (ASKING + '[endpoint]\nmodel = "m1"\n', "[endpoint].url"),
@@ -83,6 +106,9 @@ def test_settings_that_cannot_stand_together_are_refused(write: Write, text: str
         SMALLEST + "[training]\nrounds_per_epoch = 3\n",
         SMALLEST + "lora_rank = 16\nlora_alpha = 128\n",
         FLORA + "lora_rank = 8\n",
+        MULTI_KRUM,
+        MULTI_KRUM + "[methods.multi_krum]\nnum_attackers = 0\n",
+        SMALLEST + "[methods.multi_krum]\nnum_attackers = 1\n",
         SMALLEST.replace(*FOUR_BITS),
         SCAFFOLD,
         ASKING + '[endpoint]\nurl = "http://localhost/v1"\nmodel = "m1"\n',
@@ -106,3 +132,24 @@ def test_a_faulty_value_does_not_hide_a_contradiction_of_others(write: Write) ->
         "demo.toml: [experiment].rounds",
         "demo.toml: [aggregation].validation",
     ]
+
+
+@pytest.mark.parametrize(
+    "arm", ["fed_medlora", "fed_prox", "fed_adam", "fed_avg_m", "fed_yogi", "ffa_lora", "agnostic"]
+)
+def test_a_rule_that_needs_the_sum_alone_may_be_blind(write: Write, arm: str) -> None:
+    text = BLIND.replace('"fed_medlora"]', f'"{arm}"]') + "audit_rate = 0.5\n"
+
+    assert read_experiment(write(text)).aggregation.sees == "sum"
+
+
+def test_sites_may_score_their_own_adapters_where_the_server_sees_the_sum(write: Write) -> None:
+    assert read_experiment(write(OWN)).aggregation.validation == "own"
+
+
+def test_between_hospitals_copies_of_the_servers_notes_are_pinned(write: Write) -> None:
+    apart = OWN.replace("[[sites]]\npath = ", "[[sites]]\nname = ", 2)
+    text = apart + '[engine]\nname = "nvflare"\n'
+
+    assert any("[[sites]][2].sha256: found nothing" in fault for fault in faults(write(text)))
+    assert not any("sha256" in fault for fault in faults(write(OWN + "rank = 1\n")))

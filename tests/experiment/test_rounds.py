@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from tests.experiment.fakes import (
     A,
     Arrays,
     B,
+    Crash,
     FakeEngine,
     Spoil,
     experiment,
@@ -28,7 +29,8 @@ from fedmedlora.experiment.config import Experiment
 from fedmedlora.experiment.rounds import best_of, run_rounds
 from fedmedlora.experiment.schema import FEDERATED_ARMS
 from fedmedlora.experiment.store import RunStore
-from fedmedlora.federation.engine import SERVER
+from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.engine import SERVER, Outcome, Participant
 
 TRAINED = ("bones", "heart", "lungs")
 SHIFTS = {"bones": 0.5, "heart": 0.25, "lungs": 0.125}
@@ -46,10 +48,11 @@ def rounds_of(
     engine: FakeEngine,
     name: str = "fed_medlora",
     codec: str = "float32",
+    admission: str = "",
     **settings: int | str,
 ) -> tuple[Json, list[Json]]:
     text = toml((name.partition(":")[0],), **settings)
-    text += f'[communication]\ncodec = "{codec}"\n'
+    text += f'[communication]\ncodec = "{codec}"\n[admission]\n{admission}\n'
     with new_store(tmp_path, text) as store:
         document = run_rounds(
             arm_of(experiment(text), name), experiment(text), engine, store, shifts=SHIFTS
@@ -540,3 +543,83 @@ def test_the_sites_are_told_what_every_round_changed(tmp_path: Path) -> None:
     assert list(afters) == [one["adapter"] for one in rounds]
     assert befores[1:] == afters[:-1]
     assert [dict.fromkeys(TRAINED, size) for size in sizes] == [r["bytes_down"] for r in rounds]
+
+
+def a_hundred_times(trained: Arrays) -> Arrays:
+    return {name: tensor * np.float32(100) for name, tensor in trained.items()}
+
+
+class Overdone(FakeEngine):
+    """Lungs sends a hundred times what it learnt in one round."""
+
+    def __init__(self, round_index: int) -> None:
+        super().__init__()
+        self.round_index = round_index
+
+    def train(
+        self,
+        participants: Sequence[Participant],
+        start: AdapterWeights,
+        plans: Mapping[str, LocalPlan],
+    ) -> Iterator[Outcome]:
+        for outcome in super().train(participants, start, plans):
+            sent, name = outcome.sent, outcome.participant.name
+            if sent and (name, sent.round_index) == ("lungs", self.round_index):
+                payload = encode_update(a_hundred_times(dict(sent.delta)), "float32")
+                yield replace(outcome, sent=replace(sent, payload=payload))
+            else:
+                yield outcome
+
+
+def test_norms_and_bounds_are_recorded_and_an_honest_round_clips_nobody(tmp_path: Path) -> None:
+    _, (first, second, _) = rounds_of(tmp_path, FakeEngine())
+
+    # Six ones, a lean of 0.25, 0.5 or 1, and five hundredths.
+    norms = {"bones": 6 + 0.25**2, "heart": 6 + 0.5**2, "lungs": 6 + 1.0}
+    for site, square in norms.items():
+        assert first["clipping"]["norms"][site]["adapter"] == pytest.approx(square**0.5, abs=1e-3)
+    # In the first round 1 in the mean of twelve values; then three times the middle one.
+    assert first["clipping"]["bounds"]["adapter"] == pytest.approx(12**0.5)
+    assert second["clipping"]["bounds"]["adapter"] == pytest.approx(12**0.5)
+    assert first["clipping"]["clipped"] == second["clipping"]["clipped"] == []
+
+
+def test_an_update_that_goes_too_far_counts_as_far_as_the_bound(tmp_path: Path) -> None:
+    document, rounds = rounds_of(tmp_path, Overdone(2), admission="largest_rms = 1000")
+
+    (clip,) = rounds[1]["clipping"]["clipped"]
+    assert (clip["site"], clip["kind"]) == ("lungs", "adapter")
+    assert clip["norm"] == pytest.approx(100 * 7**0.5, rel=1e-3)
+    # Of 2.46, 2.5 and 2.65 the middle one, three times.
+    assert clip["bound"] == pytest.approx(3 * 6.25**0.5, rel=1e-3)
+    with RunStore.open(tmp_path / "run") as store:
+        grown = store.adapters.get(rounds[1]["adapter"])[A][0, 0] - 1.0
+    # 0.4 of the sites add 1, and lungs, which has 0.6, adds 7.5 / 264.6 of 100.
+    assert grown == pytest.approx(0.4 + 0.6 * 100 * 7.5 / 264.575, rel=1e-3)
+    # The clipped norm counts with its bound, and the round after is as any other.
+    assert rounds[2]["clipping"]["clipped"] == []
+    assert document["best_round"] is not None
+
+
+@pytest.mark.parametrize("name", sorted(set(FEDERATED_ARMS)))
+def test_no_honest_update_is_clipped_whatever_the_method(tmp_path: Path, name: str) -> None:
+    _, rounds = rounds_of(tmp_path, FakeEngine(), name)
+
+    assert [one["clipping"]["clipped"] for one in rounds] == [[]] * len(rounds)
+
+
+def test_a_run_that_was_cut_short_has_the_bounds_of_one_that_was_not(tmp_path: Path) -> None:
+    _, whole = rounds_of(tmp_path / "whole", Overdone(2))
+    text = toml(("fed_medlora",))
+    engine = Overdone(2)
+    engine.crash_at = 13
+    with new_store(tmp_path / "cut", text) as store:
+        arm = arm_of(experiment(text), "fed_medlora")
+        with pytest.raises(Crash):
+            run_rounds(arm, experiment(text), engine, store, shifts=SHIFTS)
+        assert store.rounds("fed_medlora")
+        run_rounds(arm, experiment(text), Overdone(2), store, shifts=SHIFTS)
+        again = store.rounds("fed_medlora")
+
+    assert [one["clipping"] for one in again] == [one["clipping"] for one in whole]
+    assert again[-1]["adapter"] == whole[-1]["adapter"]

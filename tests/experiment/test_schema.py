@@ -20,8 +20,8 @@ from fedmedlora.experiment.config import read_experiment
             'base = "minilm"',
             (
                 "trainings: found an unknown key, expected one of experiment, model, training, "
-                "aggregation, methods, communication, few_shot, bert, endpoint, evaluation, "
-                "engine, sites; did you mean training?"
+                "aggregation, admission, methods, communication, privacy, few_shot, bert, "
+                "endpoint, evaluation, engine, audit, sites; did you mean training?"
             ),
         ),
         (

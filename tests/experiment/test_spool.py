@@ -12,6 +12,7 @@ from fedmedlora.experiment.arms import Arm, planned_arms
 from fedmedlora.experiment.spool import collect, site_plans, site_seed, update_keys
 from fedmedlora.federation.engine import Outcome, Participant
 from fedmedlora.federation.methods.fed_prox import FedProx
+from fedmedlora.federation.private_plan import PrivatePlan
 
 BEFORE, LATER = "0" * 64, "1" * 64
 
@@ -50,6 +51,33 @@ def test_what_trains_alike_is_kept_under_one_key_whatever_the_arm() -> None:
 )
 def test_what_trains_otherwise_has_another_key(other: str) -> None:
     assert other != key()
+
+
+PRIVATE = PrivatePlan(
+    run="demo",
+    arm="fed_medlora",
+    unit="note",
+    clip=1.0,
+    units_a_step=2,
+    steps=3,
+    run_steps=6,
+    delta=1e-5,
+    noise_multiplier=2.0,
+)
+
+
+def private_key(private: PrivatePlan | None) -> str:
+    plans = site_plans(HEART, 3, 1, {}, private={"heart": private})
+    (found,) = update_keys(HEART, plans, BEFORE).values()
+    return found
+
+
+def test_what_hides_a_unit_is_part_of_the_key_and_who_asks_is_not() -> None:
+    assert private_key(None) == key()
+    assert private_key(PRIVATE) != key()
+    assert private_key(replace(PRIVATE, arm="fed_medlora_plus")) == private_key(PRIVATE)
+    assert private_key(replace(PRIVATE, clip=2.0)) != private_key(PRIVATE)
+    assert private_key(replace(PRIVATE, noise_multiplier=3.0)) != private_key(PRIVATE)
 
 
 def test_what_a_method_changes_at_a_site_is_part_of_the_key() -> None:

@@ -130,7 +130,7 @@ def test_another_version_is_refused(store: RunStore) -> None:
     connection.execute("PRAGMA user_version = 99")
     connection.close()
 
-    with pytest.raises(StoreError, match="found a run store of version 99, expected 7"):
+    with pytest.raises(StoreError, match="found a run store of version 99, expected 8"):
         RunStore.open(store.folder)
 
 

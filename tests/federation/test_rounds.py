@@ -142,7 +142,7 @@ def test_the_record_says_who_counted_how_much_and_why() -> None:
             "a": {"num_tokens": 100, "validation_loss": 0.1, "shift": 0.25, "start_loss": None},
             "b": {"num_tokens": 300, "validation_loss": 0.1, "shift": 0.25, "start_loss": None},
         },
-        "absences": [{"site": "c", "reason": "timed out"}],
+        "absences": [{"site": "c", "code": "absent", "reason": "timed out"}],
     }
 
 

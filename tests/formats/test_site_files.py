@@ -9,7 +9,7 @@ import pytest
 
 from fedmedlora.clinical.notes import Entity, Labels, Note, Relation, SiteNotes
 from fedmedlora.errors import Fault, InputError
-from fedmedlora.formats.site_files import parse_site, site_digest
+from fedmedlora.formats.site_files import parse_site, render_site, site_digest
 
 FOLDER = Path("hospital")
 # A word that no message may repeat.
@@ -74,6 +74,32 @@ def the_only(found: list[Fault]) -> str:
 
 def test_a_right_folder_has_no_fault() -> None:
     assert faults() == []
+
+
+def test_a_patient_may_be_named_and_is_read_back() -> None:
+    files: dict[str, bytes | Fault] = {
+        "site.json": lines(DESCRIPTION),
+        "train.jsonl": lines(record("n1") | {"patient": UNSAID}, record("n2")),
+    }
+
+    site = parse_site(FOLDER, files)
+
+    assert [note.patient for note in site.splits["train"]] == [UNSAID, None]
+    again = parse_site(FOLDER, {**render_site(site, {})})
+    assert again == site
+
+
+@pytest.mark.parametrize(
+    ("patient", "told"),
+    [
+        ("", "patient: found an empty text, expected whose note it is"),
+        (7, "patient: found a whole number, expected a text"),
+        (None, "patient: found null, expected a text"),
+        ("p\ud800", "patient: found"),
+    ],
+)
+def test_a_patient_that_is_none_is_told(patient: object, told: str) -> None:
+    assert told in the_only(note_faults(patient=patient))
 
 
 def test_a_malformed_line_is_told_with_its_number_and_character() -> None:
@@ -465,6 +491,7 @@ def with_note(**changes: Any) -> SiteNotes:  # noqa: ANN401 -- any field
         with_note(text="Mild pair."),
         with_note(entities=(Entity("T1", "problem", 4, 9),)),
         with_note(relations=(Relation("severity", "T1", "T1"),)),
+        with_note(patient="p1"),
     ],
 )
 def test_whatever_changes_in_a_site_changes_its_digest(other: SiteNotes) -> None:

@@ -46,7 +46,8 @@ def notes(draw: st.DrawFn, id_: str) -> Note:
         if head.type in MAIN_TYPES
         for fitting in [CROSS_RELATIONS if tail.type in MAIN_TYPES else (tail.type,)]
     ]
-    return Note(id_, "a-site", text, tuple(entities), tuple(relations))
+    patient = draw(st.none() | st.text(min_size=1))
+    return Note(id_, "a-site", text, tuple(entities), tuple(relations), patient)
 
 
 @st.composite

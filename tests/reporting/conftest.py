@@ -101,7 +101,9 @@ def _rounds(lift: int, *, loss: bool) -> list[Json]:
     rounds = []
     for index, level in enumerate((12, 48, 66, 75, 79, 78), start=1):
         reason = "training stopped: loss is not finite"
-        absent = [{"site": "paediatrics", "reason": reason}] if index == 2 else []
+        # Runs from before there were codes have none.
+        coded = {} if loss else {"code": "absent"}
+        absent = [{"site": "paediatrics", "reason": reason, **coded}] if index == 2 else []
         here = [s for s in TRAIN if index != 2 or s != "paediatrics"]
         weights = {s: tokens[s] / (1 + 0.3 * i * loss) for i, s in enumerate(here)}
         rounds.append(

@@ -17,10 +17,26 @@ def test_absences_keep_their_reasons(results: Json) -> None:
     found = absences.absences(results)
 
     assert found == [
-        ("Fed-MedLoRA", 2, "paediatrics", reason),
-        ("Fed-MedLoRA+", 2, "paediatrics", reason),
+        ("Fed-MedLoRA", 2, "paediatrics", "absent", reason),
+        ("Fed-MedLoRA+", 2, "paediatrics", "", reason),
     ]
     assert reason in absences.absences_table(found)
+
+
+def test_updates_that_were_scaled_down_are_shown_and_nothing_is_said_where_none_was(
+    results: Json,
+) -> None:
+    assert "scaled down" not in absences_part(results)
+    clip = {"site": "oncology", "kind": "adapter", "norm": 141.234, "bound": 14.1}
+    (arm,) = [arm for arm in results["arms"] if arm["name"] == "fed_medlora"]
+    arm["rounds"][1]["clipping"] = {"clipped": [clip]}
+
+    part = absences_part(results)
+
+    assert absences.clips(results) == [("Fed-MedLoRA", 2, "oncology", "adapter", 141.234, 14.1)]
+    shown = ["oncology", "Fed-MedLoRA", "2", "adapter", "141", "14.1"]
+    assert row(absences.clips_table(absences.clips(results)), "oncology") == shown
+    assert "scaled down" in part
 
 
 def test_lost_entities_stand_by_arm_site_and_reason(results: Json) -> None:

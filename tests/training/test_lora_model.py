@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from bitsandbytes.nn.modules import Linear4bit
 from peft import TaskType
 from peft.tuners import lora
 from safetensors.torch import load_file, save_file
@@ -209,3 +210,28 @@ class TestFaultyWeights:
             load_base(copied, FORM, dtype="bfloat16", quantization="4bit")
         assert asked["dtype"] == torch.bfloat16
         assert asked["quantization_config"]
+
+
+def test_a_base_in_four_bits_reads_and_trains_on_what_was_read(decoder: BaseModel) -> None:
+    plain = load_base(decoder, FORM, dtype="float32", quantization="4bit")
+    model = with_lora(plain, decoder, LORA, kind=TaskType.CAUSAL_LM)
+    layer = next(module for module in model.modules() if isinstance(module, Linear4bit))
+    before = layer.weight.data.clone()
+    tokens = torch.arange(1, 9)[None]
+
+    model.eval()
+    with torch.no_grad():
+        first = model(input_ids=tokens).logits
+    model.train()
+    model(input_ids=tokens, labels=tokens).loss.backward()
+    model.eval()
+    with torch.no_grad():
+        second = model(input_ids=tokens).logits
+
+    assert torch.equal(first, second)
+    assert torch.equal(layer.weight.data, before)
+    # Two values a byte.
+    assert before.numel() == layer.in_features * layer.out_features // 2
+    moved = [name for name, weight in model.named_parameters() if weight.grad is not None]
+    assert moved
+    assert all("lora_" in name for name in moved)

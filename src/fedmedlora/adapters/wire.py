@@ -1,7 +1,8 @@
 """An update as bytes for the wire: a safetensors file whatever the codec, nothing to unpickle.
 
 Each tensor stands in its parts, as `q_proj.lora_A.weight|codes`; codec and shapes stand in the
-file's own header. What arrives is decoded one tensor at a time, when it is asked for.
+file's own header. What arrives is decoded one tensor at a time, when it is asked for, and its
+header is measured before it is read: to name a hundred thousand tensors takes no values at all.
 """
 
 import json
@@ -19,17 +20,21 @@ from fedmedlora.adapters import codecs as package
 from fedmedlora.adapters.codec import Codec
 from fedmedlora.adapters.files import require_digest
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.errors import ModelError
+from fedmedlora.errors import ModelError, NumberFormatError, OversizeError
 from fedmedlora.registry import members
 
 _PART = "|"
 _HEADER = "update"
+_MOST_TENSORS = 1 << 14
+_HEADER_BYTES = 1 << 10
+"""Of the file's header, for each tensor: names, shapes and places of up to three parts."""
 _DTYPES = {"F32": "<f4", "U16": "<u2", "U32": "<u4", "U8": "u1", "I8": "i1"}
 _UNREADABLE = (
     OSError,
     safetensors.SafetensorError,
     AttributeError,
     KeyError,
+    RecursionError,
     TypeError,
     ValueError,
 )
@@ -73,22 +78,27 @@ def _num_bytes(shapes: tuple[tuple[str, tuple[int, ...]], ...], codec: str) -> i
     return len(encode_update({name: np.zeros(shape, np.float32) for name, shape in shapes}, codec))
 
 
-def open_update(path: Path, *, most_values: int, sha256: str | None = None) -> AdapterWeights:
+def open_update(
+    path: Path, *, most_values: int, most_tensors: int = _MOST_TENSORS, sha256: str | None = None
+) -> AdapterWeights:
     """Return the tensors in a file of bytes from the wire; each is decoded when it is asked for.
 
     Args:
         most_values: Values of a tensor at most: a short file may claim any number.
+        most_tensors: Tensors at most.
         sha256: What the digest of the file must be; None takes it as it is.
 
     Raises:
-        ModelError: The file is missing, altered, or no update.
+        ModelError: The file is missing, altered, or no update; its `code` says which.
     """
     try:
         if sha256 is not None:
             require_digest(path, sha256)
+        _require_header(path, most_tensors)
         content: Any = safetensors.safe_open(path, framework="numpy")
         header = json.loads((content.metadata() or {})[_HEADER])
-        codec, shapes = codecs()[header["codec"]], _shapes(header["shapes"], most_values)
+        codec, shapes = codecs()[header["codec"]], _shapes(path, header["shapes"], most_values)
+        _require_parts(path, content, codec, shapes)
     except _UNREADABLE as error:
         reason = (isinstance(error, OSError) and error.strerror) or type(error).__name__
         raise ModelError(
@@ -112,13 +122,61 @@ def read_update(content: bytes) -> AdapterWeights:
     return {n: codec.unpack(arrays[n], shape) for n, shape in sorted(header["shapes"].items())}
 
 
-def _shapes(claimed: Mapping[str, Sequence[int]], most_values: int) -> dict[str, tuple[int, ...]]:
+def _require_header(path: Path, most_tensors: int) -> None:
+    most_bytes = _HEADER_BYTES * (most_tensors + 1)
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        if path.stat().st_size > size > most_bytes:
+            raise OversizeError(
+                f"{path.name}: found a header of {size} bytes, expected {most_bytes} at most; "
+                "send the tensors of the round alone"
+            )
+        # Of several of one name a library may take any.
+        json.loads(file.read(min(size, most_bytes)), object_pairs_hook=_each_once)
+
+
+def _each_once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    if len(found := dict(pairs)) != len(pairs):
+        raise ValueError("found a name twice in the header")
+    return found
+
+
+def _require_parts(
+    path: Path,
+    content: Any,  # noqa: ANN401 -- the library types no handle
+    codec: Codec,
+    shapes: Mapping[str, Sequence[int]],
+) -> None:
+    dtypes = _part_dtypes(codec)
+    for key in content.keys():  # noqa: SIM118 -- the handle is no mapping
+        name, _, part = key.rpartition(_PART)
+        if name not in shapes or part not in dtypes:
+            raise KeyError(key)
+        found = content.get_slice(key).get_dtype()
+        if _DTYPES.get(found) != dtypes[part]:
+            raise NumberFormatError(
+                f"{path.name}: adapter parameter {name!r}: found {found}, expected the numbers of "
+                "its codec; send it again"
+            )
+
+
+@cache
+def _part_dtypes(codec: Codec) -> Mapping[str, str]:
+    parts = codec.pack(np.zeros(1, np.float32))
+    return {part: array.dtype.newbyteorder("<").str.lstrip("|") for part, array in parts.items()}
+
+
+def _shapes(
+    path: Path, claimed: Mapping[str, Sequence[int]], most_values: int
+) -> dict[str, tuple[int, ...]]:
     shapes = {name: tuple(shape) for name, shape in claimed.items()}
     for name, shape in shapes.items():
-        sizes = [size for size in shape if type(size) is int and size >= 0]
-        if len(sizes) != len(shape) or math.prod(shape) > most_values:
-            raise ValueError(
-                f"{name!r}: found shape {shape}, expected {most_values} values at most"
+        if not all(type(size) is int and size >= 0 for size in shape):
+            raise ValueError(f"{name!r}: found shape {shape}, expected whole numbers, 0 or more")
+        if math.prod(shape) > most_values:
+            raise OversizeError(
+                f"{path.name}: found no update (adapter parameter {name!r} claims too many "
+                f"values), expected {most_values} at most; send it again"
             )
     return shapes
 

@@ -16,7 +16,11 @@ from fedmedlora.errors import FedMedLoRAError, InputError
 # As a shell reports a program that a signal ended: 128 and SIGINT, 128 and SIGPIPE.
 INTERRUPTED = 130
 UNREAD = 141
-_EXTRAS = ("nvflare",)
+_EXTRAS = {
+    "nvflare": "nvflare",
+    **dict.fromkeys(("coincurve", "cryptography", "securesystemslib", "web3"), "audit"),
+    **dict.fromkeys(("eth", "eth_abi", "eth_account", "eth_keys", "eth_utils", "rlp"), "audit"),
+}
 """What only some commands need, by the name of the package and of the extra."""
 
 
@@ -31,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("fedmedlora").setLevel(logging.INFO)
+    # Peft imports it where it is installed, used or not, and on a CPU it advises a package.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         code = _code(options)
         # Whether anyone still reads is known now, and not when Python ends.
@@ -49,10 +55,10 @@ def _code(options: argparse.Namespace) -> int:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     except ModuleNotFoundError as error:
-        if (extra := (error.name or "").partition(".")[0]) not in _EXTRAS:
+        if (package := (error.name or "").partition(".")[0]) not in _EXTRAS:
             raise
-        advice = f"pip install 'fedmedlora[{extra}]'"
-        sys.stderr.write(f"fedmedlora: found no {extra}, expected it here; {advice}\n")
+        advice = f"pip install 'fedmedlora[{_EXTRAS[package]}]'"
+        sys.stderr.write(f"fedmedlora: found no {package}, expected it here; {advice}\n")
         return InputError.exit_code
     except BrokenPipeError:
         raise

@@ -19,9 +19,10 @@ from fedmedlora.engines.nvflare.owner import stop as stop_all
 from fedmedlora.engines.nvflare.processes import check_let_in, end, start_site
 from fedmedlora.engines.nvflare.provisioning import Federation
 from fedmedlora.engines.nvflare.provisioning import provision as make_kits
-from fedmedlora.engines.nvflare.site import place_notes
+from fedmedlora.engines.nvflare.site import place_notes, unlock
 from fedmedlora.engines.nvflare.standing import lines_of, note_run, standing_of
 from fedmedlora.engines.remote.coordinating import leave_for_good
+from fedmedlora.engines.remote.sealing import make_key
 from fedmedlora.errors import EngineError, Fault, InputError
 from fedmedlora.experiment.config import engine_name, read_experiment
 from fedmedlora.experiment.database import has_run
@@ -53,11 +54,20 @@ def provision(options: argparse.Namespace) -> int:
     return 0
 
 
+def key(options: argparse.Namespace) -> int:
+    """Make the key that the sites of blind rounds share, and the coordinator must not have."""
+    made = make_key(options.file)
+    said = f"{options.file}: copy it to local/blind.key in each site's kit, by no coordinator's way"
+    answer(options, {"file": str(options.file), "id": made.id}, [said])
+    return 0
+
+
 def coordinator(options: argparse.Namespace) -> int:
     """Run the server, and the experiment with the sites that come, until it is done."""
     experiment = _between_hospitals(options.experiment)
     # Before anything is written for a kit that cannot be started.
     open_kit(options.kit, role="coordinator", now=datetime.now(UTC))
+    unlock(options.kit, options.passphrase_fd, needed=experiment.audit.is_on)
     out: Path = options.out or Path("runs") / experiment.name
     with owning(options.kit):
         with _begun(out, options.experiment) as store:
@@ -85,6 +95,7 @@ def site(options: argparse.Namespace) -> int:
     """Take part in a federation with the notes of this site, until it is stopped."""
     kit: Path = options.kit
     open_kit(kit, role="site", now=datetime.now(UTC))
+    unlock(kit, options.passphrase_fd, needed=False)
     with owning(kit):
         # Not before: it would change the notes of the command that runs.
         place_notes(kit, options.data, now=datetime.now(UTC))

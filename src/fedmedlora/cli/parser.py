@@ -61,6 +61,7 @@ def build_parser() -> argparse.ArgumentParser:
     _adapters(commands)
     _notes(commands)
     _federation(commands)
+    _trust(commands)
     return parser
 
 
@@ -138,6 +139,8 @@ def _federation(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     provision.add_argument(
         "--renew", nargs="+", metavar="NAME", help="kits that get a new certificate"
     )
+    key = _command(verbs, "key", "federation", "the key of blind rounds, made by one site for all")
+    key.add_argument("file", type=Path, metavar="FILE", help="where it goes; no other site has it")
     start = verbs.add_parser("start", help="take part: as coordinator, or as a site")
     roles = start.add_subparsers(metavar="ROLE", required=True)
     coordinator = _command(roles, "coordinator", "federation", "run an experiment with its sites")
@@ -150,12 +153,45 @@ def _federation(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     site = _command(roles, "site", "federation", "take part with the notes of this site")
     site.add_argument("kit", type=Path, metavar="KIT", help="the site's, unpacked")
     site.add_argument("--data", type=Path, required=True, metavar="SITE_DIR", help=_SITE)
+    for command in (coordinator, site):
+        _passphrase(command)
     for verb, text in (
         ("status", "who is connected, when last heard, and how far the run is"),
         ("stop", "end what runs from a kit; a run goes on when it is started again"),
     ):
         command = _command(verbs, verb, "federation", text)
         command.add_argument("kit", type=Path, metavar="KIT", help="of the coordinator or a site")
+
+
+def _trust(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    identity = commands.add_parser("identity", help="the keys by which a site is known")
+    verbs = identity.add_subparsers(metavar="VERB", required=True)
+    create = _command(verbs, "create", "trust", "make the keys of a site or of the coordinator")
+    create.add_argument("file", type=Path, metavar="FILE", help="a new file for them")
+    _passphrase(create)
+    for verb, text in (
+        ("rotate", "put new keys in the place of a site's, in a run on one machine"),
+        ("revoke", "let a site's keys be good for nothing from now on, in a run on one machine"),
+    ):
+        command = _command(verbs, verb, "trust", text)
+        command.add_argument("run_folder", type=Path, metavar="RUN", help="run folder")
+        command.add_argument("site", metavar="SITE", help="its name")
+    audit = commands.add_parser("audit", help="what can be proved of a run")
+    verbs = audit.add_subparsers(metavar="VERB", required=True)
+    verify = _command(verbs, "verify", "trust", "check a run against what was signed and sealed")
+    verify.add_argument("run_folder", type=Path, metavar="RUN", help="run folder")
+    verify.add_argument(
+        "--heads", type=Path, nargs="+", metavar="FILE", help="what sites kept of the ledger"
+    )
+    told = "what known attacks get out of a run's updates, where its notes are on this machine"
+    leakage = _command(verbs, "leakage", "trust", told)
+    leakage.add_argument("run_folder", type=Path, metavar="RUN", help="run folder")
+    leakage.add_argument("--site", metavar="SITE", help="whose notes; each training site without")
+
+
+def _passphrase(command: argparse.ArgumentParser) -> None:
+    text = "an open file with the passphrase of local/identity.json, as by 3< FILE"
+    command.add_argument("--passphrase-fd", type=_not_negative, metavar="N", help=text)
 
 
 def _source(

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
@@ -20,6 +21,7 @@ from fedmedlora.errors import (
     Fault,
     FedMedLoRAError,
     InputError,
+    LedgerError,
     ModelError,
     QuorumError,
 )
@@ -35,13 +37,17 @@ from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.sending import asks_endpoint, endpoint_key
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.used_models import used_models
+from fedmedlora.federation.engine import Engine
+from fedmedlora.federation.notary import NOBODY, Notary
+from fedmedlora.privacy.packages import require_packages
+from fedmedlora.privacy.spending import Spending
 from fedmedlora.training.quantization import require_quantization
 
 _DEMO = "demo.toml"
 _BESIDE = "demo_markup.json"
 """What the same hospitals gave in mark-up: measured once, for the report's appendix."""
 _DEMO_SEED = 0
-_GOING_ON = (QuorumError, ModelError, EngineError)
+_GOING_ON = (QuorumError, ModelError, EngineError, LedgerError)
 """What ends the arms of one model, but not those of another."""
 
 
@@ -87,6 +93,10 @@ def _run(
     if not resume and not has_run(out):
         # A run without its models must not begin: it could only go on without them.
         require_quantization(experiment.model.quantization)
+        require_packages(experiment.privacy.mode)
+        if experiment.audit.is_on:
+            # Only who asks for it needs its packages.
+            import fedmedlora.engines.rehearsal  # noqa: F401, PLC0415
         chosen = replace(experiment, arms=tuple(arms or experiment.arms))
         for model in used_models(chosen).values():
             look_up(model, annotated_types(cohorts))
@@ -131,16 +141,38 @@ def _go_on(
         endpoint_key(experiment.endpoint, os.environ)
     for model in models:
         try:
-            with engine_of(
-                model, experiment, cohorts, types, shelf=store.adapters, environ=os.environ
-            ) as engine:
-                run_experiment(experiment, engine, store, cohorts, only=arms, model=model)
+            with (
+                engine_of(
+                    model,
+                    experiment,
+                    cohorts,
+                    types,
+                    shelf=store.adapters,
+                    spending=Spending(store.folder),
+                    environ=os.environ,
+                ) as engine,
+                _notary(experiment, engine, store, cohorts) as notary,
+            ):
+                run_experiment(
+                    experiment, engine, store, cohorts, only=arms, model=model, notary=notary
+                )
         except _GOING_ON as error:
             failures.append(error)
     if len(failures) == 1:
         raise failures[0]
     if failures:
         raise QuorumError("\n".join(map(str, failures)))
+
+
+def _notary(
+    experiment: Experiment, engine: Engine, store: RunStore, cohorts: Mapping[str, Cohort]
+) -> AbstractContextManager[Notary]:
+    if not experiment.audit.is_on:
+        return nullcontext(NOBODY)
+    # Only who asks for it needs its packages.
+    from fedmedlora.engines.rehearsal import rehearsal  # noqa: PLC0415
+
+    return rehearsal(experiment, engine, store, cohorts)
 
 
 def _store(experiment: Experiment, file: Path, out: Path, *, resume: bool) -> RunStore:

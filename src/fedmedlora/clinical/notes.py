@@ -35,13 +35,18 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One document of one site."""
+    """One document of one site.
+
+    Attributes:
+        patient: Whose note it is, in the site's own numbering; None where the site does not say.
+    """
 
     id: str
     site: str
     text: str
     entities: tuple[Entity, ...]
     relations: tuple[Relation, ...]
+    patient: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """One loaded base model that answers for every adapter handed to it."""
 
 import copy
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Generic
@@ -15,14 +16,18 @@ from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import ModelError, TrainingError
 from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
+from fedmedlora.tasks.batches import sorted_batches
 from fedmedlora.tasks.task import Answer, ExampleT
 from fedmedlora.training.adapter_slots import lora_layers
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.folded_patches import FoldedPatches
 from fedmedlora.training.lora_model import recompute_activations, rescaled
+from fedmedlora.training.private_steps import PrivateSteps, Randomness, train_privately
 from fedmedlora.training.settings import TrainingSettings
 from fedmedlora.training.steering import Wheel
 from fedmedlora.training.trainer import Learner, mean_loss, train
+
+_BATCH_TOKENS = 2048
 
 
 class HuggingFaceBackbone(Generic[ExampleT]):
@@ -81,31 +86,50 @@ class HuggingFaceBackbone(Generic[ExampleT]):
         """Return what training on the examples makes of an adapter."""
         self._write(start)
         wheel = Wheel(self.learner.slots.parameters, steering)
-        try:
-            with rescaled(self.learner.model, steering.scaling):
-                loss = train(
-                    self.learner,
-                    examples,
-                    plan,
-                    settings=self._training,
-                    accelerator=self._accelerator,
-                    wheel=wheel,
-                )
-        except torch.OutOfMemoryError as error:
-            # Another site may do with less.
-            raise TrainingError(
-                "training: found too little memory, expected room for a batch; lower "
-                "training.batch_size or set training.gradient_checkpointing"
-            ) from error
-        except RuntimeError as error:
-            raise TrainingError(
-                f"training: found {type(error).__name__} in torch, expected a finished pass; "
-                "report it with the run's environment.json"
-            ) from error
-        num_tokens = sum(example.num_label_tokens for example in examples)
+        with rescaled(self.learner.model, steering.scaling), _failures_told():
+            loss = train(
+                self.learner,
+                examples,
+                plan,
+                settings=self._training,
+                accelerator=self._accelerator,
+                wheel=wheel,
+            )
+        return self._trained(examples, loss, wheel)
+
+    def train_privately(
+        self,
+        start: AdapterWeights,
+        units: Sequence[Sequence[ExampleT]],
+        plan: LocalPlan,
+        steps: PrivateSteps,
+        *,
+        randomness: Randomness,
+        steering: Steering = STRAIGHT,
+    ) -> Trained:
+        """Return what private training on the units' examples makes of an adapter.
+
+        Its loss is nan: it is made of the notes, and no noise hides them in it.
+        """
+        self._write(start)
+        wheel = Wheel(self.learner.slots.parameters, steering)
+        with rescaled(self.learner.model, steering.scaling), _failures_told():
+            train_privately(
+                self.learner,
+                units,
+                plan,
+                steps,
+                settings=self._training,
+                randomness=randomness,
+                wheel=wheel,
+                frozen=steering.frozen,
+            )
+        return self._trained([one for unit in units for one in unit], math.nan, wheel)
+
+    def _trained(self, examples: Sequence[ExampleT], loss: float, wheel: Wheel) -> Trained:
         return Trained(
             adapter=self.learner.slots.read(),
-            num_tokens=num_tokens,
+            num_tokens=sum(example.num_label_tokens for example in examples),
             loss=loss,
             gradient=wheel.mean_gradient(),
         )
@@ -115,6 +139,17 @@ class HuggingFaceBackbone(Generic[ExampleT]):
         self._write(adapter)
         with _memory_told("validation"):
             return mean_loss(self.learner, examples)
+
+    def objectives(self, adapter: AdapterWeights, examples: Sequence[ExampleT]) -> list[float]:
+        """Return what training makes small of each example, in nats over its label tokens."""
+        self._write(adapter)
+        self.learner.model.eval()
+        told: dict[int, float] = {}
+        with _memory_told("reading"), torch.inference_mode():
+            for indices, drawn in sorted_batches(examples, max_tokens=_BATCH_TOKENS):
+                values = self.learner.row_objectives(drawn).tolist()
+                told.update(zip(indices, values, strict=True))
+        return [told[index] for index in range(len(examples))]
 
     def answer(
         self, adapter: AdapterWeights, examples: Sequence[ExampleT]
@@ -132,6 +167,28 @@ class HuggingFaceBackbone(Generic[ExampleT]):
     def _write(self, bundle: AdapterWeights) -> None:
         self._folded.write(bundle)
         self.learner.slots.write(plain(bundle))
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    """Turn what goes wrong in torch into the error of one site, whose training it is.
+
+    Raises:
+        TrainingError: Something went wrong.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        # Another site may do with less.
+        raise TrainingError(
+            "training: found too little memory, expected room for a batch; lower "
+            "training.batch_size or set training.gradient_checkpointing"
+        ) from error
+    except RuntimeError as error:
+        raise TrainingError(
+            f"training: found {type(error).__name__} in torch, expected a finished pass; "
+            "report it with the run's environment.json"
+        ) from error
 
 
 @contextmanager

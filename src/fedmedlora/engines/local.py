@@ -4,7 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Generic
+from typing import TYPE_CHECKING, Generic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from fedmedlora.adapters.shelves import Shelf
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.engines.blind import BlindHere
+from fedmedlora.engines.units import in_units
 from fedmedlora.errors import TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.intervals import draws, tally
@@ -20,14 +22,20 @@ from fedmedlora.federation.backbone import Backbone, LocalPlan
 from fedmedlora.federation.broadcast import News
 from fedmedlora.federation.engine import NOTHING_KEPT, SERVER, Outcome, Participant, Scope
 from fedmedlora.federation.patches import model
+from fedmedlora.federation.private_plan import Unit, Units
 from fedmedlora.federation.shift import count_tokens
 from fedmedlora.federation.site_round import read_with, site_round
 from fedmedlora.federation.turns import Turn
+from fedmedlora.privacy.ckks import Key
 from fedmedlora.tasks.extraction import Extraction, Shown
 from fedmedlora.tasks.findings import Findings, gold_findings
 from fedmedlora.tasks.scoring import NoteCounts
 from fedmedlora.tasks.tally import Tally
 from fedmedlora.tasks.task import Answer, ExampleT, Tokenizer
+
+# Whoever asks an endpoint loads no model code.
+if TYPE_CHECKING:
+    from fedmedlora.engines.private import PrivateSide
 
 
 class LocalEngine(Generic[ExampleT]):
@@ -42,6 +50,8 @@ class LocalEngine(Generic[ExampleT]):
         tokenizer: Tokenizer,
         vocabulary: Sequence[int],
         shelf: Shelf,
+        blind_key: Key | None = None,
+        private: "PrivateSide[ExampleT] | None" = None,
     ) -> None:
         self.base = backbone.digest
         self.num_base_bytes = backbone.num_bytes
@@ -52,11 +62,13 @@ class LocalEngine(Generic[ExampleT]):
         self._task = task
         self._cohorts = cohorts
         self._tokenizer = tokenizer
+        self.num_counts = len(vocabulary) + 1
         self._vocabulary = vocabulary
-        self._shelf = shelf
+        self._shelf, self._blind_key, self._private = shelf, blind_key, private
         self._training_examples = cache(self._make_training_examples)
         self._loss_examples = cache(self._make_loss_examples)
         self._shown = cache(self._make_shown)
+        self._units = cache(self._make_units)
 
     def close(self) -> None:
         """Do nothing: all there is ends with this process."""
@@ -83,7 +95,8 @@ class LocalEngine(Generic[ExampleT]):
             ]
             try:
                 plan = plans[participant.name]
-                sent = site_round(self._backbone, start, examples, plan, self._shelf)
+                backbone = self._trainer(participant, plan)
+                sent = site_round(backbone, start, examples, plan, self._shelf)
             except TrainingError as error:
                 yield Outcome(participant, None, str(error), time.monotonic() - began)
             else:
@@ -103,6 +116,10 @@ class LocalEngine(Generic[ExampleT]):
             for id_ in self._tokenizer.tokenize(note.text).ids
         )
         return count_tokens(ids, self._vocabulary)
+
+    def label_tokens(self, site: str) -> int:
+        """Return how many label tokens a site's training notes have in one pass."""
+        return sum(example.num_label_tokens for example in self._training_examples(site))
 
     def deliver(self, news: News, *, before: str, after: str) -> None:
         """Do nothing: every question comes with all that it is about."""
@@ -132,6 +149,12 @@ class LocalEngine(Generic[ExampleT]):
         windows, heads = (shown.entities, shown.relations) if shown else ((), ())
         return {"windows": len(windows), "heads": len(heads)}
 
+    def blind(self) -> BlindHere:
+        """Return the sites as they are asked in rounds whose updates stay where they are."""
+        return BlindHere(
+            self._shelf, self._blind_key, lambda adapter: self.losses([(adapter, SERVER)])[0]
+        )
+
     def spent(self) -> Mapping[str, int]:
         """Return what reading has taken of somebody else so far, by name."""
         return self._backbone.spent()
@@ -160,6 +183,25 @@ class LocalEngine(Generic[ExampleT]):
             }
             for note, findings in zip(notes, found, strict=True)
         ]
+
+    def _trainer(self, participant: Participant, plan: LocalPlan) -> Backbone[ExampleT]:
+        """Return what trains: the base model as it is, or one that hides the site's units."""
+        if plan.private is None:
+            return self._backbone
+        if self._private is None:
+            raise TrainingError(
+                "training: found a private plan, expected one without; this engine keeps no record "
+                "of what is spent"
+            )
+        (site,) = participant.sites
+        units = self._units(site, plan.private.unit)
+        return self._private.backbone(participant.name, units)
+
+    def _make_units(self, site: str, unit: Unit) -> Units[ExampleT]:
+        cohort = self._cohorts[site]
+        return in_units(
+            cohort.train, self._task.examples_by_note(cohort.train, cohort.labels), unit
+        )
 
     def _make_shown(self, site: str, number: int) -> Shown[ExampleT] | None:
         cohort = self._cohorts[site]

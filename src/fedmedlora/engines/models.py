@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 from fedmedlora.adapters.shelves import Shelf
 from fedmedlora.engines.backbone import HuggingFaceBackbone
 from fedmedlora.engines.local import LocalEngine
+from fedmedlora.engines.private import PrivateSide
 from fedmedlora.engines.readiness import ReadyBase, Writing, look_up, require_positions
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.federation.shift import most_frequent
 from fedmedlora.inference.tagging import tag
 from fedmedlora.inference.writing import write
+from fedmedlora.privacy.ckks import Key
+from fedmedlora.privacy.randomness import OsRandomness, Randomness
+from fedmedlora.privacy.spending import Spending
 from fedmedlora.synthetic.hospitals import public_text
 from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.extraction import Extraction
@@ -44,9 +48,23 @@ class OpenModel(Generic[ExampleT]):
     tokenizer: HuggingFaceTokenizer
 
     def engine(
-        self, cohorts: Mapping[str, Cohort], *, window_tokens: int, shelf: Shelf
+        self,
+        cohorts: Mapping[str, Cohort],
+        *,
+        window_tokens: int,
+        shelf: Shelf,
+        blind_key: Key | None = None,
+        spending: Spending | None = None,
+        randomness: Randomness | None = None,
     ) -> LocalEngine[ExampleT]:
-        """Return an engine in this process over some sites, with a shelf for what they keep."""
+        """Return an engine in this process over some sites.
+
+        Args:
+            shelf: For what the sites keep.
+            spending: Where it is written down what private training takes; None trains without.
+            randomness: Where its noise comes from, None for the operating system; another than
+                that is for tests.
+        """
         task = Extraction(self.formulation, self.tokenizer, window_tokens)
         vocabulary = _vocabulary(self.tokenizer)
         return LocalEngine(
@@ -56,6 +74,12 @@ class OpenModel(Generic[ExampleT]):
             tokenizer=self.tokenizer,
             vocabulary=vocabulary,
             shelf=shelf,
+            blind_key=blind_key,
+            private=(
+                PrivateSide(self.backbone, spending, randomness or OsRandomness())
+                if spending
+                else None
+            ),
         )
 
 

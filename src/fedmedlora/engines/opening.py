@@ -7,9 +7,11 @@ them at once, and holds no torch itself.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
+from typing import Any
 
 from fedmedlora.adapters.shelves import Shelf
 from fedmedlora.engines.endpoint.opening import open_endpoint
+from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.parallel import ParallelEngine
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.baselines import ModelName
@@ -17,6 +19,8 @@ from fedmedlora.experiment.places import EngineChoice
 from fedmedlora.experiment.schema import Experiment, Model, Training
 from fedmedlora.experiment.used_models import bert_model, bert_training
 from fedmedlora.federation.engine import Engine
+from fedmedlora.privacy.ckks import Key, new_key
+from fedmedlora.privacy.spending import Spending
 
 
 def engine_of(
@@ -27,6 +31,7 @@ def engine_of(
     *,
     shelf: Shelf,
     environ: Mapping[str, str],
+    spending: Spending | None = None,
 ) -> AbstractContextManager[Engine]:
     """Return the engine of one of an experiment's models, closed on leaving.
 
@@ -34,6 +39,7 @@ def engine_of(
         types: All that will be asked for.
         shelf: Where sites keep what does not travel.
         environ: The environment's variables, one of which may hold a key.
+        spending: Where it is written down what private training takes; None trains without.
 
     Raises:
         InputError: Notes would be sent away without leave, or a key is missing.
@@ -41,7 +47,7 @@ def engine_of(
         EngineError: A worker ended before it was ready.
     """
     openings: Mapping[ModelName, _Opening] = {
-        "own": partial(_own, shelf),
+        "own": partial(_own, shelf, spending),
         "bert": partial(_bert, shelf),
         "endpoint": partial(_endpoint, environ),
     }
@@ -65,7 +71,7 @@ def open_engine(choice: EngineChoice, opening: Callable[[], Engine]) -> Iterator
         yield engine
 
 
-def open_local(
+def open_local(  # noqa: PLR0913 -- by name, one for each thing that sites have
     model: Model,
     training: Training,
     cohorts: Mapping[str, Cohort],
@@ -74,13 +80,17 @@ def open_local(
     seed: int,
     shelf: Shelf,
     digest: str | None = None,
-) -> Engine:
+    blind_key: Key | None = None,
+    spending: Spending | None = None,
+) -> LocalEngine[Any]:
     """Return an engine in this process with its base model loaded.
 
     Args:
         types: All that will be asked for; the channels of a tagging head.
         shelf: Where sites keep what does not travel; can be pickled.
         digest: What the sha256 of the base's weights must be; None takes it as it is.
+        blind_key: What sites encrypt with whose updates stay with them.
+        spending: Where it is written down what private training takes; None trains without.
 
     Raises:
         ModelError: As `open_model` has it.
@@ -88,7 +98,13 @@ def open_local(
     from fedmedlora.engines.models import open_model  # noqa: PLC0415 -- see above
 
     opened = open_model(model, training, types, seed=seed, digest=digest)
-    return opened.engine(cohorts, window_tokens=model.window_tokens, shelf=shelf)
+    return opened.engine(
+        cohorts,
+        window_tokens=model.window_tokens,
+        shelf=shelf,
+        blind_key=blind_key,
+        spending=spending,
+    )
 
 
 def open_whole(
@@ -117,10 +133,26 @@ _Opening = Callable[
 
 
 def _own(
-    shelf: Shelf, experiment: Experiment, cohorts: Mapping[str, Cohort], types: tuple[str, ...]
+    shelf: Shelf,
+    spending: Spending | None,
+    experiment: Experiment,
+    cohorts: Mapping[str, Cohort],
+    types: tuple[str, ...],
 ) -> AbstractContextManager[Engine]:
     model, training, seed = experiment.model, experiment.training, experiment.seed
-    opening = partial(open_local, model, training, cohorts, types, seed=seed, shelf=shelf)
+    # On one machine there is nobody to hide from; the steps are those of hospitals.
+    key = new_key() if experiment.aggregation.sees == "sum" else None
+    opening = partial(
+        open_local,
+        model,
+        training,
+        cohorts,
+        types,
+        seed=seed,
+        shelf=shelf,
+        blind_key=key,
+        spending=spending,
+    )
     return open_engine(experiment.engine, opening)
 
 

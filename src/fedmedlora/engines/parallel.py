@@ -4,25 +4,19 @@ Every piece of work (a site's training in a round, the loss or the score of an a
 function of what is handed over, so which process does it, and when, changes no byte of a run.
 """
 
-import multiprocessing
-import os
-import signal
-import sys
-import threading
-import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from functools import partial
-from multiprocessing.connection import Connection
-from multiprocessing.context import ForkServerContext, SpawnContext
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.errors import EngineError, FedMedLoRAError
+from fedmedlora.engines.blind import BlindElsewhere
+from fedmedlora.engines.workers import ENDED, Worker
+from fedmedlora.errors import EngineError
 from fedmedlora.experiment.environment import peak_memory_bytes
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.broadcast import News
@@ -32,26 +26,6 @@ from fedmedlora.tasks.scoring import NoteCounts
 from fedmedlora.tasks.tally import Tally
 
 Work = Callable[[Engine], Any]
-
-
-def _context() -> ForkServerContext | SpawnContext:
-    """Return how processes begin.
-
-    None is forked from this one, whose threads, those of OpenMP too, would be missing there. Where
-    the system's own libraries bear it, they are forked from one that has loaded what takes seconds
-    and did nothing yet, so that this is done once, and its memory is shared.
-    """
-    if sys.platform != "linux":
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([*PRELOADED])
-    return context
-
-
-PRELOADED = ("torch", "accelerate", "transformers.modeling_utils")
-"""Modules that look for no GPU while they are imported: one that was found could not be used
-behind a fork."""
-_CONTEXT = _context()
 
 
 class ParallelEngine:
@@ -70,13 +44,13 @@ class ParallelEngine:
         """
         self.num_workers = num_workers
         self.turn = Turn()
-        self._workers: list[_Worker] = []
-        self._idle: SimpleQueue[_Worker] = SimpleQueue()
+        self._workers: list[Worker] = []
+        self._idle: SimpleQueue[Worker] = SimpleQueue()
         self._threads = ThreadPoolExecutor(num_workers)
         self._seconds: dict[str, float] = {}
         try:
             for _ in range(num_workers):
-                self._workers.append(_Worker())
+                self._workers.append(Worker())
             for worker in self._workers:
                 worker.ask(opening)
             for worker in self._workers:
@@ -128,8 +102,11 @@ class ParallelEngine:
 
     def token_counts(self, site: str) -> NDArray[np.int64]:
         """Return how often a site's training notes use each token of the public vocabulary."""
-        counts: NDArray[np.int64] = self._asked(partial(_called, "token_counts", site))
-        return counts
+        return np.asarray(self._asked(partial(_called, "token_counts", site)))
+
+    def label_tokens(self, site: str) -> int:
+        """Return how many label tokens a site's training notes have in one pass."""
+        return int(self._asked(partial(_called, "label_tokens", site)))
 
     def deliver(self, news: News, *, before: str, after: str) -> None:
         """Do nothing: every question comes with all that it is about."""
@@ -152,8 +129,11 @@ class ParallelEngine:
 
     def shown(self, site: str, number: int) -> Mapping[str, int]:
         """Return how many windows and heads of a site a model is shown where so many are wanted."""
-        told: Mapping[str, int] = self._asked(partial(_called, "shown", site, number))
-        return told
+        return dict(self._asked(partial(_called, "shown", site, number)))
+
+    def blind(self) -> BlindElsewhere:
+        """Return the sites as they are asked in rounds whose updates stay where they are."""
+        return BlindElsewhere(lambda name, *asked: self._asked(partial(_of_blind, name, *asked)))
 
     def spent(self) -> Mapping[str, int]:
         """Return nothing: the processes read by themselves."""
@@ -169,8 +149,7 @@ class ParallelEngine:
     ) -> list[dict[str, object]]:
         """Return what the report draws; nothing where the site is not public."""
         asked = partial(_called, "predictions", dict(bundle), site, split, limit=limit)
-        drawn: list[dict[str, object]] = self._asked(asked)
-        return drawn
+        return list(self._asked(asked))
 
     def _asked(self, work: Work) -> Any:  # noqa: ANN401 -- whatever the work returns
         (answer,) = self._all_of([work])
@@ -193,7 +172,7 @@ class ParallelEngine:
         try:
             return self._threads.submit(self._done, work)
         except RuntimeError as error:
-            raise EngineError(_ENDED) from error
+            raise EngineError(ENDED) from error
 
     def _done(self, work: Work) -> Any:  # noqa: ANN401
         # There are as many threads as workers, so one is idle.
@@ -205,89 +184,14 @@ class ParallelEngine:
             self._idle.put(worker)
 
 
-class _Worker:
-    """One process with its engine, reached through a pipe; one question at a time."""
-
-    def __init__(self) -> None:
-        self._pipe, theirs = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_serve, args=(theirs,), daemon=True)
-        self.peak: int | None = 0
-        try:
-            self._process.start()
-        except OSError as error:
-            raise EngineError(f"engine: no worker could be started: {error.strerror}") from error
-        # Closed here, the pipe ends with the process, and with it whoever waits.
-        theirs.close()
-
-    def ask(self, work: Callable[..., Any]) -> None:
-        try:
-            self._pipe.send(work)
-        except OSError as error:
-            raise EngineError(_ENDED) from error
-
-    def answer(self) -> Any:  # noqa: ANN401 -- whatever was asked for
-        """Return the answer to the one question, the first that the engine is there.
-
-        Raises:
-            EngineError: The process has ended.
-        """
-        try:
-            answer, error, self.peak = self._pipe.recv()
-        except (OSError, EOFError) as ended:
-            raise EngineError(_ENDED) from ended
-        if error is not None:
-            raise error
-        return answer
-
-    def end(self) -> None:
-        self._process.terminate()
-        self._process.join()
-
-
-_ENDED = (
-    "engine: found that a worker process has ended, expected its answer; the system may have run "
-    "out of memory: lower engine.workers, and go on with --resume"
-)
-
-
-def _serve(pipe: Connection) -> None:
-    """Open an engine as the first question says, then answer with it as long as somebody asks."""
-    # Ctrl-C reaches every process of a terminal; the one that asks decides what becomes of it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_the_parent, daemon=True).start()
-    engine: Engine | None = None
-    while True:
-        try:
-            work = pipe.recv()
-        except (OSError, EOFError):
-            return
-        answer, error = _attempted(work if engine is None else partial(work, engine))
-        if engine is None and error is None:
-            engine, answer = answer, None
-        pipe.send((answer, error, peak_memory_bytes()))
-
-
-def _end_with_the_parent() -> None:
-    # In the middle of a training too, which would otherwise go on beside a run that is resumed.
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _attempted(work: Callable[[], Any]) -> tuple[Any, Exception | None]:
-    try:
-        return work(), None
-    except FedMedLoRAError as error:
-        return None, error
-    except Exception as error:  # noqa: BLE001 -- raised again where it was asked for
-        # What is raised there knows nothing of the lines it came from here.
-        error.add_note("in a worker process:\n" + "".join(traceback.format_exception(error)))
-        return None, error
-
-
 def _facts(engine: Engine) -> tuple[str, int, str, AdapterWeights]:
     return engine.base, engine.num_base_bytes, engine.dtype, engine.initial()
+
+
+def _of_blind(name: str, *args: object) -> Any:  # noqa: ANN401 -- whatever it answers
+    *rest, engine = args
+    answer = getattr(cast("Engine", engine).blind(), name)(*rest)
+    return list(answer) if isinstance(answer, Iterator) else answer
 
 
 def _listed(name: str, *args: object, **options: object) -> list[Any]:

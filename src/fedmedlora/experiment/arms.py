@@ -63,6 +63,11 @@ class Arm:
     model: ModelName = "own"
     num_shown: int = 0
 
+    @property
+    def is_together(self) -> bool:
+        """Return whether sites hand in to a server; whoever is alone sends nothing anywhere."""
+        return len(self.participants) > 1
+
 
 def planned_arms(
     experiment: Experiment,

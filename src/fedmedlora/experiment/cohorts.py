@@ -15,6 +15,7 @@ from fedmedlora.evaluation.cohorts import (
     set_aside,
 )
 from fedmedlora.experiment.places import SiteEntry
+from fedmedlora.experiment.privacy import Privacy
 from fedmedlora.experiment.schema import Aggregation, Experiment, Split
 from fedmedlora.experiment.sending import is_private, sending_faults
 from fedmedlora.federation.engine import SERVER
@@ -32,7 +33,10 @@ def load_cohorts(experiment: Experiment) -> dict[str, Cohort]:
             experiment would send away without leave.
     """
     sites, faults = _read(experiment.sites, experiment.aggregation)
-    if faults := [*faults, *sending_faults(experiment, _private(sites))]:
+    faults += sending_faults(experiment, _private(sites))
+    for entry, site in sites.values():
+        faults += unit_faults(experiment.privacy, entry, site)
+    if faults:
         raise InputError(faults)
     use = experiment.aggregation, experiment.evaluation.final_split
     return {name: cohort(*pair, *use) for name, pair in sites.items()}
@@ -48,6 +52,19 @@ def with_own_notes(experiment: Experiment) -> Experiment:
 def site_faults(entries: Sequence[SiteEntry], aggregation: Aggregation = NO_HOLDOUT) -> list[Fault]:
     """Return everything that is wrong with the folders of some sites."""
     return _read(entries, aggregation)[1]
+
+
+def unit_faults(privacy: Privacy, entry: SiteEntry, site: SiteNotes) -> list[Fault]:
+    """Return what keeps a site's training notes from being counted by patient, where they are."""
+    if (privacy.mode, privacy.unit) != ("record", "patient") or entry.role not in _TRAINED:
+        return []
+    notes = site.splits.get("train", ())
+    number = sum(note.patient is None for note in notes)
+    if not number:
+        return []
+    found = f"{number} of {len(notes)} notes without it"
+    advice = 'add the key, or set privacy.unit = "note"'
+    return [Fault(f"{entry.path}/train.jsonl: patient", found, "it in every note", advice)]
 
 
 def cohort(
@@ -93,6 +110,7 @@ def annotated_types(sites: Mapping[str, SiteFacts]) -> tuple[str, ...]:
 
 
 _BOTH = ("train", "dev")
+_TRAINED = ("train", "new_site")
 
 
 def _private(sites: Mapping[str, tuple[SiteEntry, SiteNotes]]) -> list[str]:

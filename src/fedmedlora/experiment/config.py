@@ -10,11 +10,14 @@ from fedmedlora.errors import Fault, InputError
 from fedmedlora.experiment.baselines import Bert, Endpoint, FewShot
 from fedmedlora.experiment.contradictions import contradictions
 from fedmedlora.experiment.places import EngineChoice, SiteEntry
+from fedmedlora.experiment.privacy import Privacy
+from fedmedlora.experiment.protections import Audit
 from fedmedlora.experiment.schema import (
     ARM_NAMES,
     FEDERATED_ARMS,
     NEW_SITE_ARMS,
     PERSONAL_ARMS,
+    Admission,
     Aggregation,
     ArmName,
     Communication,
@@ -60,13 +63,16 @@ _SECTIONS: dict[str, type[Any]] = {
     "model": Model,
     "training": Training,
     "aggregation": Aggregation,
+    "admission": Admission,
     "methods": Methods,
     "communication": Communication,
+    "privacy": Privacy,
     "few_shot": FewShot,
     "bert": Bert,
     "endpoint": Endpoint,
     "evaluation": Evaluation,
     "engine": EngineChoice,
+    "audit": Audit,
 }
 _BASES = {"model.base": "[model].base", "bert.base": "[bert].base"}
 """Keys of bases that may be folders, dotted and as messages have them."""

@@ -5,6 +5,16 @@ from typing import Any
 
 from fedmedlora.errors import Fault
 from fedmedlora.experiment.baselines import BASELINE_ARMS, ENDPOINT_ARMS
+from fedmedlora.experiment.blind_rules import (
+    audit_of_nothing,
+    coded_sum,
+    copies_unpinned,
+    hidden_by_none,
+    not_a_sum,
+    scored_by_others,
+)
+from fedmedlora.experiment.private_contradictions import private_contradictions
+from fedmedlora.experiment.protections import kept_for_nobody
 from fedmedlora.experiment.schema import FEDERATED_ARMS, NEW_SITE_ARMS, PERSONAL_ARMS, Lora
 from fedmedlora.experiment.sending import is_in_the_clear
 from fedmedlora.federation.strategies import strategy_by_name
@@ -12,6 +22,7 @@ from fedmedlora.federation.strategy import Strategy
 from fedmedlora.federation.weighting import Weighting
 
 _Sites = Sequence[Mapping[str, Any]]
+_OWN = tuple(f"methods.{arm}" for arm in FEDERATED_ARMS)
 
 
 def contradictions(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]:
@@ -32,6 +43,7 @@ def contradictions(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]
         _site_twice: ("sites",),
         _several_servers: ("sites",),
         _quorum_too_high: ("experiment.quorum", "sites"),
+        _quorum_too_low: ("experiment.arms", "experiment.quorum", *_OWN),
         _no_new_site: ("experiment.arms", "sites"),
         _nothing_to_join: ("experiment.arms",),
         _pass_left_half: (
@@ -54,21 +66,36 @@ def contradictions(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]
         _nothing_to_show: ("experiment.arms", "model.formulation"),
         _patched_in_four_bits: ("experiment.arms", "model.quantization"),
         _nobody_to_ask: ("experiment.arms", "endpoint.url", "endpoint.model"),
+        kept_for_nobody: ("audit.ledger", "audit.keep_updates"),
         _asked_in_the_clear: ("experiment.arms", "endpoint.url"),
+        not_a_sum: ("experiment.arms", "aggregation.sees"),
+        scored_by_others: ("experiment.arms", "aggregation.sees", "aggregation.validation"),
+        copies_unpinned: (
+            "engine.name",
+            "aggregation.validation",
+            "aggregation.validation_holdout",
+            "sites",
+        ),
+        hidden_by_none: ("aggregation.sees", "privacy.mode"),
+        coded_sum: ("aggregation.sees", "communication.codec"),
+        audit_of_nothing: ("aggregation.sees", "aggregation.audit_rate"),
     }
+    faults = [
+        fault
+        for check, needs in checks.items()
+        for fault in (check(*map(values.get, needs)) if values.keys() >= set(needs) else ())
+    ]
     return tuple(
         Fault(f"{name}: {fault.where}", fault.found, fault.expected, fault.advice)
-        for check, needs in checks.items()
-        if values.keys() >= set(needs)
-        for fault in check(*(values[need] for need in needs))
+        for fault in [*faults, *private_contradictions(values)]
     )
 
 
 def _no_train_site(sites: _Sites) -> list[Fault]:
     if _count(sites, "train"):
         return []
-    advice = "add a [[sites]] with its path"
-    return [Fault("[[sites]]", "no site that trains", 'one with role = "train"', advice)]
+    expected = 'one with role = "train"; add a [[sites]] with its path'
+    return [Fault("[[sites]]", "no site that trains", expected)]
 
 
 def _site_nowhere(engine: str, sites: _Sites) -> list[Fault]:
@@ -126,6 +153,17 @@ def _quorum_too_high(quorum: int, sites: _Sites) -> list[Fault]:
     return [Fault("[experiment].quorum", str(quorum), expected)]
 
 
+def _quorum_too_low(arms: Sequence[str], quorum: int, *own: object) -> list[Fault]:
+    told = dict(zip(FEDERATED_ARMS, own, strict=True))
+    fewest = {arm: _rule(arm, told[arm]).fewest_sites for arm in FEDERATED_ARMS if arm in arms}
+    advice = "a round may have as few sites as the quorum; or lower its num_attackers"
+    return [
+        Fault("[experiment].quorum", str(quorum), f"at least {count} for {arm}", advice)
+        for arm, count in fewest.items()
+        if quorum < count
+    ]
+
+
 def _no_new_site(arms: Sequence[str], sites: _Sites) -> list[Fault]:
     wanting = _among(arms, NEW_SITE_ARMS)
     if not wanting or _count(sites, "new_site"):
@@ -178,9 +216,9 @@ def _no_validation_notes(
     arms: Sequence[str], validation: str, holdout: float, sites: _Sites
 ) -> list[Fault]:
     wanting = _among(arms, [arm for arm in FEDERATED_ARMS if "validation_loss" in _rule(arm).needs])
-    if not wanting or validation != "server" or holdout > 0 or _count(sites, "server"):
+    if not wanting or validation == "peers" or holdout > 0 or _count(sites, "server"):
         return []
-    found = f'"server" for {wanting}, but no notes at the server'
+    found = f'"{validation}" for {wanting}, but no notes at the server'
     expected = "notes to score the sites' adapters on"
     advice = 'add a [[sites]] with role = "server", or set validation_holdout, or use "peers"'
     return [Fault("[aggregation].validation", found, expected, advice)]
@@ -204,13 +242,14 @@ def _rank_too_large(lora: Lora, sites: _Sites) -> list[Fault]:
 
 
 def _own_lora_misfit(arms: Sequence[str], sites: _Sites) -> list[Fault]:
-    misfits = [arm for arm in FEDERATED_ARMS if _rule(arm).local.companions]
+    rules = {arm: _rule(arm) for arm in FEDERATED_ARMS}
+    misfits = [arm for arm, rule in rules.items() if rule.local.companions or rule.one_rank]
     wanting = _among(arms, misfits)
     own = [i for i, site in enumerate(sites) if site["lora_rank"] or site["lora_alpha"]]
     if not wanting or not own:
         return []
     expected = f"one rank and alpha at all sites of {wanting}"
-    advice = "what its sites send beside the adapter has no meaning under another; leave one out"
+    advice = "what its sites send has no meaning under another; leave one out"
     return [Fault(f"[[sites]][{i}].lora_rank", "a form of its own", expected, advice) for i in own]
 
 
@@ -225,17 +264,16 @@ def _patched_in_four_bits(arms: Sequence[str], quantization: str) -> list[Fault]
     wanting = _among(arms, [arm for arm in FEDERATED_ARMS if _rule(arm).patches_base])
     if not wanting or quantization == "none":
         return []
-    expected = f'"none" for {wanting}'
     advice = "they change the base's own weights, which four bits cannot hold"
-    return [Fault("[model].quantization", quantization, expected, advice)]
+    return [Fault("[model].quantization", quantization, f'"none" for {wanting}', advice)]
 
 
 def _nobody_to_ask(arms: Sequence[str], url: str | None, model: str | None) -> list[Fault]:
     wanting = _among(arms, ENDPOINT_ARMS)
     expected = {"url": "the address that is asked", "model": "the name of the model there"}
-    advice = "or leave these arms out"
+    out = "or leave these arms out"
     return [
-        Fault(f"[endpoint].{key}", f"nothing for {wanting}", expected[key], advice)
+        Fault(f"[endpoint].{key}", f"nothing for {wanting}", expected[key], out)
         for key, value in {"url": url, "model": model}.items()
         if wanting and not value
     ]
@@ -250,8 +288,8 @@ def _asked_in_the_clear(arms: Sequence[str], url: str | None) -> list[Fault]:
     return [Fault("[endpoint].url", found, expected, advice)]
 
 
-def _rule(arm: str) -> Strategy:
-    return strategy_by_name(arm, weighting=Weighting(1.0, 1.0, 1.0))
+def _rule(arm: str, own: object = None) -> Strategy:
+    return strategy_by_name(arm, own, weighting=Weighting(1.0, 1.0, 1.0))
 
 
 def _count(sites: _Sites, role: str) -> int:

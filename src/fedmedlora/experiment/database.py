@@ -1,16 +1,21 @@
-"""The run's SQLite file: JSON documents as text, every statement its own durable transaction."""
+"""The run's SQLite file: JSON documents as text, each with its line in the journal.
+
+A row and its line are one durable transaction.
+"""
 
 import json
 import sqlite3
-from contextlib import closing
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
 from fedmedlora.errors import StoreError
+from fedmedlora.experiment import journal
 from fedmedlora.experiment.disk import store_errors
 
 _FILE = "run.sqlite"
-_VERSION = 7
+_VERSION = 8
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, document TEXT NOT NULL);
 CREATE TABLE site_updates (key TEXT PRIMARY KEY, document TEXT NOT NULL);
@@ -20,6 +25,11 @@ CREATE TABLE finals (arm TEXT, site TEXT, document TEXT NOT NULL, PRIMARY KEY (a
 CREATE TABLE arms (position INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL,
     document TEXT NOT NULL);
 CREATE TABLE drawn (arm TEXT PRIMARY KEY, document TEXT NOT NULL);
+CREATE TABLE seals (arm TEXT, round_index INTEGER, document TEXT NOT NULL,
+    PRIMARY KEY (arm, round_index));
+CREATE TABLE witnesses (arm TEXT, round_index INTEGER, document TEXT NOT NULL,
+    PRIMARY KEY (arm, round_index));
+CREATE TABLE journal (number INTEGER PRIMARY KEY, entry TEXT NOT NULL, head TEXT NOT NULL);
 """
 
 Mode = Literal["ro", "rw", "rwc"]
@@ -47,7 +57,7 @@ class Database:
             for statement in _SCHEMA.split(";"):
                 self._connection.execute(statement)
             self._connection.execute(f"PRAGMA user_version = {_VERSION}")
-            self._connection.execute("INSERT INTO meta VALUES (?, ?)", (key, to_json(document)))
+            self._insert("meta", (key,), to_json(document), replace=False)
             self._connection.execute("COMMIT")
 
     def require_version(self) -> None:
@@ -73,8 +83,11 @@ class Database:
         rows = self.rows(sql, *key)
         return json.loads(rows[0][0]) if rows else None
 
-    def put(self, sql: str, *key: object, document: object) -> None:
-        """Write one row, the document last.
+    def put(self, table: str, *key: object, document: object, replace: bool = False) -> None:
+        """Write one row.
+
+        Args:
+            replace: Whether it takes the place of one that stands there.
 
         Raises:
             ValueError: There is such a row, the document is not plain JSON, or the run was opened
@@ -82,22 +95,59 @@ class Database:
         """
         self._require_writable()
         text = to_json(document)
-        with store_errors(self._folder):
+        with self._at_once():
             try:
-                self._connection.execute(sql, (*key, text))
+                self._insert(table, key, text, replace=replace)
             except sqlite3.IntegrityError as error:
                 message = f"{self._folder}: found a second put of {key}, expected one"
                 raise ValueError(message) from error
 
-    def remove(self, sql: str, *key: object) -> None:
-        """Take away the rows of a key, if there are any.
+    def remove(self, table: str, keys: Collection[str]) -> None:
+        """Take away the rows of some keys, those that there are.
 
         Raises:
             ValueError: The run was opened for reading.
         """
         self._require_writable()
+        with self._at_once():
+            for key in keys:
+                sql = f"DELETE FROM {table} WHERE key = ?"  # noqa: S608 -- one of ours
+                if self._connection.execute(sql, (key,)).rowcount:
+                    journal.write(self._connection, table, (key,), None)
+
+    def journal_head(self, table: str, *key: object) -> str:
+        """Return the journal's head with a row in it.
+
+        Raises:
+            KeyError: The row was never written.
+        """
         with store_errors(self._folder):
-            self._connection.execute(sql, key)
+            return journal.head_behind(self._connection, table, key)
+
+    def journal_faults(self) -> list[str]:
+        """Return what does not follow from the journal, a sentence each."""
+        with store_errors(self._folder):
+            return journal.faults(self._connection)
+
+    def _insert(self, table: str, key: Sequence[object], text: str, *, replace: bool) -> None:
+        verb = "INSERT OR REPLACE" if replace else "INSERT"
+        places = ", ".join("?" * (len(key) + 1))
+        sql = f"{verb} INTO {table} VALUES ({places})"
+        self._connection.execute(sql, (*key, text))
+        journal.write(self._connection, table, key, text)
+
+    @contextmanager
+    def _at_once(self) -> Iterator[None]:
+        with store_errors(self._folder):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                # A full disk ends the transaction by itself.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
 
     def _require_writable(self) -> None:
         if not self._writable:

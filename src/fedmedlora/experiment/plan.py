@@ -18,6 +18,21 @@ def all_arms(experiment: Experiment, facts: Mapping[str, SiteFacts]) -> list[Arm
     return _of(experiment, told, own_lora)
 
 
+def arms_of(experiment: Experiment, names: Sequence[str]) -> list[Arm]:
+    """Return every arm of a run that has begun, in the order in which they run.
+
+    Args:
+        names: Of the sites, in the order in which the run has them.
+    """
+    entries = {site.name: site for site in experiment.sites if site.name in names}
+    if not experiment.sites_elsewhere():
+        entries = dict(zip(names, experiment.sites, strict=True))
+    # Between hospitals the server's notes have a name that the experiment does not give.
+    told = [(name, entries[name]) for name in names if name in entries]
+    own_lora = {name: OwnLora(entry.lora_rank, entry.lora_alpha) for name, entry in told}
+    return _of(experiment, [(name, entry.role) for name, entry in told], own_lora)
+
+
 def missing_arms(
     experiment: Experiment,
     store: RunStore,

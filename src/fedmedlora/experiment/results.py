@@ -13,10 +13,13 @@ from fedmedlora.experiment.arms import preferred_arm
 from fedmedlora.experiment.baselines import Endpoint
 from fedmedlora.experiment.config import settings
 from fedmedlora.experiment.disk import store_errors
+from fedmedlora.experiment.privacy_told import privacy_told
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
 
 _SCHEMA = 1
+_PROOFS = ("manifests", "updates")
+"""What stays in the store, for `audit verify`."""
 _PRICED_TOKENS = 1_000_000
 _TRAFFIC = ("full_model_bytes", "adapter_bytes", "saving")
 
@@ -62,6 +65,7 @@ def results(store: RunStore) -> dict[str, Any]:
             "settings": told,
         },
         **({"beside": beside} if beside else {}),
+        **privacy_told(experiment, store),
     }
 
 
@@ -98,7 +102,10 @@ def _arm(
         "model": document["model"],
         "seconds": document["seconds"],
         "best_round": document["best_round"],
-        "rounds": store.rounds(name),
+        "rounds": [
+            {key: value for key, value in one.items() if key not in _PROOFS}
+            for one in store.rounds(name)
+        ],
         "final": final,
         "summary": {key: summary(_f1(training, metric)) for key, metric in METRICS.items()},
         **({"asked": _asked(asked, endpoint)} if asked else {}),

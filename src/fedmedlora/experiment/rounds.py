@@ -1,10 +1,8 @@
 """One arm, round after round, over a store: stopped anywhere, it goes on from what is stored."""
 
 import logging
-import statistics
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from fedmedlora.adapters.kinds import plain
@@ -12,24 +10,26 @@ from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import QuorumError
 from fedmedlora.evaluation.fairness import summary
 from fedmedlora.experiment.arms import Arm
+from fedmedlora.experiment.hidden_sites import rule_of
 from fedmedlora.experiment.open_round import OpenRound
+from fedmedlora.experiment.receiving import proofs, receive
 from fedmedlora.experiment.schema import Experiment
-from fedmedlora.experiment.spool import Spooled, collect
+from fedmedlora.experiment.sealing import seal_rounds
 from fedmedlora.experiment.store import RunStore
+from fedmedlora.experiment.summing import Summing, summing_of
 from fedmedlora.experiment.traffic import traffic
-from fedmedlora.federation.admission import admit_all, admit_measured
 from fedmedlora.federation.broadcast import broadcast
-from fedmedlora.federation.engine import SERVER, Engine, Scope
+from fedmedlora.federation.clipping import accepted_norms, clipping_json
+from fedmedlora.federation.engine import Engine, Scope
+from fedmedlora.federation.notary import NOBODY, Notary
 from fedmedlora.federation.patches import model
 from fedmedlora.federation.rounds import (
     ServerState,
     aggregate,
     best_round,
     record_json,
-    require_quorum,
     should_stop,
 )
-from fedmedlora.federation.updates import Absence, SiteReport, SiteUpdate
 from fedmedlora.tasks.scoring import site_scores
 
 logger = logging.getLogger(__name__)
@@ -44,17 +44,20 @@ def run_rounds(
     store: RunStore,
     *,
     shifts: Mapping[str, float],
+    notary: Notary = NOBODY,
 ) -> Document:
     """Run what is missing of an arm's rounds; return its document without scores.
 
     Args:
         shifts: Site to its shift against the other training sites.
+        notary: Checks what sites signed, and seals the rounds.
 
     Raises:
         QuorumError: A round got too few usable updates, or the arm it starts from is not there.
     """
     start = store.adapters.put(_start(arm, engine, store))
     documents = store.rounds(arm.name)
+    seal_rounds(arm, documents, store, notary)
     while len(documents) < arm.rounds and not _stopped(arm, documents, experiment.patience):
         last: Document = documents[-1] if documents else {"adapter": start}
         opened = OpenRound(
@@ -67,8 +70,13 @@ def run_rounds(
             before=last["adapter"],
             memory=last.get("memory"),
             memories=last.get("memories", {}),
+            notary=notary,
+            most_tokens=_most_tokens(arm, engine),
+            accepted=accepted_norms(documents),
         )
-        documents.append(_run_round(opened))
+        with summing_of(opened) as summing:
+            documents.append(_run_round(opened, summing))
+        seal_rounds(arm, documents, store, notary)
         # Arms that begin alike share their first round; nobody will ask for a later one again.
         if opened.round_index > 1:
             store.forget_site_updates(opened.keys().values())
@@ -81,6 +89,13 @@ def run_rounds(
         "memories": _memories_of(arm, documents),
         "seconds": sum(document["seconds"] for document in documents),
     }
+
+
+def _most_tokens(arm: Arm, engine: Engine) -> dict[str, int] | None:
+    """Return how many label tokens each site said that it has; nobody asks who trains alone."""
+    if not arm.is_together:
+        return None
+    return {one.name: engine.label_tokens(one.name) for one in arm.participants}
 
 
 def best_of(arm: Arm, documents: Sequence[Document]) -> int | None:
@@ -119,114 +134,47 @@ def _stopped(arm: Arm, documents: Sequence[Document], patience: int) -> bool:
     return arm.kind == "federated" and should_stop(scores, patience=patience)
 
 
-def _run_round(opened: OpenRound) -> Document:
+def _run_round(opened: OpenRound, summing: Summing) -> Document:
     arm, store = opened.arm, opened.store
     stored_start = store.adapters.get(opened.before)
     # Held for all that the updates are compared with it; the stored one knows its digest.
     start = dict(stored_start)
-    plans, keys = opened.plans(), opened.keys()
-    spooled, absences = collect(arm, opened.engine, store, stored_start, plans, keys)
+    received = receive(opened, summing, stored_start, start)
     began = time.monotonic()
-    fit, refusals = admit_all(
-        [_update(opened, one) for one in spooled],
-        expected=opened.expected(plain(start)),
-        start_digest=opened.before,
-        base=opened.engine.base,
-        round_index=opened.round_index,
-    )
-    admitted, unmeasured = _measured(opened, fit, start)
-    refusals = (*refusals, *unmeasured)
-    for refusal in refusals:
-        logger.warning("%s: %s", arm.name, refusal.reason)
-    absences = [*absences, *refusals]
-    try:
-        require_quorum(admitted, absences, min(opened.experiment.quorum, len(arm.participants)))
-    except QuorumError:
-        # Once mended, a site must be asked again; what it sent before would be refused again.
-        store.forget_site_updates([keys[refusal.site] for refusal in refusals])
-        raise
     memory = store.adapters.get(opened.memory) if opened.memory else {}
     before = ServerState(opened.round_index - 1, start, memory)
-    state, record = aggregate(before, admitted, arm.strategy, absences=absences)
+    strategy, hidden = rule_of(opened)
+    state, record = aggregate(
+        before,
+        received.admitted,
+        strategy,
+        absences=received.absences,
+        total=summing.total,
+    )
     sent = broadcast(start, state.adapter, memory, opened.codec)
     kept = {**state.memory, **sent.memory}
-    memories = opened.memories | _kept(spooled, admitted)
+    memories = opened.memories | received.kept()
     after = store.adapters.put(sent.bundle)
     opened.engine.deliver(sent.news, before=opened.before, after=after)
     evaluation = _evaluation(opened, sent.bundle, memories)
     document = {
         **record_json(record),
-        **traffic(opened, sent.news.num_bytes, spooled, fit),
-        "seconds": time.monotonic() - began + sum(one.row["seconds"] for one in spooled),
+        "clipping": clipping_json(received.clipping),
+        **traffic(opened, sent.news.num_bytes, received.spooled, received.fit, summing),
+        **summing.told,
+        **proofs(opened, received),
+        "seconds": time.monotonic() - began + received.seconds,
         "adapter": after,
         "memory": store.adapters.put(kept) if kept else None,
         "memories": memories,
         "evaluation": evaluation,
         "score": _mean_f1(evaluation),
+        **received.privacy(),
+        **hidden,
     }
     store.put_round(arm.name, opened.round_index, document)
     _log(arm, document)
     return document
-
-
-def _update(opened: OpenRound, spooled: Spooled) -> SiteUpdate:
-    """Return a spooled update; its validation loss is measured once it is admitted."""
-    row = spooled.row
-    shift = opened.shifts.get(row["site"])
-    report = SiteReport(row["site"], row["round"], row["num_tokens"], None, shift)
-    return SiteUpdate(report, spooled.delta, row["base"], row["start"])
-
-
-def _kept(spooled: Sequence[Spooled], admitted: Sequence[SiteUpdate]) -> dict[str, str]:
-    """Return what each site goes on from; one whose update was refused as if it had not trained."""
-    sites = {update.report.site for update in admitted}
-    rows = [one.row for one in spooled if one.row["site"] in sites]
-    return {row["site"]: row["kept"] for row in rows if row["kept"]}
-
-
-def _measured(
-    opened: OpenRound, updates: Sequence[SiteUpdate], start: AdapterWeights
-) -> tuple[tuple[SiteUpdate, ...], tuple[Absence, ...]]:
-    """Return updates with the losses that the strategy needs in their reports, and refusals."""
-    needs, sites = opened.arm.strategy.needs, [update.report.site for update in updates]
-    validation: dict[str, float] = {}
-    before: dict[str, float] = {}
-    if "validation_loss" in needs:
-        adapters = {one.report.site: opened.local_model(start, one) for one in updates}
-        validation = _validation_losses(opened, adapters)
-    if "start_loss" in needs:
-        begun = model(start)
-        losses = opened.engine.losses([(begun, site) for site in sites])
-        before = dict(zip(sites, losses, strict=True))
-    reports = [
-        replace(
-            one.report,
-            validation_loss=validation.get(one.report.site),
-            start_loss=before.get(one.report.site),
-        )
-        for one in updates
-    ]
-    return admit_measured(
-        [replace(one, report=report) for one, report in zip(updates, reports, strict=True)]
-    )
-
-
-def _validation_losses(
-    opened: OpenRound, adapters: Mapping[str, AdapterWeights]
-) -> dict[str, float]:
-    """Return the loss of each site's adapter on the validation notes."""
-    places = {site: _judges(opened, site, list(adapters)) for site in adapters}
-    asked = [(adapters[site], place) for site in adapters for place in places[site]]
-    told = iter(opened.engine.losses(asked))
-    return {site: statistics.fmean(next(told) for _ in places[site]) for site in adapters}
-
-
-def _judges(opened: OpenRound, site: str, sites: Sequence[str]) -> list[str]:
-    """Return on whose notes a site's adapter is scored."""
-    if opened.experiment.aggregation.validation == "server":
-        return [SERVER]
-    # A site without peers has the only share; any loss will do for it, so its own dev notes.
-    return [other for other in sites if other != site] or [site]
 
 
 def _mean_f1(evaluation: Mapping[str, Document]) -> float | None:

@@ -26,14 +26,22 @@ from fedmedlora.experiment.premises import settle
 from fedmedlora.experiment.results import write_results
 from fedmedlora.experiment.rounds import run_rounds
 from fedmedlora.experiment.schema import PERSONAL_ARMS, Experiment
+from fedmedlora.experiment.sealing import seal_run
 from fedmedlora.experiment.side_by_side import side_by_side
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.engine import Engine, Scope
+from fedmedlora.federation.notary import NOBODY, Notary
 from fedmedlora.federation.shift import token_shift
+from fedmedlora.privacy.ckks import require_installed
 from fedmedlora.tasks.scoring import PARTS, site_scores
 from fedmedlora.tasks.tally import Tally, tally_from_json, tally_to_json
 
 logger = logging.getLogger(__name__)
+
+_NOT_FROM_BOTH = (
+    "the server sees the sum of the updates alone; together with any one site it sees each of "
+    "them, for all sites share one key"
+)
 
 
 def run(
@@ -44,6 +52,7 @@ def run(
     *,
     only: Sequence[str] | None = None,
     model: ModelName = "own",
+    notary: Notary = NOBODY,
 ) -> None:
     """Run what is missing of an experiment's arms of one model and write results.json.
 
@@ -52,10 +61,11 @@ def run(
     Args:
         only: Arms to run, as the experiment names them; None is all.
         model: Whose engine it is; the arms of other models are left for theirs.
+        notary: Checks what sites signed, and seals what is closed.
 
     Raises:
-        InputError: The run began with other notes, or an arm starts from one that is neither
-            finished nor to be run.
+        InputError: The run began with other notes, an arm starts from one that is neither finished
+            nor to be run, or the extra `blind` is missing where the server sees sums alone.
         ModelError: The run began with another base model.
         QuorumError: Some arm could not go on: too few usable updates, or none that can be weighed.
         StoreError: The disk is full, or the store cannot be written.
@@ -65,12 +75,16 @@ def run(
         arm for arm in missing_arms(experiment, store, facts, only=only) if arm.model == model
     ]
     settle(model, experiment, engine, store, facts)
+    if experiment.aggregation.sees == "sum":
+        # Before anybody trains for a sum that could not be formed.
+        require_installed()
+        logger.info(_NOT_FROM_BOTH)
     earlier, began = store.meta("usage") or {}, time.monotonic()
     failures = {}
 
     def attempt(arm: Arm) -> None:
         try:
-            _run_arm(arm, experiment, engine, store, facts)
+            _run_arm(arm, experiment, engine, store, facts, notary)
         except (QuorumError, AggregationError, TrainingError) as error:
             failures[arm.name] = f"arm {arm.name}: {error}"
             logger.warning("%s", failures[arm.name])
@@ -78,12 +92,17 @@ def run(
         store.put_meta("usage", usage(earlier, seconds=seconds, peak_memory_bytes=peak))
 
     side_by_side(missing, attempt, engine)
-    conclude(experiment, store, facts)
+    conclude(experiment, store, facts, notary)
     if failures:
         raise QuorumError("\n".join(failures[arm.name] for arm in missing if arm.name in failures))
 
 
-def conclude(experiment: Experiment, store: RunStore, facts: Mapping[str, SiteFacts]) -> None:
+def conclude(
+    experiment: Experiment,
+    store: RunStore,
+    facts: Mapping[str, SiteFacts],
+    notary: Notary = NOBODY,
+) -> None:
     """Compare the finished arms, write results.json, and forget what no arm will ask for again.
 
     Raises:
@@ -93,6 +112,7 @@ def conclude(experiment: Experiment, store: RunStore, facts: Mapping[str, SiteFa
     if not missing_arms(experiment, store, facts):
         store.forget_site_updates(store.site_update_keys())
         store.sweep()
+    seal_run(store, notary)
     write_results(store)
 
 
@@ -102,9 +122,12 @@ def _run_arm(
     engine: Engine,
     store: RunStore,
     facts: Mapping[str, SiteFacts],
+    notary: Notary,
 ) -> None:
     finished = store.arm(arm.name)
-    document = finished or run_rounds(arm, experiment, engine, store, shifts=_shifts(arm, engine))
+    document = finished or run_rounds(
+        arm, experiment, engine, store, shifts=_shifts(arm, engine), notary=notary
+    )
     began = time.monotonic()
     unread = [c for c in scored_on(arm, facts) if store.final(arm.name, c.name) is None]
     settings = experiment.evaluation

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fedmedlora.adapters.wire import codecs
 from fedmedlora.experiment.baselines import BASELINE_ARMS, Bert, Endpoint, FewShot
 from fedmedlora.experiment.places import NAME, EngineChoice, SiteEntry
+from fedmedlora.experiment.privacy import Privacy
+from fedmedlora.experiment.protections import Audit
+from fedmedlora.federation.clipping import Limits
 from fedmedlora.federation.strategies import methods
 from fedmedlora.federation.weighting import Weighting
 from fedmedlora.ranges import Rule, above, at_least, at_most, below
@@ -83,7 +86,7 @@ class Model:
             nothing counts once.
         dtype: Of the frozen base and of products; "auto" is bfloat16 where the machine has it in
             hardware, so that runs on unlike machines may differ in more than the last bits.
-        quantization: "4bit" keeps the frozen layers in four bits, on CUDA with the extra `gpu`.
+        quantization: "4bit" keeps the frozen layers in four bits, with the extra `quantization`.
         window_tokens: Longest stretch of a note the model reads at once.
     """
 
@@ -138,7 +141,12 @@ class Aggregation:
     """How the sites' shares come about.
 
     Attributes:
-        validation: Who scores the sites' adapters: the server on its own notes, or the others.
+        sees: What the server is shown: each site's update, or nothing but their sum, which needs
+            the extra `blind`.
+        audit_rate: Where it sees the sum, in so many rounds of all one site, drawn, shows its
+            update.
+        validation: Who scores the sites' adapters: the server on its own notes, the others, or each
+            site its own, on a copy of the server's notes.
         validation_holdout: Share of each training site's notes set aside for the server.
         validation_sentences: Of the server's folder, or of each site's notes set aside, so many
             sentences are scored at most, in whole notes; the others stay unused.
@@ -149,7 +157,9 @@ class Aggregation:
         max_share: No site gets more than this part of the sum.
     """
 
-    validation: Literal["server", "peers"] = "server"
+    sees: Literal["updates", "sum"] = "updates"
+    audit_rate: Annotated[float, at_least(0), at_most(1)] = 0.0
+    validation: Literal["server", "peers", "own"] = "server"
     validation_holdout: Annotated[float, at_least(0), below(0.5)] = 0.0
     validation_sentences: _Count | None = None
     validation_heads: _Count | None = None
@@ -166,6 +176,25 @@ class Aggregation:
             shift_temperature=self.shift_temperature,
             max_share=self.max_share,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admission:
+    """How far a site's update may move the model before it is scaled down.
+
+    Attributes:
+        norm_factor: So many times the median norm of the arm's rounds before, or of this round
+            where that is larger, so many times at most.
+        largest_rms: Root mean square of an update's values at most, in every round; in the first
+            there is nothing else to compare with. The demo's are 0.01 to 0.06.
+    """
+
+    norm_factor: Annotated[float, at_least(1)] = 3.0
+    largest_rms: Annotated[float, above(0)] = 1.0
+
+    def limits(self) -> Limits:
+        """Return what of this decides on updates."""
+        return Limits(self.norm_factor, self.largest_rms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,13 +255,16 @@ class Experiment:
     model: Model
     training: Training
     aggregation: Aggregation
+    admission: Admission
     methods: Methods
     communication: Communication
+    privacy: Privacy
     few_shot: FewShot
     bert: Bert
     endpoint: Endpoint
     evaluation: Evaluation
     engine: EngineChoice
+    audit: Audit
     sites: tuple[SiteEntry, ...]
 
     def sites_of(self, role: SiteRole) -> tuple[SiteEntry, ...]:

@@ -27,6 +27,7 @@ from fedmedlora.errors import Fault, InputError, StoreError
 from fedmedlora.experiment.config import Experiment, change_faults, parse_experiment
 from fedmedlora.experiment.database import Database, has_run, to_json
 from fedmedlora.experiment.disk import lock_folder, store_errors
+from fedmedlora.experiment.seals import Seals
 from fedmedlora.experiment.sweeping import ADAPTERS, ELSEWHERE, NAMING_KEYS, sweep
 
 Document = dict[str, Any]
@@ -151,9 +152,10 @@ class RunStore:
         """Return where the bytes of an update now lie; after a power cut they can be made again."""
         return write_content(self.folder / ADAPTERS, payload, flushed=False)
 
-    def update(self, sha256: str, *, most_values: int) -> AdapterWeights:
+    def update(self, sha256: str, *, most_values: int, most_tensors: int) -> AdapterWeights:
         """Return the tensors of an update, see `open_update`."""
-        return open_update(self._adapter_path(sha256), most_values=most_values, sha256=sha256)
+        path = self._adapter_path(sha256)
+        return open_update(path, most_values=most_values, most_tensors=most_tensors, sha256=sha256)
 
     def site_update(self, key: str) -> Document | None:
         """Return what training at a site came to, None where it has not been done."""
@@ -168,7 +170,7 @@ class RunStore:
             ValueError: It is recorded already, or the adapter it names is not.
         """
         self._require_adapters(document)
-        self._database.put("INSERT INTO site_updates VALUES (?, ?)", key, document=document)
+        self._database.put("site_updates", key, document=document)
 
     def site_update_keys(self) -> list[str]:
         """Return the keys of all trainings that are recorded."""
@@ -181,7 +183,7 @@ class RunStore:
         rows = self._database.rows(f"SELECT document {among}", to_json([*keys]))
         documents = [json.loads(document) for (document,) in rows]
         forgotten = {one[key] for one in documents for key in NAMING_KEYS if one.get(key)}
-        self._database.remove(f"DELETE {among}", to_json([*keys]))
+        self._database.remove("site_updates", keys)
         # Others stay: one that is on the disk and not in a row yet may be another arm's.
         sweep(self.folder, self._database, only=forgotten)
 
@@ -208,9 +210,7 @@ class RunStore:
         following = closed + 1
         if round_index != following:
             raise ValueError(f"arm {arm!r}: found round {round_index}, expected {following}")
-        self._database.put(
-            "INSERT INTO rounds VALUES (?, ?, ?)", arm, round_index, document=document
-        )
+        self._database.put("rounds", arm, round_index, document=document)
 
     def final(self, arm: str, site: str) -> Document | None:
         """Return an arm's final scores at a site, None where they are not made."""
@@ -227,7 +227,7 @@ class RunStore:
 
     def put_final(self, arm: str, site: str, document: Document) -> None:
         """Record an arm's final scores at a site; test is read once, so there is no second put."""
-        self._database.put("INSERT INTO finals VALUES (?, ?, ?)", arm, site, document=document)
+        self._database.put("finals", arm, site, document=document)
 
     def arm(self, name: str) -> Document | None:
         """Return what a finished arm came to, None where it is not finished."""
@@ -251,7 +251,7 @@ class RunStore:
             position: Its place among all arms of the experiment, from 0.
         """
         self._require_adapters(document)
-        self._database.put("INSERT INTO arms VALUES (?, ?, ?)", position, name, document=document)
+        self._database.put("arms", position, name, document=document)
 
     def meta(self, key: str) -> Any:  # noqa: ANN401 -- any JSON value
         """Return what is recorded about the whole run under a key, None where nothing is."""
@@ -259,7 +259,7 @@ class RunStore:
 
     def put_meta(self, key: str, document: object) -> None:
         """Record something about the whole run, in the place of what stood there."""
-        self._database.put("INSERT OR REPLACE INTO meta VALUES (?, ?)", key, document=document)
+        self._database.put("meta", key, document=document, replace=True)
 
     def drawn(self) -> dict[str, list[Document]]:
         """Return the notes to be drawn in the report, by arm."""
@@ -268,14 +268,18 @@ class RunStore:
 
     def put_drawn(self, arm: str, documents: Sequence[Document]) -> None:
         """Record the notes of an arm to be drawn, in the place of what stood there."""
-        sql = "INSERT OR REPLACE INTO drawn VALUES (?, ?)"
-        self._database.put(sql, arm, document=list(documents))
+        self._database.put("drawn", arm, document=list(documents), replace=True)
+
+    @property
+    def seals(self) -> Seals:
+        """Return the sealed records of the rounds, and the journal of all rows."""
+        return Seals(self._database)
 
     def _adapter_path(self, sha256: str) -> Path:
         return self.folder / ADAPTERS / f"{sha256}.safetensors"
 
     def _require_adapters(self, document: Document) -> None:
-        for key in set(NAMING_KEYS) - {ELSEWHERE}:
+        for key in set(NAMING_KEYS) - set(ELSEWHERE):
             sha256 = document.get(key)
             if sha256 is not None and not self._adapter_path(sha256).is_file():
                 raise ValueError(f"{key} {sha256}: found no file, expected its adapter put before")

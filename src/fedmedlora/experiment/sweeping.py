@@ -8,10 +8,10 @@ from fedmedlora.experiment.disk import store_errors
 
 ADAPTERS = "adapters"
 """The folder of a run that holds them."""
-NAMING_KEYS = ("adapter", "delta", "kept", "memory", "sha256")
+NAMING_KEYS = ("adapter", "delta", "kept", "memory", "sha256", "before", "stays")
 """The keys of a document under which the digest of an adapter may stand."""
-ELSEWHERE = "kept"
-"""The one that a site may have on a shelf of its own."""
+ELSEWHERE = ("kept", "stays")
+"""Those that a site may have on a shelf of its own."""
 
 
 _NAMED = " UNION ".join(
@@ -19,7 +19,10 @@ _NAMED = " UNION ".join(
     for table in ("site_updates", "rounds", "arms")
     for key in NAMING_KEYS
 )
-_KEPT = "SELECT kept.value FROM rounds, json_each(rounds.document, '$.memories') AS kept"
+_KEPT = " UNION ".join(
+    f"SELECT kept.value FROM rounds, json_each(rounds.document, '$.{key}') AS kept"  # noqa: S608
+    for key in ("memories", "updates")
+)
 
 
 def sweep(folder: Path, database: Database, *, only: Collection[str] | None = None) -> None:

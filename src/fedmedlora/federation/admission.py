@@ -18,6 +18,12 @@ from fedmedlora.adapters.weights import (
 )
 from fedmedlora.errors import AdmissionError, ModelError
 from fedmedlora.federation.updates import Absence, SiteReport, SiteUpdate
+from fedmedlora.reason_codes import ReasonCode
+
+_MOST_TOKENS = 2**53
+"""Up to here every whole number is a float64, in which shares are worked out."""
+_MOST_TOLD = 200
+"""Letters of what was found in a message."""
 
 
 def admit(
@@ -27,6 +33,7 @@ def admit(
     start_digest: str,
     base: str,
     round_index: int,
+    most_tokens: Mapping[str, int] | None = None,
 ) -> None:
     """Let an update pass, or raise with the reason.
 
@@ -37,28 +44,27 @@ def admit(
         start_digest: sha256 of what the sites received.
         base: sha256 of the base model.
         round_index: The round that is open.
+        most_tokens: By site, the label tokens that it enrolled with; None asks nobody.
 
     Raises:
         AdmissionError: The update cannot be used; the message is the reason.
     """
     report = update.report
     if report.site not in expected:
-        raise _refusal(
-            report,
-            "site",
-            repr(report.site),
-            f"one of {', '.join(sorted(expected))}",
-            "enrol it first",
-        )
+        among, advice = f"one of {', '.join(sorted(expected))}", "enrol it first"
+        raise _refusal(report, "unknown_site", "site", repr(report.site), among, advice)
+    again = "train again from the current global adapter"
     if report.round_index != round_index:
-        advice = "train again from the current global adapter"
-        raise _refusal(report, "round", report.round_index, round_index, advice)
+        raise _refusal(report, "wrong_round", "round", report.round_index, round_index, again)
     if update.base != base:
-        raise _refusal(report, "base model", update.base, base, "install the base model again")
+        advice = "install the base model again"
+        raise _refusal(report, "wrong_base", "base model", update.base, base, advice)
     if update.start != start_digest:
-        advice = "train again from the current global adapter"
-        raise _refusal(report, "starting adapter", update.start, start_digest, advice)
+        found = update.start
+        raise _refusal(report, "wrong_start", "starting adapter", found, start_digest, again)
     _require_numbers(report)
+    if most_tokens is not None:
+        _require_enrolled(report, most_tokens)
     own = expected[report.site]
     _require_names(update, own)
     for name in sorted(own):
@@ -72,6 +78,7 @@ def admit_all(
     start_digest: str,
     base: str,
     round_index: int,
+    most_tokens: Mapping[str, int] | None = None,
 ) -> tuple[tuple[SiteUpdate, ...], tuple[Absence, ...]]:
     """Return the updates that may enter the sum, in site-name order, and every refusal.
 
@@ -83,6 +90,7 @@ def admit_all(
         start_digest=start_digest,
         base=base,
         round_index=round_index,
+        most_tokens=most_tokens,
     )
     return _sorted_out(updates, check)
 
@@ -109,7 +117,7 @@ def _sorted_out(
             _require_first(update.report, seen)
             check(update)
         except AdmissionError as error:
-            refusals.append(Absence(site, str(error)))
+            refusals.append(Absence(site, str(error), error.code))
         else:
             admitted.append(update)
         seen.add(site)
@@ -120,22 +128,28 @@ def _sorted_out(
 def _require_first(report: SiteReport, seen: Collection[str]) -> None:
     if report.site in seen:
         advice = "send one update a round"
-        raise _refusal(report, "updates", "a second one", "one a round", advice)
+        raise _refusal(report, "second_update", "updates", "a second one", "one a round", advice)
+
+
+def _require_enrolled(report: SiteReport, most_tokens: Mapping[str, int]) -> None:
+    most = most_tokens.get(report.site, 0)
+    if report.num_tokens > most:
+        expected, advice = f"{most} at most, as it enrolled", "enrol the site's new notes first"
+        raise _refusal(report, "too_many_tokens", "num_tokens", report.num_tokens, expected, advice)
 
 
 def _require_numbers(report: SiteReport) -> None:
-    advice = "look at the training log of the site"
-    if type(report.num_tokens) is not int or report.num_tokens <= 0:
-        expected = "a whole number above 0"
-        raise _refusal(report, "num_tokens", report.num_tokens, expected, advice)
+    refused = partial(_refusal, report, "bad_number", advice="look at the training log of the site")
+    if type(report.num_tokens) is not int or not 0 < report.num_tokens <= _MOST_TOKENS:
+        raise refused("num_tokens", report.num_tokens, "a whole number above 0")
     loss, start_loss, shift = report.validation_loss, report.start_loss, report.shift
     # A cross entropy is never negative; one that is would buy the site any share it likes.
     if loss is not None and not 0 <= loss < math.inf:
-        raise _refusal(report, "validation_loss", loss, "a finite number, 0 or more", advice)
+        raise refused("validation_loss", loss, "a finite number, 0 or more")
     if start_loss is not None and not 0 <= start_loss < math.inf:
-        raise _refusal(report, "start_loss", start_loss, "a finite number, 0 or more", advice)
+        raise refused("start_loss", start_loss, "a finite number, 0 or more")
     if shift is not None and not 0 <= shift <= 1:
-        raise _refusal(report, "shift", shift, "a number from 0 to 1", advice)
+        raise refused("shift", shift, "a number from 0 to 1")
 
 
 def _rank_note(delta: AdapterWeights, expected: AdapterWeights) -> str:
@@ -151,30 +165,35 @@ def _rank_note(delta: AdapterWeights, expected: AdapterWeights) -> str:
 
 def _require_names(update: SiteUpdate, expected: AdapterWeights) -> None:
     if fault := names_fault(update.delta, expected):
-        raise AdmissionError(f"update of {update.report.site}: {fault}")
+        raise AdmissionError(f"update of {update.report.site}: {fault}", code="wrong_names")
 
 
 def _require_tensor(update: SiteUpdate, name: str, expected: AdapterWeights) -> None:
     try:
         tensor = update.delta[name]
     except ModelError as error:
-        raise AdmissionError(f"update of {update.report.site}: {error}") from error
+        reason = f"update of {update.report.site}: {error}"
+        raise AdmissionError(reason, code=error.code) from error
     where = f"adapter parameter {name!r}"
     if fault := shape_fault(name, tensor.shape, expected[name].shape):
         raise AdmissionError(
-            f"update of {update.report.site}: {fault}{_rank_note(update.delta, expected)}"
+            f"update of {update.report.site}: {fault}{_rank_note(update.delta, expected)}",
+            code="wrong_shape",
         )
     if tensor.dtype != np.float32:
-        raise _refusal(update.report, where, tensor.dtype, "float32", "send the delta in float32")
+        advice = "send the delta in float32"
+        raise _refusal(update.report, "wrong_dtype", where, tensor.dtype, "float32", advice)
     if num_bad := tensor.size - np.count_nonzero(np.isfinite(tensor)):
         found = f"{num_bad} of {tensor.size} values NaN or infinite"
         advice = "lower the learning rate of the site"
-        raise _refusal(update.report, where, found, "finite values", advice)
+        raise _refusal(update.report, "not_finite", where, found, "finite values", advice)
 
 
 def _refusal(
-    report: SiteReport, where: str, found: object, expected: object, advice: str
+    report: SiteReport, code: ReasonCode, where: str, found: object, expected: object, advice: str
 ) -> AdmissionError:
+    # What a site says of itself is of any length.
+    told = f"{found}"[:_MOST_TOLD]
     return AdmissionError(
-        f"update of {report.site}: {where}: found {found}, expected {expected}; {advice}"
+        f"update of {report.site}: {where}: found {told}, expected {expected}; {advice}", code=code
     )

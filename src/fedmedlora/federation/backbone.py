@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.federation.private_plan import PrivatePlan
 from fedmedlora.tasks.task import ExampleT_contra
 
 
@@ -39,6 +40,10 @@ class LocalPlan:
         rank: The site's LoRA rank; None is the federation's.
         scaling: The site's alpha / rank over the federation's.
         codec: How its update is written for the wire.
+        private: What its training must keep of differential privacy; None trains without.
+        run: By what signed documents name the arm of the run, 32 bytes in hex; "" where nothing is
+            signed.
+        stays: Whether its update stays at the site under its digest.
     """
 
     seed: int
@@ -49,6 +54,9 @@ class LocalPlan:
     rank: int | None = None
     scaling: float = 1.0
     codec: str = "float32"
+    private: PrivatePlan | None = None
+    run: str = ""
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +92,15 @@ class Trained:
         loss: What training made small, mean of the last epoch, in nats per label token.
         gradient: Mean over the steps of the gradients before anything steered or clipped them, by
             trained tensor; empty where nobody asked for it.
+        privacy: What can be said of the training's privacy, as `privacy.statement` has it; None
+            where it was not private.
     """
 
     adapter: AdapterWeights
     num_tokens: int
     loss: float
     gradient: AdapterWeights = field(default_factory=dict)
+    privacy: Mapping[str, Any] | None = None
 
 
 class Backbone(Protocol[ExampleT_contra]):

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.blind import BlindSites
 from fedmedlora.federation.broadcast import News
 from fedmedlora.federation.site_round import Sent
 from fedmedlora.federation.turns import Turn
+from fedmedlora.reason_codes import ReasonCode
 from fedmedlora.tasks.scoring import NoteCounts, Part
 from fedmedlora.tasks.tally import Tally
 
@@ -45,12 +47,14 @@ class Outcome:
         sent: None where training failed.
         reason: Why it failed, "" where it did not.
         seconds: Wall time of the training.
+        code: The kind of reason.
     """
 
     participant: Participant
     sent: Sent | None
     reason: str
     seconds: float
+    code: ReasonCode = "absent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +125,10 @@ class Engine(Protocol):
         """Return how often a site's training notes use each token of the public vocabulary."""
         ...
 
+    def label_tokens(self, site: str) -> int:
+        """Return how many label tokens a site's training notes have in one pass."""
+        ...
+
     def deliver(self, news: News, *, before: str, after: str) -> None:
         """Take what a round changed, for the sites that are asked next.
 
@@ -145,6 +153,10 @@ class Engine(Protocol):
             memories: Site to the sha256 of what it kept, of those that read with tensors of their
                 own.
         """
+        ...
+
+    def blind(self) -> BlindSites:
+        """Return the sites as they are asked in rounds whose updates stay where they are."""
         ...
 
     def spent(self) -> Mapping[str, int]:

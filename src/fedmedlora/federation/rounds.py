@@ -13,7 +13,7 @@ from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import AggregationError, QuorumError
 from fedmedlora.federation.patches import model
-from fedmedlora.federation.strategy import Memory, Round, Strategy
+from fedmedlora.federation.strategy import Memory, Round, Strategy, Total, in_the_open
 from fedmedlora.federation.updates import Absence, SiteReport, SiteUpdate
 
 
@@ -57,6 +57,7 @@ def aggregate(
     strategy: Strategy,
     *,
     absences: Sequence[Absence] = (),
+    total: Total = in_the_open,
 ) -> tuple[ServerState, AggregationRecord]:
     """Return the state after a round and the record of it.
 
@@ -65,6 +66,7 @@ def aggregate(
         updates: Admitted updates of round `state.round_index + 1`, in any order.
         strategy: The aggregation rule.
         absences: Who did not take part, for the record.
+        total: What makes the sum of the updates; they need not be readable where it does not.
 
     Raises:
         AggregationError: The updates are of another round, or cannot be weighed or combined.
@@ -79,7 +81,7 @@ def aggregate(
             )
     weighed = strategy.weigh(state.memory, reports)
     names = {report.site for report in reports} | {absence.site for absence in absences}
-    combined = strategy.combine(Round(state.adapter, updates, weighed.shares, len(names)))
+    combined = strategy.combine(Round(state.adapter, updates, weighed.shares, len(names), total))
     record = AggregationRecord(
         round_index=round_index,
         shares=combined.shares or weighed.shares,
@@ -108,7 +110,7 @@ def record_json(record: AggregationRecord) -> dict[str, Any]:
             }
             for report in record.reports
         },
-        "absences": [{"site": a.site, "reason": a.reason} for a in record.absences],
+        "absences": [{"site": a.site, "code": a.code, "reason": a.reason} for a in record.absences],
     }
 
 

@@ -3,8 +3,9 @@
 Nothing here knows where the site is or where its shelf stands; that is the engine's part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from fedmedlora.adapters.shelves import Shelf
 from fedmedlora.adapters.weights import AdapterWeights, lora_factor
 from fedmedlora.adapters.wire import read_update
 from fedmedlora.federation.backbone import Backbone, LocalPlan, Steering
-from fedmedlora.federation.error_feedback import coded
+from fedmedlora.federation.error_feedback import Coded, coded
 from fedmedlora.federation.local_rule import Finished, Kept, LocalRule
 from fedmedlora.federation.patches import model, patches
 from fedmedlora.federation.strategies import strategy_by_name
@@ -27,12 +28,25 @@ OWN = "own"
 
 
 @dataclass(frozen=True, slots=True)
+class Attestation:
+    """What a site signs for an update.
+
+    Attributes:
+        manifest: What it says of the update, signed.
+        consent: Its signature, in hex, that the manifest's digest may be recorded.
+    """
+
+    manifest: str
+    consent: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """What a site hands in after a round, and what it keeps.
 
     Attributes:
         payload: Local minus global of the tensors that travel, and a method's companions, as bytes
-            for the wire.
+            for the wire; b"" where they stay at the site.
         memory: sha256 of what the site keeps for its next round, which does not travel; None where
             it keeps nothing.
         num_tokens: Label tokens in one pass over its examples.
@@ -40,6 +54,9 @@ class Sent:
         base: sha256 of the base model that was trained.
         start: sha256 of what it received.
         round_index: The round it was trained for, from 1.
+        privacy: What can be said of the training's privacy; None where it was not private.
+        attestation: What the site signed for it, None where nothing is signed.
+        stays: sha256 of what would travel and stays at the site; None where it travels.
     """
 
     payload: bytes
@@ -49,6 +66,9 @@ class Sent:
     base: str
     start: str
     round_index: int
+    privacy: Mapping[str, Any] | None = None
+    attestation: Attestation | None = None
+    stays: str | None = None
 
     @property
     def delta(self) -> AdapterWeights:
@@ -103,7 +123,10 @@ def site_round(
     sent = _rescaled(ended, plan.scaling)
     delta = {name: sent[name] - begun[name] for name in part if part[name] == "shared"}
     own = {name: sent[name] for name in part if part[name] == "own"}
-    travels = coded({**delta, **kept.sent}, memory, plan.codec)
+    meant = {**delta, **kept.sent}
+    # What stays is told of by its digest before anybody can ask for more.
+    stays = shelf.put(meant) if plan.stays else None
+    travels = Coded(b"") if plan.stays else coded(meant, memory, plan.codec)
     keeps = {**as_kinds(**{OWN: own}), **kept.memory, **travels.memory}
     return Sent(
         payload=travels.payload,
@@ -113,6 +136,8 @@ def site_round(
         base=backbone.digest,
         start=adapter_digest(received),
         round_index=plan.round_index,
+        stays=stays,
+        privacy=trained.privacy,
     )
 
 

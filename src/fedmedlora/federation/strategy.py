@@ -33,12 +33,14 @@ class Round:
         updates: What those that were admitted sent.
         shares: Site to its share; sum 1.
         num_sites: Sites of the federation, absent ones too.
+        total: What makes the sum of their changes, each times its share.
     """
 
     received: AdapterWeights
     updates: Sequence[SiteUpdate]
     shares: Mapping[str, float]
     num_sites: int
+    total: "Total" = field(default_factory=lambda: in_the_open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,9 @@ class Combined:
     shares: Mapping[str, float] | None = None
 
 
+Total = Callable[[Round], AdapterWeights]
+"""From a round to the sum of the sites' changes, each times its share."""
+
 Combine = Callable[[Round], Combined]
 """From a round to where its sites point."""
 
@@ -64,12 +69,17 @@ Step = Callable[[Memory, AdapterWeights, AdapterWeights], tuple[AdapterWeights, 
 the next memory."""
 
 
-def averaged(round_: Round) -> Combined:
-    """Return the average of the sites' changes by their shares.
+def in_the_open(round_: Round) -> AdapterWeights:
+    """Return the sum of changes that all can be read.
 
     A site of a smaller rank changes nothing beyond it.
     """
-    return Combined(weighted_sum(round_.updates, round_.shares, like=round_.received))
+    return weighted_sum(round_.updates, round_.shares, like=round_.received)
+
+
+def averaged(round_: Round) -> Combined:
+    """Return the average of the sites' changes by their shares."""
+    return Combined(round_.total(round_))
 
 
 def plain_step(
@@ -91,6 +101,8 @@ class Strategy:
         step: How the server goes there.
         local: What changes in the training at a site.
         patches_base: Whether rounds change the base's weights beside the adapter.
+        one_rank: Whether it compares sites value by value, so that all must have one LoRA rank.
+        fewest_sites: Updates that a round must have for the rule to mean anything.
     """
 
     name: str
@@ -100,6 +112,13 @@ class Strategy:
     step: Step = plain_step
     local: LocalRule = UNCHANGED
     patches_base: bool = False
+    one_rank: bool = False
+    fewest_sites: int = 1
+
+    @property
+    def is_linear(self) -> bool:
+        """Return whether the sum of the changes by their shares is all it needs of them."""
+        return self.combine is averaged
 
 
 Make = Callable[[str, Any, Weighting], Strategy]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.reason_codes import ReasonCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,13 @@ class SiteUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """A site that does not take part in a round, and why: failed, timed out or refused."""
+    """A site that does not take part in a round, and why: failed, timed out or refused.
+
+    Attributes:
+        reason: For a person to read.
+        code: The kind of reason.
+    """
 
     site: str
     reason: str
+    code: ReasonCode = "absent"

@@ -58,6 +58,11 @@ def _list_at(record: object, key: str) -> list[object]:
 def _header_faults(record: object, site: str | None) -> Iterator[Fault]:
     if text_at(record, "id") == "":
         yield Fault("id", "an empty text", "an id")
+    if isinstance(record, dict) and "patient" in record:
+        yield from shape_faults(record, {"patient": str})
+        if text_at(record, "patient") == "":
+            advice = "leave the key out where it is not known"
+            yield Fault("patient", "an empty text", "whose note it is", advice)
     name = text_at(record, "site")
     if name is not None and site is not None and name != site:
         yield Fault("site", length_of(name), f"'{site}' as in site.json")
@@ -137,7 +142,9 @@ def _relation_faults(
     if type_ is not None:
         yield from type_faults(type_, f"{path}.type", known=RELATION_TYPES, announced=announced)
     yield from _end_faults(text_at(relation, "head"), f"{path}.head", types, MAIN_TYPES)
-    fitting = MAIN_TYPES if type_ in CROSS_RELATIONS else (type_,) if type_ else ENTITY_TYPES
+    # Another type is told above, and not shown: it may be prose.
+    own = (type_,) if type_ in RELATION_TYPES else ENTITY_TYPES
+    fitting = MAIN_TYPES if type_ in CROSS_RELATIONS else own
     yield from _end_faults(text_at(relation, "tail"), f"{path}.tail", types, fitting)
 
 

@@ -203,6 +203,7 @@ def _note(record: Mapping[str, Any]) -> Note:
         record["text"],
         tuple(Entity(e["id"], e["type"], e["start"], e["end"]) for e in record["entities"]),
         tuple(Relation(r["type"], r["head"], r["tail"]) for r in record["relations"]),
+        record.get("patient"),
     )
 
 
@@ -221,6 +222,8 @@ def _record(note: Note) -> dict[str, object]:
     return {
         "id": note.id,
         "site": note.site,
+        # Left out where it is not known, so that notes without it keep their digest.
+        **({} if note.patient is None else {"patient": note.patient}),
         "text": note.text,
         "entities": entities,
         "relations": relations,

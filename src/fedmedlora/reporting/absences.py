@@ -1,4 +1,4 @@
-"""What a run does without, and why: updates that did not count, entities that stand nowhere."""
+"""What a run does without, and why: updates that did not count in full, entities found nowhere."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -6,11 +6,14 @@ from fedmedlora.reporting import arms
 from fedmedlora.reporting.arms import Json
 from fedmedlora.reporting.markup import Cell, Heading, Html, Rows, table, text
 from fedmedlora.reporting.prose import LOST
-from fedmedlora.reporting.quantities import count
+from fedmedlora.reporting.quantities import count, three_digits
 from fedmedlora.reporting.tables import figure, named
 
-Absence = tuple[str, int, str, str]
-"""Arm, round, site, reason."""
+Absence = tuple[str, int, str, str, str]
+"""Arm, round, site, code of the reason, reason."""
+
+Clip = tuple[str, int, str, str, float, float]
+"""Arm, round, site, kind of tensors, norm, bound."""
 
 Loss = tuple[str, str, str, int]
 """Arm, site, reason, number of entities."""
@@ -19,15 +22,16 @@ Loss = tuple[str, str, str, int]
 def absences(results: Json) -> list[Absence]:
     """Return every site that did not count in a round."""
     return [
-        (arms.title(arm["name"]), r["round"], site, reason)
+        (arms.title(arm["name"]), r["round"], site, code, reason)
         for arm in results.get("arms", ())
         for r in arm.get("rounds", ())
-        for site, reason in _reasons(r.get("absences") or ())
+        for site, code, reason in _reasons(r.get("absences") or ())
     ]
 
 
-def _reasons(absences: Iterable[Json]) -> list[tuple[str, str]]:
-    return sorted((absence["site"], absence["reason"]) for absence in absences)
+def _reasons(absences: Iterable[Json]) -> list[tuple[str, str, str]]:
+    # Runs from before there were codes are shown without.
+    return sorted((one["site"], one.get("code", ""), one["reason"]) for one in absences)
 
 
 def absences_table(found: Sequence[Absence]) -> Html:
@@ -36,13 +40,47 @@ def absences_table(found: Sequence[Absence]) -> Html:
         Heading("Site", figures=False),
         Heading("Arm", figures=False),
         Heading("Round"),
+        Heading("Kind", figures=False),
         Heading("Recorded reason", figures=False),
     ]
     rows = [
-        [named(site), named(arm), named(index), Cell(text(reason), "reason")]
-        for arm, index, site, reason in found
+        [named(site), named(arm), named(index), named(code), Cell(text(reason), "reason")]
+        for arm, index, site, code, reason in found
     ]
     return table("Sites that did not count in a round", headings, [Rows(rows)])
+
+
+def clips(results: Json) -> list[Clip]:
+    """Return every update that was scaled down before it counted."""
+    return [
+        (arms.title(arm["name"]), r["round"], one["site"], one["kind"], one["norm"], one["bound"])
+        for arm in results.get("arms", ())
+        for r in arm.get("rounds", ())
+        for one in (r.get("clipping") or {}).get("clipped", ())
+    ]
+
+
+def clips_table(found: Sequence[Clip]) -> Html:
+    """Return the updates that were scaled down, with their norms and bounds."""
+    headings = [
+        Heading("Site", figures=False),
+        Heading("Arm", figures=False),
+        Heading("Round"),
+        Heading("What", figures=False),
+        Heading("Norm"),
+        Heading("Scaled down to"),
+    ]
+    rows = [
+        [
+            named(site),
+            named(arm),
+            named(index),
+            named(kind),
+            *(figure(three_digits(size)) for size in sizes),
+        ]
+        for arm, index, site, kind, *sizes in found
+    ]
+    return table("Updates that went too far and were scaled down", headings, [Rows(rows)])
 
 
 def lost(results: Json) -> list[Loss]:

@@ -10,6 +10,7 @@ from fedmedlora.reporting import sections
 from fedmedlora.reporting.arms import Json
 from fedmedlora.reporting.headline import headline, introduction, key_figures
 from fedmedlora.reporting.markup import NOTHING, Html, element, words
+from fedmedlora.reporting.private import private_part
 
 # Closed parts would be missing on paper; the page says the same without it.
 _SCRIPT = (
@@ -115,10 +116,17 @@ def _parts(results: Json, drawn: Sequence[Json]) -> list[Part]:
         ("notes", "Notes, as read by the model", sections.notes_part(results, drawn)),
         ("sites", "Sites, and what cannot be expressed", sections.sites_part(results)),
         ("absences", "Absences and refusals", sections.absences_part(results)),
+        *_differential_privacy(results),
         ("privacy", "What is protected, and what is not", sections.privacy_part(results)),
         ("settings", "Seeds, versions, machine, time", sections.settings_part(results)),
         *_appendix(results),
     ]
+
+
+def _differential_privacy(results: Json) -> list[Part]:
+    if not results.get("privacy"):
+        return []
+    return [("hidden", "Differential privacy, in a sentence", private_part(results))]
 
 
 def _appendix(results: Json) -> list[Part]:

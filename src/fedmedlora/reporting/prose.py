@@ -86,6 +86,28 @@ NOT_PRIVATE = (
     "There is no differential privacy and no secure aggregation here: the server sees each "
     "site's adapter."
 )
+NO_SECURE_SUM = (
+    "There is no secure aggregation here: the server sees each site's update, with whatever noise "
+    "the section on differential privacy tells."
+)
+SHARED_KEY = (
+    "The server saw the sum of the updates alone. Together with any one site it could have seen "
+    "each of them, for all sites share one key; and a sum over few sites tells much of each."
+)
+PRIVATE_RECORDS = (
+    "Each site trained with noise, so that what it sent hides each single one of its units, from "
+    "the server too. Epsilon tells how well: at 1 an attacker who knew all others would hardly "
+    "learn whether this one was there, at 8 the promise is weak, and beyond 20 next to nothing."
+)
+PRIVATE_SITES = (
+    "The server added noise to the sum of the sites' updates, so that the global adapter hides "
+    "each single site from whoever has it. The server itself saw every update. With few sites "
+    "either the noise drowns what they learnt, or epsilon promises little."
+)
+YARDSTICKS = (
+    "Trained without noise, for comparison on this machine, and hiding nothing: {arms}. Their "
+    "adapters lie in the run's folder too."
+)
 LEAKS = (
     "Adapters can leak training data to whoever holds them. Treat them, and this run's folder, as "
     "you treat the notes."

@@ -26,6 +26,12 @@ def decimal(value: object, *, digits: int = 3) -> str:
     return UNDEFINED if number is None else f"{number:.{digits}f}".replace("-", _MINUS)
 
 
+def three_digits(value: object) -> str:
+    """Return a number of any size with its first three digits, as 14.1."""
+    number = defined(value)
+    return UNDEFINED if number is None else f"{number:.3g}".replace("-", _MINUS)
+
+
 def points(value: object) -> str:
     """Return a difference of two scores in signed points, as +12.3."""
     number = defined(value)

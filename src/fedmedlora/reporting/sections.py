@@ -9,6 +9,7 @@ from fedmedlora.reporting.asking import asked_part, shown_table
 from fedmedlora.reporting.figures import HeatRow, Series, Strip, heat_map, rounds_chart, strips
 from fedmedlora.reporting.markup import NOTHING, Html, details, element, join, words
 from fedmedlora.reporting.notes import drawn_note, legend
+from fedmedlora.reporting.protections import protections_table
 from fedmedlora.reporting.quantities import count, percent, size
 from fedmedlora.reporting.tables import nothing
 
@@ -210,11 +211,13 @@ def sites_part(results: Json) -> Html:
 
 
 def absences_part(results: Json) -> Html:
-    """Return the sites that did not count in a round and the entities that were lost, and why."""
+    """Return what did not count in a round, or not in full, and what was lost, and why."""
     absent, lost = absences.absences(results), absences.lost(results)
+    clips = absences.clips(results)
     return join(
         [
             absences.absences_table(absent) if absent else nothing(prose.NOBODY_ABSENT),
+            *([absences.clips_table(clips)] if clips else []),
             absences.lost_table(lost) if lost else nothing(prose.NOTHING_LOST),
         ]
     )
@@ -226,11 +229,16 @@ def privacy_part(results: Json) -> Html:
     aside = (prose.SET_ASIDE.format(notes=count(held)),) if held else ()
     endpoint = (results.get("models") or {}).get("endpoint") or {}
     away = (prose.SENT_AWAY.format(endpoint=endpoint["base"]),) if endpoint else ()
+    settings = (results.get("environment") or {}).get("settings") or {}
+    if settings.get("aggregation.sees") == "sum":
+        missing = prose.SHARED_KEY
+    else:
+        missing = prose.NO_SECURE_SUM if results.get("privacy") else prose.NOT_PRIVATE
     pooled = (prose.CENTRALISED,) if arms.arms_of(results, "centralised") else ()
     columns = (
         ("What leaves a site", (prose.LEAVES_A_SITE, *away)),
         ("What does not", (prose.STAYS_AT_A_SITE, *aside, *pooled, prose.DRAWN)),
-        ("What is not guaranteed", (prose.NOT_PRIVATE, prose.LEAKS)),
+        ("What is not guaranteed", (missing, prose.LEAKS)),
     )
     listed = (_listed(title, lines) for title, lines in columns)
     where = prose.BETWEEN_HOSPITALS if results.get("between_hospitals") else prose.REHEARSAL
@@ -241,7 +249,8 @@ def privacy_part(results: Json) -> Html:
         for site in results.get("sites") or ()
         if "machine" in site
     ]
-    return join([words("p", where), *gone, *machines, element("div", *listed, class_="privacy")])
+    columns_ = element("div", *listed, class_="privacy")
+    return join([words("p", where), *gone, *machines, protections_table(results), columns_])
 
 
 def _settings_of(own: Json) -> str:

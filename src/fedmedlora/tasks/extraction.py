@@ -82,6 +82,10 @@ class Extraction(Generic[ExampleT]):
         ]
         return [question.example for question in questions]
 
+    def examples_by_note(self, notes: Sequence[Note], labels: Labels) -> list[list[ExampleT]]:
+        """Return what a model trains on by note; what a note gives depends on no other."""
+        return [self.examples([note], labels) for note in notes]
+
     def predict(
         self,
         notes: Sequence[Note],

@@ -28,7 +28,7 @@ from fedmedlora.training.base_config import num_positions
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.lora_model import Form, load_base, products, with_lora
 from fedmedlora.training.settings import Dtype, LoraSettings, Quantization
-from fedmedlora.training.shared_prefix import ATTENTION, Layout, SharedPrefix
+from fedmedlora.training.shared_prefix import ATTENTION, Layout, SharedPrefix, SideBySide
 
 AnswerLoss = Literal["choices", "full"]
 
@@ -70,15 +70,7 @@ class CausalModel:
             positions: (tokens,).
             layout: Which token sees which.
         """
-        with products(self.model, self.dtype):
-            out = self._decoder.base_model(
-                input_ids=input_ids[None],
-                position_ids=positions[None],
-                use_cache=False,
-                layout=layout,
-            )
-        hidden: torch.Tensor = out.last_hidden_state[0]
-        return hidden
+        return self._read(input_ids[None], positions[None], layout)[0]
 
     def nats(self, examples: Sequence[WrittenExample]) -> torch.Tensor:
         """Return the summed loss of the examples' answers, in nats."""
@@ -91,6 +83,33 @@ class CausalModel:
             for nats, is_mark in self._by_instruction(examples)
         ]
         return torch.stack(parts).sum()
+
+    def row_objectives(self, examples: Sequence[WrittenExample]) -> torch.Tensor:
+        """Return what training makes small of each example by itself, over its label tokens."""
+        read = [(*one.instruction, *one.question, *one.completion[:-1]) for one in examples]
+        longest = max(map(len, read))
+        device = self.model.device
+        # Nobody looks ahead, so nobody sees what stands behind a row.
+        ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in read], device=device)
+        positions = torch.arange(longest, device=device).expand_as(ids)
+        hidden = self._read(ids, positions, SideBySide())
+        objectives = []
+        for row, example in zip(hidden, examples, strict=True):
+            first = len(example.instruction) + len(example.question) - 1
+            asked = [(first + i, example.completion[i], step) for i, step in self._asked(example)]
+            nats, is_mark = self._nats_at(row, asked)
+            weighted = nats * torch.where(is_mark, self.mark_weight, 1.0)
+            objectives.append(weighted.sum() / max(example.num_label_tokens, 1))
+        return torch.stack(objectives)
+
+    def _read(self, ids: torch.Tensor, positions: torch.Tensor, layout: Layout) -> torch.Tensor:
+        """Return the last hidden states of some rows, (rows, tokens, width)."""
+        with products(self.model, self.dtype):
+            out = self._decoder.base_model(
+                input_ids=ids, position_ids=positions, use_cache=False, layout=layout
+            )
+        hidden: torch.Tensor = out.last_hidden_state
+        return hidden
 
     def _by_instruction(
         self, examples: Sequence[WrittenExample]
@@ -115,7 +134,18 @@ class CausalModel:
             before = first + len(example.question) - 1
             asked += [(before + i, example.completion[i], step) for i, step in self._asked(example)]
             first += len(row)
-        hidden = self.hidden(ids, layout.positions, layout)
+        return self._nats_at(self.hidden(ids, layout.positions, layout), asked)
+
+    def _nats_at(
+        self, hidden: torch.Tensor, asked: Sequence[tuple[int, int, Step]]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the losses at places of a row, and which are of marks.
+
+        Args:
+            hidden: (tokens, width).
+            asked: Place, what should come behind it, and the step that this is.
+        """
+        device = hidden.device
         if not asked:
             # A window may be nothing but the token that every mark begins with.
             return hidden[:0, 0], torch.zeros(0, dtype=torch.bool, device=device)

@@ -11,6 +11,8 @@ differs, up to rounding.
 Source: LoRA (arXiv 2106.09685), section 4.1, equation 3.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -19,7 +21,14 @@ from torch.autograd.function import once_differentiable
 
 
 class LoraLinear(lora.Linear):
-    """Peft's layer for `nn.Linear`, with peft's parameters, names and files."""
+    """Peft's layer for `nn.Linear`, with peft's parameters, names and files.
+
+    Attributes:
+        by_parts: Whether its factors are called as layers of their own, as plain peft does, so that
+            whoever listens to those hears them.
+    """
+
+    by_parts = False
 
     def forward(self, x: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: ANN401
         """Return the layer's output, (..., out), in the number format of the frozen weight."""
@@ -33,7 +42,7 @@ class LoraLinear(lora.Linear):
 
     def _is_plain(self) -> bool:
         """Return whether the formula above is all there is to compute."""
-        if self.merged or self.disable_adapters or len(self.active_adapters) != 1:
+        if self.by_parts or self.merged or self.disable_adapters or len(self.active_adapters) != 1:
             return False
         (name,) = self.active_adapters
         return (
@@ -83,3 +92,16 @@ class _Product(torch.autograd.Function):
 
 
 _product: Any = _Product.apply
+
+
+@contextmanager
+def called_by_parts(model: torch.nn.Module) -> Iterator[None]:
+    """Have every layer of a model call its factors as layers, for a while."""
+    layers = [one for one in model.modules() if isinstance(one, LoraLinear)]
+    for layer in layers:
+        layer.by_parts = True
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.by_parts = False

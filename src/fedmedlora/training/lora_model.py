@@ -17,7 +17,7 @@ from fedmedlora.training.base_config import read_config
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.loading import quietly
 from fedmedlora.training.lora_linear import LoraLinear
-from fedmedlora.training.quantization import loading_options
+from fedmedlora.training.quantization import keep_as_read, loading_options
 from fedmedlora.training.settings import Dtype, LoraSettings, Quantization
 
 _FORMATS: Mapping[Dtype, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -67,7 +67,8 @@ def load_base(
     except ImportError as error:
         raise ModelError(
             f"model {base.name!r}: found a package missing or not fit for this machine, expected "
-            f"what transformers needs to read {base.folder}; for four bits install the extra `gpu`"
+            f"what transformers needs to read {base.folder}; for four bits install the extra "
+            "`quantization`"
         ) from error
     except (OSError, ValueError) as error:
         raise ModelError(
@@ -81,6 +82,7 @@ def load_base(
             f"model {base.name!r}: found {len(missing)} weights missing, as {missing[0]!r}, "
             f"expected all that config.json in {base.folder} names; copy the model again"
         )
+    keep_as_read(model)
     return model
 
 

@@ -9,20 +9,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from transformers import BitsAndBytesConfig
+from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from fedmedlora.errors import ModelError
 from fedmedlora.training.settings import Quantization
 
 _BitsAndBytesConfig: Any = BitsAndBytesConfig
+_PACKS = "support_avx512bf16_for_cpu"
 
 
 def lacking(quantization: Quantization) -> str | None:
     """Return what this machine lacks for a quantization, None where it has all."""
     if quantization == "none":
         return None
-    if not torch.cuda.is_available():
-        return "no CUDA device"
     return None if importlib.util.find_spec("bitsandbytes") else "no package bitsandbytes"
 
 
@@ -30,13 +29,12 @@ def require_quantization(quantization: Quantization) -> None:
     """Check that this machine can quantize so.
 
     Raises:
-        ModelError: It has no CUDA device, or bitsandbytes is not installed.
+        ModelError: bitsandbytes is not installed.
     """
     if missing := lacking(quantization):
         raise ModelError(
-            f"model.quantization: found {missing}, expected a CUDA device and bitsandbytes for "
-            f'"{quantization}"; install the extra `gpu` where there is such a device, or set it to '
-            '"none"'
+            f'model.quantization: found {missing}, expected it for "{quantization}"; install the '
+            'extra `quantization`, or set it to "none"'
         )
 
 
@@ -63,3 +61,14 @@ def loading_options(
             llm_int8_skip_modules=[*whole] or None,
         ),
     }
+
+
+def keep_as_read(model: PreTrainedModel) -> None:
+    """Let layers in four bits compute with what was read, whoever computes and however often.
+
+    On some CPUs bitsandbytes packs a layer anew for reading and unpacks it for training: its scales
+    are rounded on the way, and a narrow layer cannot be packed at all.
+    """
+    for layer in model.modules():
+        if hasattr(layer, _PACKS):
+            setattr(layer, _PACKS, False)

@@ -35,12 +35,12 @@ class Layout(Protocol):
     def attend(
         self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float
     ) -> Tensor:
-        """Return what each token takes from those it sees, (1, heads, tokens, width).
+        """Return what each token takes from those it sees, (rows, heads, tokens, width).
 
         Args:
             layer: Number of the layer, from 0.
-            query: (1, heads, tokens, width).
-            key: (1, fewer or as many heads, tokens, width).
+            query: (rows, heads, tokens, width), of one row where a layout has only that.
+            key: (rows, fewer or as many heads, tokens, width).
             value: Shaped like `key`.
             scaling: Factor of every product of a query and a key.
         """
@@ -95,6 +95,17 @@ class SharedPrefix:
     def _behind_instruction(self, row: Tensor) -> Tensor:
         shared = row[:, :, : self._num_shared].expand(len(self._rows), -1, -1, -1)
         return torch.cat([shared, self._side_by_side(row)], dim=2)
+
+
+class SideBySide:
+    """The layout of rows that share nothing, each from its first token on, padding behind."""
+
+    def attend(
+        self, layer: int, query: Tensor, key: Tensor, value: Tensor, scaling: float
+    ) -> Tensor:
+        """Return what each token takes from those before it in its row."""
+        del layer
+        return _attention(query, key, value, scaling, is_causal=True)
 
 
 def _attention(

@@ -66,6 +66,13 @@ class TaggingModel:
         nats, is_mark = self._losses(examples)
         return (nats * torch.where(is_mark, self.mark_weight, 1.0)).sum()
 
+    def row_objectives(self, examples: Sequence[TaggingExample]) -> torch.Tensor:
+        """Return what training makes small of each example by itself, over its label tokens."""
+        nats, is_mark = self._losses(examples)
+        weighted = nats * torch.where(is_mark, self.mark_weight, 1.0)
+        tokens = [max(example.num_label_tokens, 1) for example in examples]
+        return weighted.view(len(examples), -1).sum(1) / weighted.new_tensor(tokens)
+
     def _losses(self, examples: Sequence[TaggingExample]) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the loss of each tag, 0 where none is asked for, and which are B or I."""
         batch, device = padded(examples, pad_id=self.pad_id), self.model.device

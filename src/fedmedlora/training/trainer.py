@@ -65,6 +65,13 @@ class Learner(Protocol[ExampleT_contra]):
         """Return what training makes small, summed over some examples."""
         ...
 
+    def row_objectives(self, examples: Sequence[ExampleT_contra]) -> torch.Tensor:
+        """Return what training makes small of each example, over its label tokens, (examples,).
+
+        Each example is a row of its own, and its number follows from it alone.
+        """
+        ...
+
 
 def rate_factor(progress: float, *, warmup: float) -> float:
     """Return the part of the peak learning rate at a progress in [0, 1] of the whole run."""
@@ -100,7 +107,7 @@ def train(
         raise TrainingError("training: found no label token, expected at least one labelled note")
     torch.manual_seed(plan.seed)
     rng = np.random.default_rng(plan.seed)
-    optimizer = _optimizer(learner, settings)
+    optimizer = optimizer_of(learner, settings)
     peaks = [group["lr"] for group in optimizer.param_groups]
     batch_size = settings.batch_size_for(len(examples))
     num_steps = settings.epochs * math.ceil(len(examples) / batch_size)
@@ -119,7 +126,7 @@ def train(
             epoch_tokens += _num_label_tokens(drawn)
             step += 1
         loss = epoch_nats / epoch_tokens
-    _require_finite_weights(learner)
+    require_finite_weights(learner)
     return loss
 
 
@@ -169,7 +176,8 @@ def _num_label_tokens(examples: Sequence[Example]) -> int:
     return sum(example.num_label_tokens for example in examples)
 
 
-def _optimizer(learner: Learner[ExampleT], settings: TrainingSettings) -> torch.optim.Optimizer:
+def optimizer_of(learner: Learner[ExampleT], settings: TrainingSettings) -> torch.optim.Optimizer:
+    """Return AdamW over what is trained, each part at its peak rate."""
     rate = settings.learning_rate
     rates = {
         "A": rate / settings.rate_ratio,
@@ -188,7 +196,12 @@ def _optimizer(learner: Learner[ExampleT], settings: TrainingSettings) -> torch.
     )
 
 
-def _require_finite_weights(learner: Learner[ExampleT]) -> None:
+def require_finite_weights(learner: Learner[ExampleT]) -> None:
+    """Check that what was trained can be used.
+
+    Raises:
+        TrainingError: A weight is not finite.
+    """
     for name, parameter in learner.slots.parameters.items():
         if not torch.isfinite(parameter).all():
             raise TrainingError(

@@ -7,8 +7,11 @@ from pathlib import Path
 from tests.engines.remote.loopback import Loopback
 from tests.engines.test_local import LABELS, note
 
+from fedmedlora.audit.identity import Identity
 from fedmedlora.clinical.notes import Entity, Note, SiteNotes
 from fedmedlora.engines.opening import engine_of
+from fedmedlora.engines.remote.attesting import auditing
+from fedmedlora.engines.remote.audited import NOT_AUDITED
 from fedmedlora.engines.remote.coordinating import coordinate
 from fedmedlora.engines.remote.policy import Policy
 from fedmedlora.engines.remote.service import SiteService
@@ -128,8 +131,15 @@ def services(folder: Path, **policies: Policy) -> dict[str, SiteService]:
     }
 
 
-def run_apart(folder: Path, text: str, transport: Loopback, *, resume: bool = False) -> Path:
-    """Return the folder of a run that asks each site."""
+def run_apart(
+    folder: Path,
+    text: str,
+    transport: Loopback,
+    *,
+    resume: bool = False,
+    operator: Identity | None = None,
+) -> Path:
+    """Return the folder of a run that asks each site, signed where there is an operator."""
     file, out = folder / "apart.toml", folder / "apart"
     file.write_text(text, encoding="utf-8")
     experiment = read_experiment(file)
@@ -139,5 +149,6 @@ def run_apart(folder: Path, text: str, transport: Loopback, *, resume: bool = Fa
         else RunStore.create(out, experiment_path=file, environment={})
     )
     with opened as store:
-        coordinate(experiment, text, store, transport)
+        audit = auditing(experiment, store, operator) if operator else NOT_AUDITED
+        coordinate(experiment, text, store, transport, audit)
     return out

@@ -84,7 +84,12 @@ class Loopback:
             size = sum(path.stat().st_size for path in reply.files.values())
             if size > most_bytes:
                 self.refused.append((site, question.subject))
-                yield site, Failure(f"site {site}: found too large an answer, expected less")
+                yield (
+                    site,
+                    Failure(
+                        f"site {site}: found too large an answer, expected less", code="too_large"
+                    ),
+                )
                 continue
             self.came += reply.files.values()
             yield site, reply

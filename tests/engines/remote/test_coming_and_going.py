@@ -279,6 +279,13 @@ def test_a_site_that_refuses_since_a_round_is_absent_with_the_reason(
         ("join", {"role": "king"}, "found an answer of another shape (ValueError)"),
         ("open", {"token_counts": [-1]}, "found an answer of another shape (ValueError)"),
         ("open", {"token_counts": [2**70]}, "found an answer of another shape (OverflowError)"),
+        ("open", {"token_counts": [1, 2]}, "found 2 token counts, expected "),
+        (
+            "join",
+            {"own_lora": [1, 64]},
+            "found LoRA rank 1 and alpha 64 of its own, expected None and None",
+        ),
+        ("join", {"own_lora": [1]}, "found an answer of another shape (ValueError)"),
         ("open", {"ceiling": 3}, "found an answer of another shape (StoreError)"),
         ("open", {"own": None}, "found an answer of another shape (TypeError)"),
         ("hold", {"held": "no"}, "found an answer of another shape (TypeError)"),

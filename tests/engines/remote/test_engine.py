@@ -1,5 +1,6 @@
 """What becomes of a run whose sites fail, leave, come back or say what makes no sense."""
 
+import importlib.util
 import shutil
 import tomllib
 from dataclasses import replace
@@ -86,7 +87,26 @@ def test_a_truncated_update_is_refused(tmp_path: Path, bert: BaseModel) -> None:
 
     run = run_apart(tmp_path, experiment_text(bert, "fed_medlora"), wire(tmp_path, spoilt))
 
-    assert [one["absences"][0]["site"] for one in rounds_of(run)] == ["heart", "heart"]
+    absences = [one["absences"][0] for one in rounds_of(run)]
+    assert [(one["site"], one["code"]) for one in absences] == [("heart", "unreadable")] * 2
+
+
+def test_an_update_that_is_too_large_to_be_fetched_is_refused_as_such(
+    tmp_path: Path, bert: BaseModel
+) -> None:
+    def longer(answer: Message) -> Message:
+        with answer.files["update"].open("ab") as file:
+            file.write(bytes(50_000_000))
+        return answer
+
+    write_sites(tmp_path)
+    all_ = services(tmp_path)
+    spoilt: dict[str, Service] = {**all_, "heart": Spoiling(all_["heart"], "train", longer)}
+    text = experiment_text(bert, "fed_medlora", rounds=1)
+
+    (only,) = rounds_of(run_apart(tmp_path, text, wire(tmp_path, spoilt)))
+
+    assert [(one["site"], one["code"]) for one in only["absences"]] == [("heart", "too_large")]
 
 
 @pytest.mark.parametrize("subject", ["join", "open", "hold", "evaluate", "predictions", "loss"])
@@ -189,7 +209,7 @@ def test_a_site_that_draws_another_start_is_kept_out(
         run_apart(tmp_path, experiment_text(bert, "fed_medlora"), wire(tmp_path, spoilt))
 
 
-@pytest.mark.parametrize("own", ['dtype = "bfloat16"', "batch_size = 1"])
+@pytest.mark.parametrize("own", ['dtype = "bfloat16"', 'quantization = "4bit"', "batch_size = 1"])
 def test_sites_on_unlike_machines_train_together(tmp_path: Path, bert: BaseModel, own: str) -> None:
     write_sites(tmp_path)
     (tmp_path / "machine.toml").write_text(own)
@@ -216,8 +236,9 @@ def test_sites_on_unlike_machines_train_together(tmp_path: Path, bert: BaseModel
 
 
 def test_a_site_whose_machine_cannot_do_what_it_says_is_told(
-    tmp_path: Path, bert: BaseModel
+    tmp_path: Path, bert: BaseModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     write_sites(tmp_path)
     lungs = SiteService(
         "lungs",

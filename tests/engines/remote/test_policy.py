@@ -10,7 +10,11 @@ from fedmedlora.engines.remote import machine
 from fedmedlora.engines.remote.policy import EXAMPLE, Policy, read_policy
 from fedmedlora.errors import InputError
 from fedmedlora.experiment.config import parse_experiment
+from fedmedlora.experiment.privacy import Privacy
 from fedmedlora.experiment.schema import Experiment
+from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.private_plan import PrivatePlan
+from fedmedlora.privacy.spending import Budget
 from fedmedlora.sites import SiteRole
 from fedmedlora.training.base_models import BaseModel
 
@@ -96,6 +100,89 @@ def test_an_arm_on_the_notes_of_one_site_is_permitted_by_that_site(
         Policy().require(experiment, role)
 
 
+RECORD = Privacy(mode="record", epsilon=4.0, delta=1e-6)
+PRIVATE = PrivatePlan(
+    run="small",
+    arm="fed_medlora",
+    unit="note",
+    clip=1.0,
+    units_a_step=8,
+    steps=16,
+    run_steps=32,
+    delta=1e-6,
+    epsilon=4.0,
+)
+
+
+@pytest.mark.parametrize(
+    ("privacy", "keys"),
+    [
+        (RECORD, []),
+        (replace(RECORD, epsilon=None, noise_multiplier=2.0), []),
+        (Privacy(), ["private"]),
+        (replace(RECORD, mode="site"), ["private"]),
+        (replace(RECORD, epsilon=8.1, delta=1e-4), ["epsilon", "delta"]),
+    ],
+)
+def test_an_experiment_that_asks_for_less_privacy_is_refused_by_who_trains(
+    base: BaseModel, privacy: Privacy, keys: list[str]
+) -> None:
+    policy = Policy(private="record", epsilon=8.0)
+    experiment = replace(asking(base), privacy=privacy)
+
+    policy.require(experiment, "external")
+    try:
+        policy.require(experiment, "train")
+    except InputError as error:
+        found = [fault.where for fault in error.faults]
+    else:
+        found = []
+
+    assert found == [f"policy.toml of the site: {key}" for key in keys]
+
+
+@pytest.mark.parametrize(
+    ("policy", "privacy", "private", "told"),
+    [
+        (Policy(private="record"), RECORD, None, "found a training without noise"),
+        (Policy(), RECORD, None, "found another one in a training"),
+        (Policy(), Privacy(), PRIVATE, "found another one in a training"),
+        (Policy(), RECORD, replace(PRIVATE, epsilon=400.0), "nothing was trained"),
+        (Policy(), RECORD, replace(PRIVATE, clip=9.0), "nothing was trained"),
+        (Policy(), RECORD, replace(PRIVATE, unit="patient"), "nothing was trained"),
+    ],
+)
+def test_a_training_that_is_not_as_it_was_told_is_refused(
+    policy: Policy, privacy: Privacy, private: PrivatePlan | None, told: str
+) -> None:
+    with pytest.raises(InputError, match=told):
+        policy.require_plan(LocalPlan(1, 1, 2, private=private), privacy)
+
+
+def test_a_training_as_it_was_told_is_let_pass() -> None:
+    Policy(private="record").require_plan(LocalPlan(1, 1, 2, private=PRIVATE), RECORD)
+    Policy().require_plan(LocalPlan(1, 1, 2), Privacy())
+
+
+def test_a_machine_that_cannot_train_in_private_takes_no_part(base: BaseModel) -> None:
+    here = machine.Machine(quantization="4bit", gradient_checkpointing=True, batch_size=2)
+
+    here.require_private(asking(base))
+    with pytest.raises(InputError) as refused:
+        here.require_private(replace(asking(base), privacy=RECORD))
+    machine.Machine(batch_size=2).require_private(replace(asking(base), privacy=RECORD))
+
+    assert [fault.where.partition(": ")[2] for fault in refused.value.faults] == [
+        "quantization",
+        "gradient_checkpointing",
+    ]
+
+
+def test_the_budget_is_what_the_policy_says() -> None:
+    assert Policy().budget() is None
+    assert Policy(epsilon=3.0, delta=1e-6).budget() == Budget(3.0, 1e-6)
+
+
 def test_rounds_of_any_arm_count(base: BaseModel) -> None:
     with pytest.raises(InputError, match="rounds: found 9 asked for, expected 3 at most"):
         Policy(rounds=3).require(replace(asking(base), new_site_rounds=9), "new_site")
@@ -123,3 +210,38 @@ def test_a_policy_that_is_wrong_is_told_with_its_file(tmp_path: Path, text: str)
 
     with pytest.raises(InputError, match=r"policy\.toml"):
         read_policy(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("settings", "found"),
+    [
+        ('sees = "updates"', 'sees = "updates"'),
+        ('sees = "sum"\naudit_rate = 0.5\nvalidation = "own"', "audit_rate = 0.5"),
+    ],
+)
+def test_a_site_that_must_be_blind_wants_the_sum_and_no_audit(
+    base: BaseModel, settings: str, found: str
+) -> None:
+    text = experiment_text(base, "fed_medlora").replace('validation = "server"', settings)
+    text = text.replace('role = "server"\n', f'role = "server"\nsha256 = "{"a" * 64}"\n')
+    experiment = parse_experiment(text, name="asked.toml", folder=Path("/asked"))
+
+    Policy().require(experiment, "train")
+    with pytest.raises(InputError, match=re.escape(f"blind: found {found} asked for")):
+        Policy(blind=True).require(experiment, "train")
+
+
+def test_an_update_leaves_in_the_open_where_the_server_sees_updates_or_an_arm_is_alone(
+    base: BaseModel,
+) -> None:
+    text = experiment_text(base, "fed_medlora").replace(
+        'validation = "server"', 'sees = "sum"\nvalidation = "own"'
+    )
+    text = text.replace('role = "server"\n', f'role = "server"\nsha256 = "{"a" * 64}"\n')
+    blind = parse_experiment(text, name="asked.toml", folder=Path("/asked"))
+
+    Policy().require_in_the_open(asking(base))
+    Policy(single_site=True).require_in_the_open(blind)
+    for policy in (Policy(), Policy(blind=True, single_site=True)):
+        with pytest.raises(InputError, match="found an update asked for"):
+            policy.require_in_the_open(blind)

@@ -12,6 +12,7 @@ from nvflare.apis.signal import Signal
 
 from fedmedlora.engines.nvflare.wire import Offered, as_facts
 from fedmedlora.engines.remote.messages import Failure, Grace, Message
+from fedmedlora.reason_codes import ReasonCode
 
 
 @dataclass(slots=True)
@@ -73,9 +74,11 @@ def describe(
     }
 
 
-def failure(site: str, found: str, expected: str, *, lost: bool = False) -> Failure:
+def failure(
+    site: str, found: str, expected: str, *, lost: bool = False, code: ReasonCode = "absent"
+) -> Failure:
     """Return what stands for an answer, in the form of all our messages."""
-    return Failure(f"{site}: found {found}, expected {expected}", lost=lost)
+    return Failure(f"{site}: found {found}, expected {expected}", lost=lost, code=code)
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from fedmedlora.engines.nvflare.ends import ROLES
 from fedmedlora.engines.nvflare.processes import end, start_server
 from fedmedlora.engines.nvflare.runs import Run
 from fedmedlora.engines.nvflare.session import Server, Standing, open_session
+from fedmedlora.engines.nvflare.site import identity_in
 from fedmedlora.engines.remote.coordinating import (
     is_complete,
     own_settings,
@@ -132,7 +133,12 @@ def lead(led: LedRun, server: Server) -> None:
         sites = _gathered(led, server, given_up)
         given_up = led.sites() - sites
         logger.info("a job for %s begins", ", ".join(sorted(sites)))
-        settings = {"run": str(led.run.resolve()), "engine": asdict(led.experiment.engine)}
+        identity = identity_in(server.kit)
+        settings = {
+            "run": str(led.run.resolve()),
+            "engine": asdict(led.experiment.engine),
+            "identity": str(identity.resolve()) if identity else None,
+        }
         job = server.submit(ROLES, settings, sites=sorted(sites))
         standing = _watched(server, job, led, submitted=sites)
         if standing.state == "failed":

@@ -1,11 +1,13 @@
 """A site of a federation: its kit, the folder of its notes, and what it permits."""
 
 import json
+import os
 from datetime import datetime
 from pathlib import Path
 
 from fedmedlora.durable_files import write_whole
 from fedmedlora.engines.nvflare.kits import open_kit
+from fedmedlora.engines.remote.audited import Signing
 from fedmedlora.engines.remote.machine import read_machine
 from fedmedlora.engines.remote.policy import Policy, read_policy
 from fedmedlora.engines.remote.service import SiteService
@@ -15,6 +17,7 @@ from fedmedlora.formats.site_folder import read_site
 _LOCAL = "local"
 _NOTES = "notes.json"
 _STORE = "store"
+_IDENTITY = "identity.json"
 
 
 def place_notes(kit: Path, data: Path, *, now: datetime) -> Policy:
@@ -51,4 +54,51 @@ def open_service(kit: Path) -> SiteService:
         store=kit / _STORE,
         policy=read_policy(local),
         machine=read_machine(local),
+        local=local,
+        signing=_signing(name, kit),
     )
+
+
+def identity_in(kit: Path) -> Path | None:
+    """Return where the keys of a kit lie, None where it has none."""
+    path = kit / _LOCAL / _IDENTITY
+    return path if path.exists() else None
+
+
+def unlock(kit: Path, descriptor: int | None, *, needed: bool) -> None:
+    """Let the processes of a kit find the passphrase of its keys; do nothing where it has none.
+
+    Args:
+        descriptor: A file that is open for reading and holds it; None asks elsewhere.
+        needed: Whether there must be keys.
+
+    Raises:
+        InputError: They are needed, and there are none.
+        IdentityError: Nobody gives the passphrase, or it is another.
+    """
+    path = identity_in(kit)
+    if path is None:
+        if needed:
+            expected, advice = "an identity, for [audit]", "make one with `identity create`"
+            raise InputError([Fault(f"{kit}/{_LOCAL}/{_IDENTITY}", "nothing", expected, advice)])
+        return
+    # Only who signs needs its packages.
+    from fedmedlora.audit.identity import open_identity  # noqa: PLC0415
+    from fedmedlora.audit.passphrases import hand_on, passphrase  # noqa: PLC0415
+
+    secret = passphrase(os.environ, descriptor=descriptor)
+    open_identity(path, secret)
+    hand_on(secret, os.environ)
+
+
+def _signing(name: str, kit: Path) -> Signing | None:
+    path = identity_in(kit)
+    if path is None:
+        return None
+    # Only who signs needs its packages.
+    from fedmedlora.audit.identity import open_identity  # noqa: PLC0415
+    from fedmedlora.audit.passphrases import passphrase  # noqa: PLC0415
+    from fedmedlora.engines.remote.attesting import SigningHere  # noqa: PLC0415
+
+    identity = open_identity(path, passphrase(os.environ))
+    return SigningHere(name, identity, kit / _STORE / "heads")

@@ -258,7 +258,8 @@ class NvflareTransport:
         offered = wire.offered_files(said["files"])
         size = sum(each.size for each in offered)
         if size > each.most_bytes:
-            return failure(each.site, f"an answer of {size} bytes", f"at most {each.most_bytes}")
+            found, most = f"an answer of {size} bytes", f"at most {each.most_bytes}"
+            return failure(each.site, found, most, code="too_large")
         files: dict[str, Path] = {}
         try:
             for number, one in enumerate(offered):

@@ -13,7 +13,7 @@ from fedmedlora.engines.remote.machine import Machine
 from fedmedlora.engines.remote.messages import Failure, Message
 from fedmedlora.engines.remote.plain_values import Plain, ToldFacts, facts_from_json
 from fedmedlora.errors import StoreError
-from fedmedlora.federation.site_round import Sent
+from fedmedlora.federation.site_round import Attestation, Sent
 from fedmedlora.tasks.scoring import NoteCounts, from_json
 from fedmedlora.tasks.tally import Tally, tally_from_json
 
@@ -31,10 +31,12 @@ class Member:
     Attributes:
         token_counts: How often its training notes use each token of the public vocabulary.
         ceiling: What a perfect model would reach on its final notes.
+        label_tokens: How many its training notes have in one pass, as it says.
     """
 
     token_counts: NDArray[np.int64]
     ceiling: NoteCounts
+    label_tokens: int
 
 
 def read(site: str, reply: Message | Failure, reader: Callable[[Message], Told]) -> Told | Failure:
@@ -54,7 +56,8 @@ def read(site: str, reply: Message | Failure, reader: Callable[[Message], Told])
     ) as error:
         failure = Failure(
             f"site {site}: found an answer of another shape ({type(error).__name__}), expected one "
-            "of this version; use the same version of this program at the coordinator and there"
+            "of this version; use the same version of this program at the coordinator and there",
+            code="unreadable",
         )
         logger.warning("%s", failure.reason)
         return failure
@@ -78,6 +81,8 @@ def opened(reply: Message) -> Plain:
         "initial": str(body["initial"]),
         "token_counts": body["token_counts"],
         "ceiling": body["ceiling"],
+        "label_tokens": body["label_tokens"],
+        "enrolment": body["enrolment"],
     }
 
 
@@ -85,13 +90,16 @@ def member(body: Plain) -> Member:
     """Return the member that speaks so.
 
     Raises:
-        ValueError: Its token counts are none.
+        ValueError: Its token counts, or its label tokens, are none.
         StoreError: Its ceiling is none.
     """
     counts = np.array(body["token_counts"], np.int64)
     if counts.ndim != 1 or (counts < 0).any():
         raise ValueError("token counts: found others, expected one number a token, none below 0")
-    return Member(counts, from_json(body["ceiling"]))
+    label_tokens = body["label_tokens"]
+    if type(label_tokens) is not int or label_tokens < 0:
+        raise ValueError("label tokens: found others, expected a whole number, 0 or more")
+    return Member(counts, from_json(body["ceiling"]), label_tokens)
 
 
 def holds(reply: Message) -> bool:
@@ -103,16 +111,25 @@ def trained(reply: Message) -> tuple[Sent, float]:
     """Return what a site hands in, and the seconds its training took."""
     body = reply.body
     memory = body["memory"]
+    stays = body.get("stays")
     sent = Sent(
-        payload=reply.files["update"].read_bytes(),
+        payload=reply.files["update"].read_bytes() if stays is None else b"",
         memory=None if memory is None else str(memory),
         num_tokens=int(body["num_tokens"]),
         loss=_number(body["loss"]),
         base=str(body["base"]),
         start=str(body["start"]),
         round_index=int(body["round_index"]),
+        stays=None if stays is None else str(stays),
+        attestation=_attestation(body["attestation"]),
+        privacy=None if body["privacy"] is None else dict(body["privacy"]),
     )
     return sent, float(body["seconds"])
+
+
+def told_digest(reply: Message) -> str:
+    """Return the digest that a site tells."""
+    return str(reply.body["sha256"])
 
 
 def tallied(reply: Message) -> Tally:
@@ -128,6 +145,10 @@ def loss(reply: Message) -> float:
 def drawn_notes(reply: Message) -> list[dict[str, object]]:
     """Return what the report draws of a public site."""
     return [dict(note) for note in reply.body["drawn"]]
+
+
+def _attestation(value: Any) -> Attestation | None:  # noqa: ANN401 -- whatever a site says
+    return value and Attestation(str(value["manifest"]), str(value["consent"]))
 
 
 def _flag(value: object) -> bool:

@@ -2,15 +2,18 @@
 
 import logging
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
+from typing import Any
 
 from fedmedlora.adapters.shelves import MemoryShelf
+from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.opening import open_local
 from fedmedlora.engines.remote.answers import Member, member
-from fedmedlora.engines.remote.engine import RemoteEngine, SessionOverError
+from fedmedlora.engines.remote.audited import Auditing
+from fedmedlora.engines.remote.engine import RemoteEngine
 from fedmedlora.engines.remote.members import joined, open_all
-from fedmedlora.engines.remote.messages import Failure, Grace, Transport
+from fedmedlora.engines.remote.messages import Failure, Grace, SessionOverError, Transport
 from fedmedlora.engines.remote.plain_values import (
     Plain,
     ToldFacts,
@@ -32,7 +35,13 @@ logger = logging.getLogger(__name__)
 _LEFT = "left"
 
 
-def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Transport) -> None:
+def coordinate(
+    experiment: Experiment,
+    text: str,
+    store: RunStore,
+    transport: Transport,
+    auditing: AbstractContextManager[Auditing],
+) -> None:
     """Run what is missing of an experiment with the sites that can be reached.
 
     Where somebody waits for the session to end it stops between two rounds, and at once where a
@@ -42,9 +51,11 @@ def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Tr
     Args:
         text: Of the experiment's file, as the sites get it.
         store: Of the run, open for writing.
+        auditing: Has rounds signed and sealed.
 
     Raises:
         InputError: A site has other notes than when the run began.
+        LedgerError: The ledger cannot be written or reached.
         EngineError: A site that the run cannot begin without has not taken part.
         QuorumError: Some arm could not go on.
         StoreError: The store cannot be written.
@@ -52,18 +63,32 @@ def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Tr
     own = load_cohorts(with_own_notes(experiment))
     known, wait_s = _facts(experiment, store, own), experiment.engine.answer_s
     reached = transport.sites() & set(taking_part(experiment, store))
-    roles = {site.name: site.role for site in experiment.sites if site.name in reached}
-    told, failures = joined(transport, roles, text, wait_s=wait_s)
+    entries = {site.name: site for site in experiment.sites if site.name in reached}
+    told, failures = joined(transport, entries, text, wait_s=wait_s)
     if told.keys() <= known.keys() and not missing_arms(experiment, store, known):
-        conclude(experiment, store, known)
+        with auditing as audited:
+            conclude(experiment, store, known, audited.notary(transport, {}, wait_s=wait_s)[0])
         return
     told, other = _of_the_same_notes(told, store)
     _require_enough(experiment, store, known.keys() | told.keys(), {**failures, **other})
     types = tuple(store.meta("types") or annotated_types({**known, **told}))
     told, unlike = _of_these_types(told, types)
-    with closing(_own_engine(experiment, own, types)) as mine:
-        beside = beside_weights(experiment.model.base)
-        opened, shut = open_all(transport, sorted(told), mine, types, beside=beside, wait_s=wait_s)
+    with (
+        closing(_own_engine(experiment, own, types)) as mine,
+        auditing as audited,
+    ):
+        opened, shut = open_all(
+            transport,
+            sorted(told),
+            mine,
+            types,
+            beside=beside_weights(experiment.model.base),
+            ledger=audited.told,
+            wait_s=wait_s,
+        )
+        notary, unknown = audited.notary(transport, opened, wait_s=wait_s)
+        opened = {site: body for site, body in opened.items() if site not in unknown}
+        shut |= unknown
         _remember(store, {site: told[site] for site in opened}, opened)
         facts = _facts(experiment, store, own)
         _require_enough(experiment, store, facts.keys(), {**failures, **other, **unlike, **shut})
@@ -79,7 +104,7 @@ def coordinate(experiment: Experiment, text: str, store: RunStore, transport: Tr
         )
         with closing(engine):
             try:
-                run(experiment, engine, store, facts)
+                run(experiment, engine, store, facts, notary=notary)
             except SessionOverError as error:
                 logger.info("%s", error)
 
@@ -229,7 +254,7 @@ def _of_these_types(
 
 def _own_engine(
     experiment: Experiment, own: Mapping[str, Cohort], types: tuple[str, ...]
-) -> Engine:
+) -> LocalEngine[Any]:
     return open_local(
         experiment.model,
         experiment.training,
@@ -257,4 +282,5 @@ def _members(store: RunStore) -> dict[str, Member]:
 
 def _own_member(engine: Engine, site: str, experiment: Experiment) -> Member:
     limit = experiment.evaluation.final_notes
-    return Member(engine.token_counts(site), engine.ceiling(site, "final", limit=limit))
+    counts, ceiling = engine.token_counts(site), engine.ceiling(site, "final", limit=limit)
+    return Member(counts, ceiling, label_tokens=0)

@@ -25,20 +25,20 @@ from fedmedlora.engines.remote.answers import (
     tallied,
     trained,
 )
+from fedmedlora.engines.remote.blind import BlindAsked
 from fedmedlora.engines.remote.members import asked
-from fedmedlora.engines.remote.messages import Failure, Grace, Message, Transport
+from fedmedlora.engines.remote.messages import (
+    Failure,
+    Grace,
+    Message,
+    SessionOverError,
+    Transport,
+)
 from fedmedlora.engines.remote.plain_values import plan_to_json, scope_to_json
 from fedmedlora.errors import EngineError
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.broadcast import News
-from fedmedlora.federation.engine import (
-    NOTHING_KEPT,
-    SERVER,
-    Engine,
-    Outcome,
-    Participant,
-    Scope,
-)
+from fedmedlora.federation.engine import NOTHING_KEPT, SERVER, Engine, Outcome, Participant, Scope
 from fedmedlora.federation.turns import Turn
 from fedmedlora.tasks.scoring import NoteCounts
 from fedmedlora.tasks.tally import Tally
@@ -49,14 +49,6 @@ _ROOM = 4
 """How much larger than the adapter what a site hands in may be; other answers have no files."""
 _NUM_REMEMBERED = 64
 """Bundles of which it is known who was asked about them, so that news go to those alone."""
-
-
-class SessionOverError(EngineError):
-    """The session with the sites ends here, so that the next can have other sites in it.
-
-    Raised between two rounds where a site waits to be let in, and in the middle of one where a site
-    is gone: what the others answered is kept, and asked for no more.
-    """
 
 
 class RemoteEngine:
@@ -120,7 +112,7 @@ class RemoteEngine:
         by_name = {one.name: one for one in participants}
         bundle, lacking = self._held(list(by_name), start)
         for site, failure in lacking.items():
-            yield Outcome(by_name[site], None, failure.reason, 0.0)
+            yield Outcome(by_name[site], None, failure.reason, 0.0, failure.code)
         questions = {
             site: Message("train", {"bundle": bundle, "plan": plan_to_json(plans[site])})
             for site in by_name
@@ -133,7 +125,7 @@ class RemoteEngine:
         ):
             told = read(site, reply, trained)
             if isinstance(told, Failure):
-                yield Outcome(by_name[site], None, told.reason, 0.0)
+                yield Outcome(by_name[site], None, told.reason, 0.0, told.code)
             else:
                 sent, seconds = told
                 yield Outcome(by_name[site], sent, "", seconds)
@@ -154,6 +146,10 @@ class RemoteEngine:
     def token_counts(self, site: str) -> NDArray[np.int64]:
         """Return how often a site's training notes use each token of the public vocabulary."""
         return self._member(site).token_counts
+
+    def label_tokens(self, site: str) -> int:
+        """Return how many label tokens a site says that its training notes have in one pass."""
+        return self._member(site).label_tokens
 
     def deliver(self, news: News, *, before: str, after: str) -> None:
         """Send the sites what a round changed."""
@@ -187,6 +183,10 @@ class RemoteEngine:
             tally = read(site, reply, tallied)
             if not isinstance(tally, Failure):
                 yield site, tally
+
+    def blind(self) -> BlindAsked:
+        """Return the sites as they are asked in rounds whose updates stay where they are."""
+        return BlindAsked(self._held, self._ask, self._most_bytes)
 
     def spent(self) -> Mapping[str, int]:
         """Return nothing: sites read by themselves."""

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from fedmedlora.errors import Fault, InputError
 from fedmedlora.experiment.schema import Experiment, Model, Training
 from fedmedlora.experiment.toml_reading import read_file_of
 from fedmedlora.ranges import at_least
@@ -23,7 +24,7 @@ class Machine:
 
     Attributes:
         dtype: Of the frozen base and of products.
-        quantization: "4bit" keeps the frozen layers in four bits, on CUDA with the extra `gpu`.
+        quantization: "4bit" keeps the frozen layers in four bits, with the extra `quantization`.
         batch_size: Examples a step.
         gradient_checkpointing: Less memory, a third more time, the same gradients.
         num_threads: Threads of the process.
@@ -45,6 +46,26 @@ class Machine:
         own = {key: value for key, value in self.own().items() if key not in OF_MODEL}
         return replace(experiment.training, **own)
 
+    def require_private(self, experiment: Experiment) -> None:
+        """Check that this machine can train in private, where an experiment does.
+
+        Raises:
+            InputError: It does what gradients by row cannot be had with.
+        """
+        wrong = {"quantization": self.quantization == "4bit"}
+        wrong["gradient_checkpointing"] = self.gradient_checkpointing is True
+        if experiment.privacy.mode != "record":
+            return
+        expected = 'none beside privacy.mode = "record"'
+        advice = "take the line out, or take no part"
+        faults = [
+            Fault(f"machine.toml of the site: {key}", "it", expected, advice)
+            for key, is_set in wrong.items()
+            if is_set
+        ]
+        if faults:
+            raise InputError(faults)
+
     def own(self) -> dict[str, Any]:
         """Return what stands in the place of the experiment's."""
         return {key: value for key, value in asdict(self).items() if value is not None}
@@ -57,7 +78,7 @@ EXAMPLE = """\
 
 # Of the frozen base and of products: "auto", "float32" or "bfloat16".
 # dtype = "bfloat16"
-# The frozen layers in four bits, on CUDA with the extra `gpu`; or "none".
+# The frozen layers in four bits, with the extra `quantization`; or "none".
 # quantization = "4bit"
 # Examples a step.
 # batch_size = 4

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from fedmedlora.errors import EngineError
+from fedmedlora.reason_codes import ReasonCode
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -33,10 +36,20 @@ class Failure:
     Attributes:
         reason: Where, what was found, what was expected: for a person to read.
         lost: Whether the site is gone, and may come back.
+        code: The kind of reason, where the answer would have been an update.
     """
 
     reason: str
     lost: bool = False
+    code: ReasonCode = "absent"
+
+
+class SessionOverError(EngineError):
+    """The session with the sites ends here, so that the next can have other sites in it.
+
+    Raised between two rounds where a site waits to be let in, and in the middle of one where a site
+    is gone: what the others answered is kept, and asked for no more.
+    """
 
 
 @dataclass(frozen=True, slots=True)

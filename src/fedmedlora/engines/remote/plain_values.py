@@ -8,6 +8,7 @@ from fedmedlora.clinical.notes import Labels
 from fedmedlora.evaluation.cohorts import OwnLora, SiteFacts
 from fedmedlora.federation.backbone import ChosenMethod, LocalPlan
 from fedmedlora.federation.engine import Scope
+from fedmedlora.federation.private_plan import PrivatePlan
 from fedmedlora.federation.strategies import methods
 from fedmedlora.sites import SiteRole
 
@@ -77,7 +78,8 @@ def plan_from_json(value: Plain) -> LocalPlan:
     """Return the plan that `plan_to_json` wrote."""
     name, own = value["method"]["name"], value["method"]["own"]
     chosen = ChosenMethod(name, None if own is None else methods()[name].settings(**own))
-    return LocalPlan(**{**value, "method": chosen})
+    private = None if value["private"] is None else PrivatePlan(**value["private"])
+    return LocalPlan(**{**value, "method": chosen, "private": private})
 
 
 def scope_to_json(scope: Scope) -> Plain:

@@ -4,19 +4,23 @@ The coordinator's experiment asks; the site's policy decides. What it does not p
 the site, with the reason, and nothing in an experiment can change that.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fedmedlora.errors import Fault, InputError
+from fedmedlora.experiment.privacy import Privacy
 from fedmedlora.experiment.schema import PERSONAL_ARMS, Experiment, FormulationName
 from fedmedlora.experiment.toml_reading import read_file_of
-from fedmedlora.ranges import at_least
+from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.privacy.spending import Budget
+from fedmedlora.ranges import above, at_least, below
 from fedmedlora.sites import SiteRole
 
 _Count = Annotated[int, at_least(1)]
 _NAME = "policy.toml"
 _ALONE = ("single_site", *PERSONAL_ARMS)
+_TRAINED = ("train", "new_site")
 _NEW_ALONE = ("local_only", "adapted")
 EXAMPLE = """\
 # What this site lets a federation do. Copy it to policy.toml; what is left out holds as it stands
@@ -33,6 +37,14 @@ rounds = 100
 # Whether an arm may train on this site's notes alone, and its adapter leave: so do single_site,
 # personalised, and a new site's local_only and adapted.
 single_site = false
+# Whether the server must see nothing of this site but the sum over several sites.
+blind = false
+# What training on this site's notes must keep: "record" trains in private or not at all.
+private = "none"
+# With "record": what all trainings on this site's notes may come to, of all runs together, at
+# delta; without the line each experiment decides, and the site's record counts.
+# epsilon = 8.0
+delta = 1e-5
 """
 
 
@@ -47,6 +59,11 @@ class Policy:
         update_bytes: Of one update, at most; None sets no limit.
         single_site: Whether an arm may train on this site's notes alone, and its adapter leave: so
             do `single_site`, `personalised`, and a new site's `local_only` and `adapted`.
+        blind: Whether the server must see nothing of this site but the sum over several sites.
+        private: What training on this site's notes must keep: "record" trains in private, with
+            noise that hides each unit, or not at all.
+        epsilon: What all private trainings may come to, of all runs; None leaves it to experiments.
+        delta: What epsilon is told at, and the most an experiment may take.
     """
 
     bases: tuple[str, ...] = ()
@@ -54,6 +71,14 @@ class Policy:
     rounds: _Count = 100
     update_bytes: _Count | None = None
     single_site: bool = False
+    blind: bool = False
+    private: Literal["none", "record"] = "none"
+    epsilon: Annotated[float, above(0)] | None = None
+    delta: Annotated[float, above(0), below(1)] = 1e-5
+
+    def budget(self) -> Budget | None:
+        """Return what all private trainings at the site may come to; None sets no limit."""
+        return None if self.epsilon is None else Budget(self.epsilon, self.delta)
 
     def require(self, experiment: Experiment, role: SiteRole) -> None:
         """Check that all an experiment asks for is permitted.
@@ -77,8 +102,53 @@ class Policy:
             for arm in experiment.arms
             if arm in alone and not self.single_site
         ]
+        if self.blind and experiment.aggregation.sees != "sum":
+            found = f'sees = "{experiment.aggregation.sees}"'
+            faults.append(_refused("blind", found, '[aggregation] sees = "sum"'))
+        if self.blind and experiment.aggregation.audit_rate:
+            found = f"audit_rate = {experiment.aggregation.audit_rate}"
+            faults.append(_refused("blind", found, "0, as an audit shows an update"))
+        if self.private == "record" and role in _TRAINED:
+            faults += self._less_private(experiment.privacy)
         if faults:
             raise InputError(faults)
+
+    def require_in_the_open(self, experiment: Experiment) -> None:
+        """Check that an update may leave as it is.
+
+        Raises:
+            InputError: The server was to see sums alone, and no arm may train here alone.
+        """
+        if experiment.aggregation.sees == "sum" and (self.blind or not self.single_site):
+            raise InputError([_refused("blind", "an update", "its digest alone")])
+
+    def require_plan(self, plan: LocalPlan, privacy: Privacy) -> None:
+        """Check that a training is as private as this site asks for, and as it was told.
+
+        Args:
+            privacy: What the experiment said when the site joined.
+
+        Raises:
+            InputError: It is not.
+        """
+        if self.private == "record" and plan.private is None:
+            raise InputError([_refused("private", "a training without noise", "one in private")])
+        told = asdict(privacy) if privacy.mode == "record" else {}
+        asked = asdict(plan.private) if plan.private else {}
+        if bool(told) != bool(asked) or any(told[k] != asked[k] for k in told.keys() & asked):
+            found, expected = "another one in a training", "that of the experiment as it was told"
+            raise InputError([Fault("[privacy]", found, expected, "nothing was trained")])
+
+    def _less_private(self, privacy: Privacy) -> list[Fault]:
+        if privacy.mode != "record":
+            expected = 'privacy.mode = "record"'
+            return [_refused("private", f'privacy.mode = "{privacy.mode}"', expected)]
+        faults = []
+        if self.epsilon is not None and (privacy.epsilon or 0.0) > self.epsilon:
+            faults.append(_refused("epsilon", f"{privacy.epsilon:g}", f"{self.epsilon:g} at most"))
+        if privacy.delta > self.delta:
+            faults.append(_refused("delta", f"{privacy.delta:g}", f"{self.delta:g} at most"))
+        return faults
 
     def require_base(self, sha256: str) -> None:
         """Check that a base model is permitted.

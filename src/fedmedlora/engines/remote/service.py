@@ -7,28 +7,40 @@ Answers hold adapters' changes, numbers and sums over notes. A note's text is in
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fedmedlora.adapters.shelves import FolderShelf
+from fedmedlora.engines.blind import BlindHere
 from fedmedlora.engines.opening import open_local
+from fedmedlora.engines.remote.audited import Signing
 from fedmedlora.engines.remote.holding import Held, keep_newest
 from fedmedlora.engines.remote.machine import AS_TOLD, Machine
 from fedmedlora.engines.remote.messages import Message
 from fedmedlora.engines.remote.plain_values import (
+    Plain,
     facts_to_json,
     plan_from_json,
     scope_from_json,
 )
 from fedmedlora.engines.remote.policy import Policy
+from fedmedlora.engines.remote.sealing import (
+    SUBJECTS,
+    Sealing,
+    read_key,
+    sealing,
+    validation_cohort,
+)
 from fedmedlora.errors import EngineError, Fault, FedMedLoRAError, InputError, TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
-from fedmedlora.experiment.cohorts import cohort
+from fedmedlora.experiment.cohorts import cohort, unit_faults
 from fedmedlora.experiment.config import parse_experiment
 from fedmedlora.experiment.schema import Experiment
-from fedmedlora.federation.engine import Engine, Participant
+from fedmedlora.federation.engine import SERVER, Engine, Participant
 from fedmedlora.formats.site_folder import read_site
+from fedmedlora.privacy.packages import require_packages
+from fedmedlora.privacy.spending import Spending
 from fedmedlora.tasks.scoring import to_json
 from fedmedlora.tasks.tally import tally_to_json
 from fedmedlora.training.base_models import require_beside_weights
@@ -54,6 +66,7 @@ class Opened:
 
     engine: Engine
     held: Held
+    sealing: Sealing
 
 
 class SiteService:
@@ -67,6 +80,8 @@ class SiteService:
         store: Path,
         policy: Policy,
         machine: Machine = AS_TOLD,
+        signing: Signing | None = None,
+        local: Path | None = None,
     ) -> None:
         """Make a service that nobody has asked yet.
 
@@ -76,11 +91,15 @@ class SiteService:
             store: Where it keeps what does not travel, and what came in.
             policy: What the site lets happen.
             machine: What it does otherwise than it is told.
+            signing: Signs what it hands in; None signs nothing.
+            local: Where the key of blind rounds is, and a copy of the server's notes; None for a
+                site that has neither.
         """
         self._name, self._data, self._store = name, data, store
-        self._policy, self._machine = policy, machine
+        self._policy, self._machine, self._local = policy, machine, local or store
         self._joined: Joined | None = None
         self._opened: Opened | None = None
+        self._signing = signing
         self._refusal: FedMedLoRAError | None = None
         self._verbs: dict[str, Callable[[Message, Path], Message]] = {
             "join": self._join,
@@ -89,6 +108,8 @@ class SiteService:
             "train": self._train,
             "evaluate": self._evaluate,
             "loss": self._loss,
+            **dict.fromkeys(SUBJECTS, self._blind),
+            "witness": self._witness,
             "predictions": self._predictions,
         }
 
@@ -119,10 +140,14 @@ class SiteService:
         if entry is None:
             raise InputError([Fault(told, f"no [[sites]] of name {self._name!r}", "one")])
         self._policy.require(experiment, entry.role)
+        self._machine.require_private(experiment)
+        require_packages(experiment.privacy.mode)
         site = read_site(self._data)
         if site.name != self._name:
             expected = f"{self._name!r}, as the start-up kit says"
             raise InputError([Fault(f"{self._data}/site.json: site", repr(site.name), expected)])
+        if faults := unit_faults(experiment.privacy, replace(entry, path=self._data), site):
+            raise InputError(faults)
         use = experiment.aggregation, experiment.evaluation.final_split
         logger.info("takes part in %s", experiment.name)
         self._joined = Joined(experiment, cohort(replace(entry, path=self._data), site, *use))
@@ -133,22 +158,29 @@ class SiteService:
         joined = self._now(self._joined)
         experiment, base = joined.experiment, question.body["base"]
         self._policy.require_base(base)
+        cohorts, shelf = {self._name: joined.cohort}, FolderShelf(self._store / _KEPT)
+        if experiment.aggregation.validation == "own" and joined.cohort.role != "external":
+            cohorts[SERVER] = validation_cohort(self._local, experiment)
         engine = open_local(
             self._machine.model(experiment),
             self._machine.training(experiment),
-            {self._name: joined.cohort},
+            cohorts,
             tuple(question.body["types"]),
             seed=experiment.seed,
             digest=base,
-            shelf=FolderShelf(self._store / _KEPT),
+            shelf=shelf,
+            spending=Spending(self._store, self._policy.budget()),
         )
         require_beside_weights(experiment.model.base, question.body["beside"])
         initial = engine.initial()
         largest = max(tensor.size for tensor in initial.values())
         held = Held(self._store / "held", most_values=_ROOM * largest)
-        self._opened = Opened(engine, held)
+        here = BlindHere(
+            shelf, read_key(self._local), lambda adapter: engine.losses([(adapter, SERVER)])[0]
+        )
+        self._opened = Opened(engine, held, sealing(self._name, here, experiment))
         logger.info("the base model is loaded")
-        limit = experiment.evaluation.final_notes
+        limit, tokens = experiment.evaluation.final_notes, engine.label_tokens(self._name)
         return _answer(
             question,
             {
@@ -157,8 +189,28 @@ class SiteService:
                 "initial": held.put(initial),
                 "token_counts": engine.token_counts(self._name).tolist(),
                 "ceiling": to_json(engine.ceiling(self._name, "final", limit=limit)),
+                "label_tokens": tokens,
+                "enrolment": self._enrolled(question.body["ledger"], joined, tokens),
             },
         )
+
+    def _enrolled(self, ledger: Plain | None, joined: Joined, tokens: int) -> Plain | None:
+        if ledger is None:
+            return None
+        of = joined.cohort, joined.experiment
+        return self._able_to_sign().enrolled(ledger, *of, label_tokens=tokens)
+
+    def _witness(self, question: Message, folder: Path) -> Message:
+        del folder
+        return _answer(question, {"head": self._able_to_sign().witness(question.body["heads"])})
+
+    def _able_to_sign(self) -> Signing:
+        if self._signing is None:
+            where = f"site {self._name}: the coordinator's experiment"
+            found = "[audit], and no identity of this site"
+            advice = "make one with `identity create`"
+            raise InputError([Fault(where, found, "local/identity.json in its kit", advice)])
+        return self._signing
 
     def _hold(self, question: Message, folder: Path) -> Message:
         del folder
@@ -169,6 +221,7 @@ class SiteService:
     def _train(self, question: Message, folder: Path) -> Message:
         opened, body = self._now(self._opened), question.body
         plan = plan_from_json(body["plan"])
+        self._policy.require_plan(plan, self._now(self._joined).experiment.privacy)
         one = Participant(self._name, (self._name,), plan.rank, plan.scaling)
         bundle = opened.held.get(body["bundle"])
         logger.info("trains in round %d of %d", plan.round_index, plan.num_rounds)
@@ -176,21 +229,39 @@ class SiteService:
         sent = outcome.sent
         if sent is None:
             raise TrainingError(outcome.reason)
+        if plan.run:
+            sent = self._able_to_sign().attested(sent, plan)
+        experiment = self._now(self._joined).experiment
         self._policy.require_update(len(sent.payload))
-        keep_newest(self._store / _KEPT, number=_num_kept(self._now(self._joined).experiment))
+        if sent.stays is None and sent.delta:
+            self._policy.require_in_the_open(experiment)
+        # May be asked for again: of each arm any round's, and the last's.
+        number = (experiment.rounds + 1) * len(experiment.arms)
+        keep_newest(self._store / _KEPT, number=number)
         update = folder / "update.safetensors"
         update.write_bytes(sent.payload)
         logger.info("hands in %d bytes after %.0f s", len(sent.payload), outcome.seconds)
         told = {
             "memory": sent.memory,
+            "stays": sent.stays,
             "num_tokens": sent.num_tokens,
             "loss": sent.loss if math.isfinite(sent.loss) else None,
             "base": sent.base,
             "start": sent.start,
             "round_index": sent.round_index,
             "seconds": outcome.seconds,
+            "attestation": sent.attestation and asdict(sent.attestation),
+            "privacy": sent.privacy,
         }
-        return replace(_answer(question, told), files={"update": update})
+        files = {"update": update} if sent.stays is None else {}
+        return replace(_answer(question, told), files=files)
+
+    def _blind(self, question: Message, folder: Path) -> Message:
+        opened = self._now(self._opened)
+        about = question.body.get("bundle")
+        bundle = None if about is None else opened.held.get(about)
+        answer: Message = opened.sealing.answer(bundle, question, folder)
+        return answer
 
     def _evaluate(self, question: Message, folder: Path) -> Message:
         del folder
@@ -221,11 +292,6 @@ class SiteService:
                 f"site {self._name}: found a question before join and open, expected those first"
             )
         return state
-
-
-def _num_kept(experiment: Experiment) -> int:
-    """Return how many memories may be asked for again: of each arm any round's, and the last's."""
-    return (experiment.rounds + 1) * len(experiment.arms)
 
 
 def _answer(question: Message, body: Any) -> Message:  # noqa: ANN401 -- plain values

@@ -1,0 +1,98 @@
+"""Trust: identity create, rotate, revoke; audit verify, leakage."""
+
+import argparse
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fedmedlora.audit.identity import new_identity, write_identity
+from fedmedlora.audit.passphrases import passphrase
+from fedmedlora.cli.answers import answer
+from fedmedlora.engines.rehearsal import revoke_site, rotate_site
+from fedmedlora.experiment.verifying import verify as verify_run
+
+_FAULTY = 1
+
+
+def create(options: argparse.Namespace) -> int:
+    """Make the keys of a site or of whoever coordinates."""
+    identity = new_identity()
+    secret = passphrase(os.environ, descriptor=options.passphrase_fd)
+    write_identity(options.file, identity, secret)
+    told = {
+        "file": str(options.file),
+        "did": identity.did,
+        "address": f"0x{identity.address.hex()}",
+    }
+    answer(options, told, [f"{key}: {value}" for key, value in told.items()])
+    return 0
+
+
+def rotate(options: argparse.Namespace) -> int:
+    """Put new keys in the place of a site's, on one machine."""
+    did = rotate_site(options.run_folder, options.site)
+    answer(options, {"site": options.site, "did": did}, [f"{options.site}: {did}"])
+    return 0
+
+
+def revoke(options: argparse.Namespace) -> int:
+    """Let a site's keys be good for nothing from now on."""
+    block = revoke_site(options.run_folder, options.site)
+    told = {"site": options.site, "block": block}
+    answer(options, told, [f"{options.site}: revoked with block {block}"])
+    return 0
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Check a run against what was signed and sealed; exit 1 where something is wrong."""
+    folder: Path = options.run_folder
+    verdict = verify_run(folder, heads=options.heads or ())
+    checked = ", ".join(f"{number} {what}" for what, number in verdict.counts.items())
+    lines = [*verdict.faults, *verdict.remarks, f"checked: {checked or 'nothing'}"]
+    if not verdict.faults:
+        lines.append(f"{folder}: all of it as it was signed and sealed")
+    answer(options, asdict(verdict), lines)
+    return _FAULTY if verdict.faults else 0
+
+
+def leakage(options: argparse.Namespace) -> int:
+    """Tell what known attacks get out of a run's updates."""
+    # A model is opened for this alone; the other commands of this module do not wait for torch.
+    from fedmedlora.engines.leaking import Effort  # noqa: PLC0415
+    from fedmedlora.engines.leaking import leakage as leakage_of  # noqa: PLC0415
+
+    found = leakage_of(options.run_folder, site=options.site, effort=Effort())
+    answer(options, found, [line for site in found["sites"] for line in _leakage_lines(site)])
+    return 0
+
+
+def _leakage_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{found['site']}: attacked is {found['attacked']}"
+    counted = f"{found['members']} notes trained on, {found['others']} others"
+    if found["membership"] is None:
+        yield f"  membership: not measured ({counted}; some of both are needed)"
+    else:
+        loss = found["membership"]["loss"]
+        yield f"  membership: AUC {_figure(loss['auc'])}, 0.5 is a guess ({counted})"
+        yield f"  membership: TPR at 1 % FPR {_figure(loss['tpr'])}"
+    if (exposed := found["exposure"]) is None:
+        yield "  exposure: not measured; no training note holds a number of six digits or more"
+    else:
+        yield (
+            f"  exposure of {exposed['secrets']} numbers: {exposed['attacked']:.2f} of "
+            f"{exposed['most']:.2f} bits, before training {exposed['start']:.2f}"
+        )
+    if (tokens := found["tokens"]) is None:
+        yield "  tokens: not measured; what reads the embeddings was not changed"
+    else:
+        yield (
+            f"  tokens: recall {tokens['recall']:.3f} of the {tokens['in_use']} in use, from noise "
+            f"{tokens['noise']:.3f}, from public text {tokens['public']:.3f}"
+        )
+
+
+def _figure(told: Mapping[str, Any]) -> str:
+    low, high = told["ci95"]
+    return f"{told['value']:.3f} [{low:.3f}, {high:.3f}]"
