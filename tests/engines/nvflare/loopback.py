@@ -7,7 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +20,11 @@ from fedmedlora.engines.nvflare.processes import end, start_server, start_site
 from fedmedlora.engines.nvflare.provisioning import Federation, provision
 from fedmedlora.engines.nvflare.runs import Run
 from fedmedlora.engines.nvflare.session import Server
+from fedmedlora.errors import EngineError
 
 ROLES = Roles("echoing.Lead", "echoing.EchoSite")
-PATIENCE_S = 40.0
+# Other tests, and whatever else runs on the machine, may take most of it.
+PATIENCE_S = 150.0
 
 
 def free_port() -> int:
@@ -165,7 +167,14 @@ def submit(server: Server, desk: Path, sites: Sequence[str]) -> Job:
     """Return a job that every one of the sites is ready for."""
     desk.mkdir()
     job = Job(server, server.submit(ROLES, {"desk": str(desk)}, sites=sites), desk)
-    job.wait_for(*sites)
+    try:
+        job.wait_for(*sites)
+    except BaseException as failure:
+        failure.add_note(f"ready: {sorted(job.ready())}; {server.standing(job.id)}")
+        # The next job would wait for this one.
+        with suppress(EngineError):
+            server.stop(job.id)
+        raise
     return job
 
 

@@ -152,7 +152,7 @@ def test_a_full_disk_at_the_server_stops_a_run_that_then_ends_in_the_same_bytes(
             with processes_on_a_full_disk(pids, num_bytes=5000):
                 (heart / "goes_on").touch()
                 with pytest.raises(EngineError) as told:
-                    leading.result(timeout=60)
+                    leading.result(timeout=180)
         finally:
             (heart / "goes_on").touch()
 
