@@ -62,6 +62,7 @@ FOREIGN: dict[str, set[str]] = {
     "pretraining": MODELS,
     "privacy": ARRAYS | {"dp_accounting", "tenseal"},
     "reporting": ARRAYS,
+    "study": ARRAYS,
     "synthetic": {"numpy"},
     "tasks": {"numpy"},
     "training": MODELS | {"opacus"},

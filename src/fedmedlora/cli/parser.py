@@ -78,6 +78,12 @@ def _running(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     run.add_argument("--resume", action="store_true", help="go on with the run in that folder")
     run.add_argument("--arms", metavar="A,B", help="only these arms of the experiment")
 
+    study = _command(commands, "study", "study", "many runs as one: what is missing, and tables")
+    study.add_argument("study", type=Path, metavar="STUDY.toml", help="a grid of cells")
+    study.add_argument("--out", type=Path, metavar="DIR", help="cells and tables; runs/NAME else")
+    study.add_argument("--resume", action="store_true", help="go on with the cells kept in there")
+    study.add_argument("--workers", type=_positive, metavar="N", help="processes; one a core else")
+
     report = _command(commands, "report", "reading", "one HTML page of one or more runs")
     report.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders")
     report.add_argument("--out", type=Path, metavar="FILE.html", help="RUN/report.html without it")

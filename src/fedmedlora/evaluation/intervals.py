@@ -57,6 +57,27 @@ def tally(notes: Sequence[NoteCounts], multiplicities: NDArray[np.int64]) -> Tal
     return Tally(len(notes), sum(notes, NoteCounts()), drawn)
 
 
+def counts_of_notes(
+    tally: Tally, figure: str, multiplicities: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return tp, fp and fn of each note, (notes, 3), out of what a tally came to in known draws.
+
+    Args:
+        multiplicities: The draws of the tally, (replicates, notes), as many as notes or more.
+
+    Raises:
+        ValueError: These are not the draws of the tally.
+    """
+    drawn = tally.rows(figure)
+    solved, *_ = np.linalg.lstsq(
+        np.concatenate([np.ones((1, tally.num_notes)), multiplicities]), drawn, rcond=None
+    )
+    rows: NDArray[np.int64] = np.rint(solved).astype(np.int64)
+    if (rows.sum(axis=0) != drawn[0]).any() or (multiplicities @ rows != drawn[1:]).any():
+        raise ValueError("draws: found others than the tally's, expected its own")
+    return rows
+
+
 def micro_f1(rows: NDArray[np.int64]) -> NDArray[np.float64]:
     """Return the F1 of each row of tp, fp and fn, (rows, 3); nan where undefined."""
     tp, fp, fn = rows.T

@@ -1,0 +1,1 @@
+"""Changes of sites before a cell runs: every file is one, `CHANGE` with what it can be told."""

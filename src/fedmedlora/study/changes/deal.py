@@ -1,0 +1,98 @@
+"""All training notes dealt anew to as many sites, from an even shuffle to each site its own.
+
+Site k gets of each origin a part p_k, where p is drawn from a Dirichlet distribution whose mean is
+one part each: with a large concentration all sites are alike, with a small one nearly all notes of
+an origin go to one site. The sites annotate what all of the origins do, so that no type is
+unknown to a part of a site.
+
+Source: Hsu, Qi and Brown, Measuring the Effects of Non-Identical Data Distribution for Federated
+Visual Classification (arXiv 1909.06335), section 2, with origins in the place of classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Annotated
+
+import numpy as np
+
+from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.evaluation.cohorts import in_hash_order
+from fedmedlora.ranges import at_least
+from fedmedlora.study.change import ChangeKind, Site, Sites
+from fedmedlora.synthetic.annotation import annotated_as
+
+_SPLITS = ("train", "dev", "test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deal:
+    """How alike the sites become.
+
+    Attributes:
+        concentration: Of the Dirichlet distribution; 0 leaves each note where it is.
+        seed: What the parts follow from.
+    """
+
+    concentration: Annotated[float, at_least(0)]
+    seed: Annotated[int, at_least(0)] = 0
+
+
+def _apply(sites: Sites, settings: Deal) -> Sites:
+    trained = {name: site for name, site in sites.items() if site.is_trained}
+    labels = _shared([site.notes.labels for site in trained.values()])
+    used = [s for s in _SPLITS if any(s in site.notes.splits for site in trained.values())]
+    dealt: dict[str, dict[str, list[Note]]] = {
+        name: {split: [] for split in used} for name in trained
+    }
+    for origin, site in trained.items():
+        parts = _parts_of(origin, list(trained), settings)
+        for split, by_site in _dealt(site, parts):
+            for name, notes in zip(trained, by_site, strict=True):
+                # Two origins may number their notes alike.
+                dealt[name][split] += [
+                    annotated_as(replace(note, site=name, id=f"{origin}-{note.id}"), labels)
+                    for note in notes
+                ]
+    for name, splits in dealt.items():
+        if empty := [split for split, notes in splits.items() if not notes]:
+            raise ValueError(f"found no {empty[0]} notes left for {name}, expected some")
+    changed = {
+        name: replace(site, notes=replace(site.notes, labels=labels, splits=_frozen(dealt[name])))
+        for name, site in trained.items()
+    }
+    return {**sites, **changed}
+
+
+def _shared(labels: Sequence[Labels]) -> Labels:
+    first = labels[0]
+    return Labels(
+        tuple(t for t in first.entities if all(t in each.entities for each in labels)),
+        tuple(t for t in first.relations if all(t in each.relations for each in labels)),
+    )
+
+
+def _parts_of(origin: str, names: Sequence[str], settings: Deal) -> Sequence[float]:
+    if settings.concentration == 0:
+        return [float(name == origin) for name in names]
+    rng = np.random.default_rng([settings.seed, *origin.encode()])
+    parts: list[float] = rng.dirichlet(np.full(len(names), settings.concentration)).tolist()
+    return parts
+
+
+def _dealt(site: Site, parts: Sequence[float]) -> list[tuple[str, list[tuple[Note, ...]]]]:
+    ends = np.cumsum([0.0, *parts])
+    dealt = []
+    for split in _SPLITS:
+        notes = in_hash_order(site.notes.splits.get(split, ()))
+        # The last end is one but for rounding.
+        bounds = [round(end * len(notes)) for end in ends[:-1]] + [len(notes)]
+        dealt.append((split, [notes[a:b] for a, b in pairwise(bounds)]))
+    return [(split, by_site) for split, by_site in dealt if split in site.notes.splits]
+
+
+def _frozen(splits: dict[str, list[Note]]) -> dict[str, tuple[Note, ...]]:
+    return {split: tuple(notes) for split, notes in splits.items()}
+
+
+CHANGE = ChangeKind(Deal, _apply)
