@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fedmedlora.cli.answers import answer
 from fedmedlora.study.conducting import conduct
+from fedmedlora.study.pages import write_pages
 from fedmedlora.study.reading import read_study
 
 
@@ -13,5 +14,6 @@ def study(options: argparse.Namespace) -> int:
     told = read_study(options.study)
     out = options.out or Path("runs") / told.name
     done = conduct(told, out, resume=options.resume, workers=options.workers)
-    answer(options, {"cells": len(done)}, [str(out)])
+    pages = write_pages(told, done, out)
+    answer(options, {name: str(path) for name, path in pages.items()}, [str(pages["markdown"])])
     return 0

@@ -1,0 +1,111 @@
+"""The rows of a study's tables: one arm of one variant each, with every figure that is told."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from fedmedlora.study.comparing import (
+    BEST_SINGLE,
+    MEAN_SINGLE,
+    SINGLE,
+    Arm,
+    Estimate,
+    Figures,
+    arms_of,
+    holm,
+)
+from fedmedlora.study.conducting import Done
+from fedmedlora.study.schema import Setting, Study, Variant
+
+NER, RELATIONS, PROBLEM = "ner_strict", "re_gold_strict", "problem_strict"
+CENTRALISED = "centralised"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one arm of one variant came to; None where it was not scored so.
+
+    Attributes:
+        mean: Of strict entity F1 over the training sites; so are `lowest` and `harmonic`.
+        outside: Strict entity F1 on each site that did not train, by site.
+        relations: Strict relation F1 from given heads, mean over the training sites.
+        gains: Difference of `mean` to the reference, both single-site figures and centralised.
+        p: Holm's, of the gain on the reference, among the arms of the variant.
+        by_site: Strict entity F1 on each site.
+    """
+
+    setting: str
+    variant: Variant
+    arm: Arm
+    mean: Estimate | None
+    lowest: Estimate | None
+    harmonic: Estimate | None
+    relations: Estimate | None
+    problem: Estimate | None
+    outside: Mapping[str, Estimate]
+    by_site: Mapping[str, Estimate]
+    gains: Mapping[str, Estimate]
+    p: float | None = None
+    sites: Mapping[str, str] = field(default_factory=dict)
+
+
+def lines_of(study: Study, setting: Setting, done: Done) -> list[Line]:
+    """Return the rows of a setting, variant by variant, arms in the order of the study."""
+    return [
+        line
+        for variant in setting.variants
+        for line in _of_variant(study, setting, variant, _cells(setting, variant, done))
+    ]
+
+
+def _cells(setting: Setting, variant: Variant, done: Done) -> list[tuple[int, Mapping[str, Any]]]:
+    own = (setting.name, variant.name)
+    return [(cell.seed, kept) for cell, kept in done if (cell.setting, cell.variant) == own]
+
+
+def _of_variant(
+    study: Study,
+    setting: Setting,
+    variant: Variant,
+    cells: Sequence[tuple[int, Mapping[str, Any]]],
+) -> Iterator[Line]:
+    if not cells:
+        return
+    roles = {site["name"]: site["role"] for site in cells[0][1]["sites"]}
+    trained = [site for site, role in roles.items() if role == "train"]
+    outside = [site for site, role in roles.items() if role in ("external", "new_site")]
+    figures = Figures(arms_of(cells), replicates=study.replicates)
+    against = {
+        name: gain
+        for name in figures.arms
+        if name != study.reference and not name.startswith(SINGLE)
+        if (gain := _gain(figures, name, study.reference, trained)) and gain.p is not None
+    }
+    corrected = holm({name: gain.p for name, gain in against.items() if gain.p is not None})
+    for name, arm in figures.arms.items():
+        by_site = {
+            site: found
+            for site in (*trained, *outside)
+            if (found := figures.estimate(name, NER, [site], "mean"))
+        }
+        opponents = (study.reference, BEST_SINGLE, MEAN_SINGLE, CENTRALISED)
+        gains = {one: _gain(figures, name, one, trained) for one in opponents if one != name}
+        yield Line(
+            setting.name,
+            variant,
+            arm,
+            figures.estimate(name, NER, trained, "mean"),
+            figures.estimate(name, NER, trained, "min"),
+            figures.estimate(name, NER, trained, "harmonic_mean"),
+            figures.estimate(name, RELATIONS, trained, "mean"),
+            figures.estimate(name, PROBLEM, trained, "mean"),
+            {site: by_site[site] for site in outside if site in by_site},
+            by_site,
+            {one: gain for one, gain in gains.items() if gain},
+            corrected.get(name),
+            roles,
+        )
+
+
+def _gain(figures: Figures, arm: str, against: str, sites: Sequence[str]) -> Estimate | None:
+    return figures.difference(arm, against, NER, sites, "mean")

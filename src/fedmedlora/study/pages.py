@@ -1,0 +1,19 @@
+"""The files that a study ends with, made from kept cells alone."""
+
+from pathlib import Path
+
+from fedmedlora.durable_files import write_whole
+from fedmedlora.study.conducting import Done
+from fedmedlora.study.lines import lines_of
+from fedmedlora.study.schema import Study
+from fedmedlora.study.tables import as_csv, markdown
+
+
+def write_pages(study: Study, done: Done, out: Path) -> dict[str, Path]:
+    """Return where the Markdown, the CSV and the HTML page of a study now lie."""
+    rows = {setting.name: lines_of(study, setting, done) for setting in study.settings}
+    pages = {"markdown": markdown(study, rows), "csv": as_csv(rows)}
+    paths = {"markdown": out / "tables.md", "csv": out / "figures.csv"}
+    for name, text in pages.items():
+        write_whole(paths[name], text.encode())
+    return paths

@@ -1,0 +1,129 @@
+"""The tables of a study: Markdown for people, one CSV with every figure."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+
+from fedmedlora.reporting.arms import title
+from fedmedlora.study.comparing import Estimate
+from fedmedlora.study.lines import Line
+from fedmedlora.study.schema import Setting, Study
+
+_NONE = "-"
+_SCREENING = "**A screening**: one seed, to see what is far off, not to be quoted."
+_HEAD = (
+    "arm",
+    "entities, mean of sites",
+    "seeds",
+    "lowest site",
+    "H-mean",
+    "outside",
+    "relations, heads given",
+    "against {reference}",
+    "p (Holm)",
+    "MB",
+    "s",
+)
+
+
+def markdown(study: Study, rows: Mapping[str, Sequence[Line]]) -> str:
+    """Return all tables of a study.
+
+    Args:
+        rows: Setting to its lines.
+    """
+    blocks = [
+        f"# {study.name}",
+        "Strict F1 in points; brackets are 95 % intervals over notes (paired where it is a difference, "
+        f"{study.replicates} draws), `seeds` the figure of each seed; MB both ways, all rounds; seconds of one core.",
+    ]
+    for setting in study.settings:
+        if rows[setting.name]:
+            blocks += list(_setting(study, setting, rows[setting.name]))
+    return "\n\n".join(blocks) + "\n"
+
+
+def _setting(study: Study, setting: Setting, lines: Sequence[Line]) -> Iterable[str]:
+    yield f"## {setting.title}"
+    if setting.screening:
+        yield _SCREENING
+    for variant in setting.variants:
+        own = [line for line in lines if line.variant.name == variant.name]
+        if not own:
+            continue
+        if len(setting.variants) > 1:
+            yield f"### {variant.name}"
+        head = [one.format(reference=title(study.reference)) for one in _HEAD]
+        yield table(head, [_cells(study, line) for line in own])
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cells(study: Study, line: Line) -> list[str]:
+    outside = "; ".join(f"{site} {points(one)}" for site, one in line.outside.items())
+    return [
+        title(line.arm.name),
+        with_interval(line.mean),
+        " ".join(f"{100 * one:.1f}" for one in line.mean.of_seeds) if line.mean else _NONE,
+        points(line.lowest),
+        points(line.harmonic),
+        outside or _NONE,
+        points(line.relations),
+        with_interval(line.gains.get(study.reference), sign="+"),
+        _NONE if line.p is None else f"{line.p:.3f}",
+        f"{line.arm.bytes_sent / 1e6:.0f}",
+        f"{line.arm.seconds:.0f}",
+    ]
+
+
+def points(estimate: Estimate | None, *, sign: str = "") -> str:
+    """Return a figure in points."""
+    return _NONE if estimate is None else f"{100 * estimate.value:{sign}.1f}"
+
+
+def with_interval(estimate: Estimate | None, *, sign: str = "") -> str:
+    """Return a figure in points with its interval."""
+    if estimate is None or estimate.ci95 is None:
+        return points(estimate, sign=sign)
+    low, high = (f"{100 * bound:{sign}.1f}" for bound in estimate.ci95)
+    return f"{points(estimate, sign=sign)} [{low}, {high}]"
+
+
+def as_csv(rows: Mapping[str, Sequence[Line]]) -> str:
+    """Return every figure of a study in long form: one row each."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(
+        ["setting", "variant", "x", "arm", "figure", "value", "low", "high", "p", "seeds"]
+    )
+    for lines in rows.values():
+        for line in lines:
+            own = [line.setting, line.variant.name, line.variant.x, line.arm.name]
+            for figure, one in _figures(line).items():
+                bounds = one.ci95 or (None, None)
+                seeds = " ".join(f"{each:.6f}" for each in one.of_seeds)
+                numbers = [_six(one.value), *map(_six, bounds), _six(one.p), seeds]
+                writer.writerow([*own, figure, *numbers])
+            writer.writerow([*own, "bytes_sent", f"{line.arm.bytes_sent:.0f}", "", "", "", ""])
+    return file.getvalue()
+
+
+def _figures(line: Line) -> dict[str, Estimate]:
+    named = {
+        "mean": line.mean,
+        "min": line.lowest,
+        "harmonic_mean": line.harmonic,
+        "relations_mean": line.relations,
+        "problem_mean": line.problem,
+        **{f"site:{site}": one for site, one in line.by_site.items()},
+        **{f"gain:{against}": one for against, one in line.gains.items()},
+    }
+    return {name: one for name, one in named.items() if one}
+
+
+def _six(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}"
