@@ -1,5 +1,6 @@
 """A run between processes, on the base in the package: what comes out is what one machine gives."""
 
+import shutil
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -7,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.engines.nvflare.loopback import Loopback, loopback, until
 
@@ -17,10 +19,13 @@ from fedmedlora.engines.nvflare.processes import is_running
 from fedmedlora.engines.nvflare.session import Server
 from fedmedlora.engines.nvflare.site import place_notes
 from fedmedlora.engines.opening import engine_of
+from fedmedlora.engines.remote.sealing import make_key
 from fedmedlora.experiment.cohorts import annotated_types, load_cohorts
 from fedmedlora.experiment.config import read_experiment
 from fedmedlora.experiment.run import run
 from fedmedlora.experiment.store import RunStore
+from fedmedlora.formats.site_files import site_digest
+from fedmedlora.formats.site_folder import read_site
 
 SITES = ("cardiology", "oncology", "psychiatry")
 EXPERIMENT = """
@@ -202,3 +207,45 @@ def test_a_site_that_is_killed_and_comes_back_changes_no_byte(
         leading.result(timeout=180)
 
     assert rounds_of(led.run) == rounds_of(tmp_path / "here")
+
+
+@pytest.mark.loopback
+@pytest.mark.slow
+def test_blind_rounds_between_processes_end_within_a_millionth_of_the_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = written(tmp_path, codec="float32")
+    checks = tmp_path / "hospitals" / "validation"
+    pinned = site_digest(read_site(checks, required=("dev",)))
+    entry = f'[[sites]]\npath = "{checks}"\nrole = "server"\nsha256 = "{pinned}"\n'
+    few = "validation_sentences = 20\nvalidation_heads = 5"
+    texts = {
+        "seen": f'[aggregation]\nvalidation = "server"\n{few}\n',
+        "blind": f'[aggregation]\nsees = "sum"\nvalidation = "own"\n{few}\n',
+    }
+    text = file.read_text("utf-8").replace('"fed_medlora"', '"fed_medlora_plus"')
+    for name, aggregation in texts.items():
+        own = text.replace("[evaluation]", f"{aggregation}[evaluation]") + entry
+        (tmp_path / f"{name}.toml").write_text(own, encoding="utf-8")
+    run_here(tmp_path / "seen.toml", tmp_path / "seen")
+    make_key(tmp_path / "blind.key")
+
+    with sites_started(tmp_path, monkeypatch, *SITES, waits=SITES) as (federation, server):
+        for site in SITES:
+            local = tmp_path / "kits" / site / "local"
+            shutil.copyfile(tmp_path / "blind.key", local / "blind.key")
+            shutil.copytree(checks, local / "validation")
+        federation.start(*SITES)
+        lead(begun(tmp_path / "blind.toml", tmp_path / "blind"), server)
+
+    adapters = []
+    for name in texts:
+        with RunStore.open(tmp_path / name) as store:
+            rounds = store.rounds("fed_medlora_plus")
+            assert [set(one["shares"]) for one in rounds] == [set(SITES)] * 2
+            adapters.append(dict(store.adapters.get(rounds[0]["adapter"])))
+    seen, blind = adapters
+    assert 0 < max(float(np.abs(seen[key] - blind[key]).max()) for key in seen) < 1e-6
+    # Nothing that a site trained has come to the coordinator's machine but their sum.
+    kept = {path.stem for path in (tmp_path / "blind" / "adapters").iterdir()}
+    assert kept == {one["adapter"] for one in rounds}
