@@ -1,39 +1,43 @@
-"""A site that annotates less: other types are unknown there, not absent."""
+"""Sites that annotate less: other types are unknown there, not absent."""
 
 from dataclasses import dataclass, replace
 
 from fedmedlora.clinical.notes import Labels
-from fedmedlora.study.change import ChangeKind, Sites, require_site
+from fedmedlora.study.change import ChangeKind, Site, Sites, require_site
 from fedmedlora.synthetic.annotation import annotated_as
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotate:
-    """Which types are left.
+    """Which types are left, where.
 
     Attributes:
-        site: The site.
-        entities: Of what it annotates, these; none is all.
-        relations: Whether it goes on to annotate relations, and with them modifiers.
+        sites: The sites; none is all.
+        entities: Of what they annotate, these; none is all.
+        relations: Whether they go on to annotate relations, and with them modifiers.
     """
 
-    site: str
+    sites: tuple[str, ...] = ()
     entities: tuple[str, ...] = ()
     relations: bool = True
 
 
 def _apply(sites: Sites, settings: Annotate) -> Sites:
-    site = require_site(sites, settings.site)
+    chosen = {name: require_site(sites, name) for name in settings.sites} or sites
+    return {**sites, **{name: _with_less(site, settings) for name, site in chosen.items()}}
+
+
+def _with_less(site: Site, settings: Annotate) -> Site:
     had = site.notes.labels
-    if strange := sorted(set(settings.entities) - set(had.entities)):
-        raise ValueError(f"found {', '.join(strange)}, which {settings.site} does not annotate")
-    labels = Labels(settings.entities or had.entities, had.relations if settings.relations else ())
+    labels = Labels(
+        tuple(t for t in had.entities if not settings.entities or t in settings.entities),
+        had.relations if settings.relations else (),
+    )
     splits = {
         split: tuple(annotated_as(note, labels) for note in notes)
         for split, notes in site.notes.splits.items()
     }
-    changed = replace(site.notes, labels=labels, splits=splits)
-    return {**sites, settings.site: replace(site, notes=changed)}
+    return replace(site, notes=replace(site.notes, labels=labels, splits=splits))
 
 
 CHANGE = ChangeKind(Annotate, _apply)
