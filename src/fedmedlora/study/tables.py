@@ -11,6 +11,11 @@ from fedmedlora.study.schema import Setting, Study
 
 _NONE = "-"
 _SCREENING = "**A screening**: one seed, to see what is far off, not to be quoted."
+_LEGEND = (
+    "Strict F1 in points; brackets are 95 % intervals over notes (paired where it is a difference, "
+    "{replicates} draws), `seeds` the figure of each seed; MB both ways, all rounds; seconds of "
+    "one core."
+)
 _HEAD = (
     "arm",
     "entities, mean of sites",
@@ -32,11 +37,7 @@ def markdown(study: Study, rows: Mapping[str, Sequence[Line]]) -> str:
     Args:
         rows: Setting to its lines.
     """
-    blocks = [
-        f"# {study.name}",
-        "Strict F1 in points; brackets are 95 % intervals over notes (paired where it is a difference, "
-        f"{study.replicates} draws), `seeds` the figure of each seed; MB both ways, all rounds; seconds of one core.",
-    ]
+    blocks = [f"# {study.name}", _LEGEND.format(replicates=study.replicates)]
     for setting in study.settings:
         if rows[setting.name]:
             blocks += list(_setting(study, setting, rows[setting.name]))
@@ -106,9 +107,11 @@ def as_csv(rows: Mapping[str, Sequence[Line]]) -> str:
             for figure, one in _figures(line).items():
                 bounds = one.ci95 or (None, None)
                 seeds = " ".join(f"{each:.6f}" for each in one.of_seeds)
-                numbers = [_six(one.value), *map(_six, bounds), _six(one.p), seeds]
-                writer.writerow([*own, figure, *numbers])
-            writer.writerow([*own, "bytes_sent", f"{line.arm.bytes_sent:.0f}", "", "", "", ""])
+                numbers = map(_six, (one.value, *bounds, one.p))
+                writer.writerow([*own, figure, *numbers, seeds])
+            alone = {"p_holm": _six(line.p), "bytes_sent": f"{line.arm.bytes_sent:.0f}"}
+            for figure, text in alone.items():
+                writer.writerow([*own, figure, text, "", "", "", ""])
     return file.getvalue()
 
 
