@@ -13,7 +13,9 @@ from fedmedlora.study.change import change_kinds
 from fedmedlora.study.contradictions import contradictions, no_arm
 from fedmedlora.study.schema import Change, Hospitals, Setting, Study, Variant
 
-_READ_APART = {"values", "changes", "variants", "settings", "hospitals"}
+_TABLES = {"settings", "hospitals"}
+"""Of a study; they stand beside `[study]`, not in it."""
+_READ_APART = {"values", "changes", "variants", *_TABLES}
 _OWN = {"experiment.name", "experiment.seed", "experiment.arms", "training.num_threads"}
 """What a cell has from its setting, or for running beside others."""
 
@@ -121,7 +123,7 @@ def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, ob
 def _value_faults(values: Mapping[str, object], where: str) -> Iterator[Fault]:
     for key in values:
         if key in _OWN or key.startswith("engine."):
-            yield Fault(f"{where}.{key}", "a key", "another; what a cell has here the study says")
+            yield Fault(f"{where}.{key}", "a key that the study sets itself", "another key")
         elif len(parts := key.split(".")) <= (parts[0] == "sites") + 1 or not all(parts):
             expected = "SECTION.KEY, or sites.FOLDER.KEY"
             yield Fault(f"{where}.{key}", "no key of an experiment", expected)
@@ -148,14 +150,14 @@ def _change(entry: object, where: str, folder: Path, faults: list[Fault]) -> Cha
 
 def _read(kind: type[Any], table: object, where: str, faults: list[Fault]) -> dict[str, Any] | None:
     """Return what a table says, but for what is read apart; None where it has faults."""
-    keys = [key.name for key in fields(kind) if key.name not in _READ_APART]
+    names = [key.name for key in fields(kind)]
     told: object = table
+    before = len(faults)
     if isinstance(table, dict):
-        told = {
-            key: value
-            for key, value in table.items()
-            if key not in _READ_APART or key not in {each.name for each in fields(kind)}
-        }
+        own = [name for name in names if name not in _TABLES]
+        faults += unknown_keys(table, own, where=f"{where}.")
+        told = {key: table[key] for key in table if key in own and key not in _READ_APART}
+    keys = [name for name in names if name not in _READ_APART]
     reading: Reading = read_table(kind, told, where=where, keys=keys)
     faults += reading.faults
-    return None if reading.faults else dict(reading.values)
+    return None if len(faults) > before else dict(reading.values)
