@@ -216,6 +216,13 @@ def test_a_signed_run_between_hospitals_is_proved_by_the_heads_that_they_kept(
         )
         # Its passphrase is a credential of its machine: nobody has to be there.
         kill_all_of(started["oncology"])
+        with (tmp_path / "secret").open("rb") as file:
+            keys, secret = (
+                commands.kit("oncology") / "local" / "identity.json",
+                os.dup(file.fileno()),
+            )
+            rotated = shell("identity", "rotate", keys, "--passphrase-fd", secret)
+        assert rotated.code == 0, rotated.err
         commands.running("oncology", stack)
         leading = started["coordinator"]
         assert leading.wait(_LONGEST_S) == 0, commands.said("coordinator").read_text()
@@ -229,8 +236,9 @@ def test_a_signed_run_between_hospitals_is_proved_by_the_heads_that_they_kept(
     assert said.code == 0, said.out
     verdict = json.loads(said.out)
     assert (verdict["faults"], verdict["remarks"]) == ([], [])
-    # Four rounds of three sites, each once however often it was asked for.
-    assert (verdict["counts"]["updates"], verdict["counts"]["enrolments"]) == (12, 3)
+    # Four rounds of three sites, each once however often it was asked for; one has new keys.
+    counts = verdict["counts"]
+    assert (counts["updates"], counts["enrolments"], counts["rotations"]) == (12, 4, 1)
     # Every site has kept the heads of four rounds and of the run, besides the five in the run.
     assert verdict["counts"]["heads"] == 5 + 3 * 5
     # No site's keys have come here.

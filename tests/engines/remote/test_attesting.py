@@ -81,6 +81,20 @@ def test_sites_that_are_asked_sign_for_themselves(
     assert [one["adapter"] for one in rounds_of(run)] == [one["adapter"] for one in here]
 
 
+def test_sites_keep_the_heads_of_each_run_of_one_operator(
+    tmp_path: Path, text: str, identities: dict[str, Identity], operator: Identity
+) -> None:
+    write_sites(tmp_path)
+    for name in ("first", "second"):
+        transport = wire(tmp_path, signing_services(tmp_path, identities))
+        run = run_apart(tmp_path, text, transport, operator=operator).rename(tmp_path / name)
+
+        # Three rounds and the run, by three sites.
+        verdict = verify(run)
+        assert (verdict.faults, verdict.counts["countersigned heads"]) == ([], 4 * 3)
+    assert len(heads_at(tmp_path)) == 2 * 3
+
+
 def test_a_site_without_an_identity_takes_no_part(
     tmp_path: Path, bert: BaseModel, identities: dict[str, Identity]
 ) -> None:
@@ -328,3 +342,20 @@ def test_another_sites_keys_do_not_come_in_under_a_name_that_is_known(
         assert [one["did"] for one in store.meta("audit")["enrolled"]["lungs"]] == [
             identities["lungs"].did
         ]
+
+
+def test_keys_that_no_run_has_noted_yet_are_revoked_too(
+    begun: Path, identities: dict[str, Identity], operator: Identity
+) -> None:
+    new, old = new_identity(), identities["bones"]
+    with ledger_of(begun, operator) as (store, ledger):
+        before = last_enrolments(store, ledger.domain)["bones"]
+        one = enrol(new, ledger.domain, most_tokens=before.most_tokens, notes="0" * 64)
+        let_in(one, ledger, before=before, consents=handed_over([old], new, ledger.domain))
+
+    block = revoke_site(begun, "bones", [operator])
+
+    with ledger_of(begun, operator) as (_, ledger):
+        found = ledger.site(new.address)
+        assert found is not None
+        assert found.until == block
