@@ -1,8 +1,8 @@
 """Signed rounds of sites that are asked: what each signs, and what the coordinator can prove."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from fedmedlora.engines.remote.attesting import SigningHere
 from fedmedlora.engines.remote.messages import Message, Service
 from fedmedlora.engines.remote.policy import Policy
 from fedmedlora.engines.remote.service import SiteService
-from fedmedlora.errors import EngineError, IdentityError
+from fedmedlora.errors import EngineError, IdentityError, QuorumError
 from fedmedlora.experiment.run_ledger import last_enrolments, ledger_on, remember, revoke_site
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.verifying import verify
@@ -35,15 +35,23 @@ AUDIT = '\n[audit]\nledger = "embedded"\nkeep_updates = true\n'
 
 
 def signing_services(
-    folder: Path, identities: dict[str, Identity], **former: Sequence[Identity]
+    folder: Path,
+    identities: dict[str, Identity],
+    *,
+    wanted: bool = False,
+    **former: Sequence[Identity],
 ) -> dict[str, Service]:
-    """Return sites that sign, some of them in the place of what they signed with before."""
+    """Return sites that sign, some of them in the place of what they signed with before.
+
+    Args:
+        wanted: Whether they hand in nothing that is not signed.
+    """
     return {
         site: SiteService(
             site,
             data=folder / site,
             store=folder / f"{site}_store",
-            policy=Policy(),
+            policy=Policy(audit=wanted),
             signing=SigningHere(
                 site, identities[site], folder / f"{site}_store" / "heads", former.get(site, ())
             ),
@@ -107,6 +115,47 @@ def test_a_site_without_an_identity_takes_no_part(
 
     with pytest.raises(EngineError, match=r"bones.*no identity of this site.*identity create"):
         run_apart(tmp_path, text, wire(tmp_path, unsigned), operator=new_identity())
+
+
+def test_a_site_that_wants_its_updates_signed_takes_no_part_where_nothing_is(
+    tmp_path: Path, bert: BaseModel, identities: dict[str, Identity]
+) -> None:
+    write_sites(tmp_path)
+    all_ = signing_services(tmp_path, identities, wanted=True)
+
+    with pytest.raises(EngineError, match=r"policy\.toml of the site: audit: found \[audit\]"):
+        run_apart(tmp_path, experiment_text(bert, "fed_medlora"), wire(tmp_path, all_))
+
+
+def test_a_site_that_wants_its_updates_signed_trains_for_no_other_round(
+    tmp_path: Path, text: str, identities: dict[str, Identity], operator: Identity
+) -> None:
+    def stripped(question: Message) -> Message:
+        plan = {**question.body["plan"], "run": ""}
+        return replace(question, body={**question.body, "plan": plan})
+
+    write_sites(tmp_path)
+    # The coordinator says one thing and asks for another.
+    sites: dict[str, Service] = {
+        site: Asking(one, "train", stripped)
+        for site, one in signing_services(tmp_path, identities, wanted=True).items()
+    }
+
+    with pytest.raises(QuorumError, match="audit: found a training that nobody signs asked for"):
+        run_apart(tmp_path, text, wire(tmp_path, sites), operator=operator)
+
+
+@dataclass
+class Asking:
+    """A service that is asked something else than its coordinator's own program asks."""
+
+    service: Service
+    subject: str
+    change: Callable[[Message], Message]
+
+    def answer(self, question: Message, folder: Path) -> Message:
+        changed = self.change(question) if question.subject == self.subject else question
+        return self.service.answer(changed, folder)
 
 
 def test_what_was_changed_on_its_way_is_refused(
