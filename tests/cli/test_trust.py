@@ -247,7 +247,10 @@ def test_keys_of_nobody_are_told(copied: Path, finished: Path, shell: Shell) -> 
     keys = copied / "identities" / "operator.json"
     unsigned = shell("identity", "revoke", finished, "cardiology", "--identity", keys)
 
-    assert (nobody.code, unsigned.code) == (2, 2)
+    elsewhere = shell("identity", "revoke", finished, "cardiology")
+
+    assert (nobody.code, unsigned.code, elsewhere.code) == (2, 2, 2)
+    assert elsewhere.err.startswith("--identity: found nothing, expected an identity")
     assert "found no site 'oncology' enrolled, expected cardiology" in nobody.err
     assert "nothing is signed in this run" in unsigned.err
 

@@ -17,7 +17,7 @@ from tests.experiment.fakes import Crash, FakeEngine, cohorts, experiment, new_s
 
 from fedmedlora.audit.identity import open_identities, rotate_identity
 from fedmedlora.engines.rehearsal import rehearsal
-from fedmedlora.errors import FedMedLoRAError, IdentityError, InputError
+from fedmedlora.errors import FedMedLoRAError, IdentityError, InputError, StoreError
 from fedmedlora.experiment import journal
 from fedmedlora.experiment.run import run
 from fedmedlora.experiment.run_ledger import revoke_site
@@ -191,6 +191,20 @@ def test_keys_that_were_lost_are_not_made_up(tmp_path: Path, name: str) -> None:
     keys(tmp_path / "run", name).unlink()
 
     with pytest.raises(IdentityError, match=r"found .*did:key:.*, expected .*did:key:.*your copy"):
+        go_on(tmp_path / "run")
+
+
+def test_a_run_in_which_another_enrolment_was_put_does_not_go_on(tmp_path: Path) -> None:
+    new_store(tmp_path, signed_toml("fed_medlora", rounds=3)).close()
+    with pytest.raises(Crash):
+        go_on(tmp_path / "run", FakeEngine(crash_at=30))
+    with RunStore.open(tmp_path / "run", writable=True) as store:
+        told = store.meta("audit")
+        bones, lungs = (told["enrolled"][site][0] for site in ("bones", "lungs"))
+        spoilt = {**bones, "document": lungs["document"]}
+        store.put_meta("audit", {**told, "enrolled": {**told["enrolled"], "bones": [spoilt]}})
+
+    with pytest.raises(StoreError, match=r"enrolment of bones: found .*, expected .*your copy"):
         go_on(tmp_path / "run")
 
 

@@ -17,7 +17,7 @@ from fedmedlora.audit.identity import (
 )
 from fedmedlora.audit.passphrases import passphrase
 from fedmedlora.cli.answers import answer
-from fedmedlora.errors import IdentityError
+from fedmedlora.errors import Fault, IdentityError, InputError
 from fedmedlora.experiment.run_ledger import revoke_site
 from fedmedlora.experiment.verifying import verify as verify_run
 
@@ -45,6 +45,10 @@ def revoke(options: argparse.Namespace) -> int:
     """Let a site's keys be good for nothing from now on."""
     folder: Path = options.run_folder
     file: Path = options.identity or folder / "identities" / "operator.json"
+    if options.identity is None and not file.is_file():
+        found, expected = "nothing", "an identity, as the run is not of this machine alone"
+        advice = "name local/identity.json in the coordinator's kit"
+        raise InputError([Fault("--identity", found, expected, advice)])
     identities = open_identities(file, _secret(file, options.passphrase_fd))
     block = revoke_site(folder, options.site, identities)
     told = {"site": options.site, "block": block}

@@ -19,7 +19,6 @@ from fedmedlora.audit.enrolment import Enrolment, enrol, handed_over, let_in
 from fedmedlora.audit.heads import HeadFile
 from fedmedlora.audit.identity import Identity, new_identity, open_identities, write_identity
 from fedmedlora.audit.ledger import Ledger, RefusedError
-from fedmedlora.audit.manifests import Settings
 from fedmedlora.audit.notary import LedgerNotary
 from fedmedlora.audit.signing import Signatory
 from fedmedlora.errors import IdentityError
@@ -56,13 +55,18 @@ def rehearsal(
     operator = operator_of(store, _identities(store.folder, _OPERATOR))
     with open_chain(experiment.audit.ledger, store.folder, operator.chain_key) as chain:
         ledger, nonce = ledger_on(chain, operator, store)
-        sites, enrolled = {}, {}
+        before, sites, enrolled = last_enrolments(store, ledger.domain), {}, {}
         for site in facts.values():
             if site.role not in ("train", "new_site"):
                 continue
             name, identities = site.name, _identities(store.folder, site.name)
             settings = settings_of(identities[0], site, experiment)
-            enrolled[name] = _enrolled(name, identities, settings, engine, ledger, store)
+            known, where = before.get(name), _place(store.folder, name)
+            tokens = known.most_tokens if known else engine.label_tokens(name)
+            one = enrol(identities[0], ledger.domain, most_tokens=tokens, notes=settings.notes)
+            _let_in(one, identities, ledger, before=known, where=where)
+            remember(name, one, store)
+            enrolled[name] = one
             heads = HeadFile(store.folder / "heads" / f"{name}.jsonl")
             sites[name] = Signatory(identities[0], ledger.domain, operator.did, settings, heads)
         yield LedgerNotary(operator, ledger, _Sites(sites), nonce=nonce, enrolled=enrolled)
@@ -94,22 +98,16 @@ def _place(folder: Path, name: str) -> Path:
     return folder / "identities" / f"{name}.json"
 
 
-def _enrolled(
-    name: str,
+def _let_in(
+    one: Enrolment,
     identities: Sequence[Identity],
-    settings: Settings,
-    engine: Engine,
     ledger: Ledger,
-    store: RunStore,
-) -> Enrolment:
-    (identity, *former), domain = identities, ledger.domain
-    before = last_enrolments(store, domain).get(name)
-    most_tokens = before.most_tokens if before else engine.label_tokens(name)
-    enrolment = enrol(identity, domain, most_tokens=most_tokens, notes=settings.notes)
+    *,
+    before: Enrolment | None,
+    where: Path,
+) -> None:
+    consents = handed_over(identities[1:], identities[0], ledger.domain)
     try:
-        let_in(enrolment, ledger, before=before, consents=handed_over(former, identity, domain))
+        let_in(one, ledger, before=before, consents=consents)
     except (DocumentError, RefusedError) as error:
-        where = _place(store.folder, name)
         raise IdentityError(f"{where}: {error}; put the file back from your copy") from error
-    remember(name, enrolment, store)
-    return enrolment

@@ -7,12 +7,13 @@ from typing import Any
 
 from fedmedlora.audit.chain import Chain
 from fedmedlora.audit.chains.opening import open_chain
+from fedmedlora.audit.documents import DocumentError
 from fedmedlora.audit.enrolment import Enrolment, remembered, verified_enrolment
 from fedmedlora.audit.identity import Identity
 from fedmedlora.audit.ledger import Ledger, RefusedError
 from fedmedlora.audit.manifests import Settings, notes_commitment, software_digest
 from fedmedlora.audit.typed_data import Domain
-from fedmedlora.errors import Fault, IdentityError, InputError, LedgerError
+from fedmedlora.errors import Fault, IdentityError, InputError, LedgerError, StoreError
 from fedmedlora.evaluation.cohorts import SiteFacts
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
@@ -72,14 +73,22 @@ def enrolments(store: RunStore) -> Mapping[str, list[Document]]:
 
 
 def last_enrolments(store: RunStore, domain: Domain) -> dict[str, Enrolment]:
-    """Return by what a run last knew each site that has come in."""
-    last = {site: history[-1] for site, history in enrolments(store).items()}
-    return {
-        site: verified_enrolment(
-            said["did"], said["document"], bytes.fromhex(said["consent"]), domain
-        )
-        for site, said in last.items()
-    }
+    """Return by what a run last knew each site that has come in.
+
+    Raises:
+        StoreError: It is not what came in.
+    """
+    found = {}
+    for site, history in enrolments(store).items():
+        said = history[-1]
+        of = said["did"], said["document"], bytes.fromhex(said["consent"])
+        try:
+            found[site] = verified_enrolment(*of, domain)
+        except DocumentError as error:
+            raise StoreError(
+                f"{store.folder}: enrolment of {site}: {error}; put the run back from your copy"
+            ) from error
+    return found
 
 
 def remember(site: str, enrolment: Enrolment, store: RunStore) -> None:
