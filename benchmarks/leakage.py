@@ -30,6 +30,7 @@ from contest.figures import keep, machine, table, told_aside
 from fedmedlora.clinical.labels import MAIN_TYPES
 from fedmedlora.clinical.notes import Entity, Labels, Note, SiteNotes
 from fedmedlora.engines.leaking import Effort, leakage
+from fedmedlora.experiment.store import RunStore
 from fedmedlora.formats.site_folder import write_site
 from fedmedlora.synthetic.hospitals import synthesize
 
@@ -87,13 +88,15 @@ def _row(folder: Path, row: str, options: argparse.Namespace) -> dict[str, Any]:
     subprocess.run([*command, "--out", str(out)], check=True, stdout=subprocess.DEVNULL)  # noqa: S603
     trained = time.monotonic()
     (arm,) = json.loads((out / "results.json").read_text(encoding="utf-8"))["arms"]
-    (found,) = leakage(out, effort=Effort(candidates=options.candidates))["sites"]
+    with RunStore.open(out) as store:
+        found = leakage(store, effort=Effort(candidates=options.candidates))["sites"]
+    (attack,) = found[_SITE]
     return {
         "row": row,
         "f1": arm["final"][_SITE]["ner"]["strict"]["f1"] or 0.0,
         "seconds": trained - began,
         "attack_seconds": time.monotonic() - trained,
-        **found,
+        **attack,
     }
 
 

@@ -25,7 +25,7 @@ from fedmedlora.audit.notary import LedgerNotary
 from fedmedlora.audit.signing import Signatory
 from fedmedlora.errors import Fault, InputError, LedgerError
 from fedmedlora.evaluation.cohorts import SiteFacts
-from fedmedlora.experiment.run_ledger import enrolments, ledger_on, remember, settings_of
+from fedmedlora.experiment.run_ledger import enrolments, ledger_on, remember, settings_of, told_of
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.sealing import seal_run
 from fedmedlora.experiment.store import RunStore
@@ -150,11 +150,25 @@ def rotate_site(folder: Path, name: str) -> str:
         path.rename(path.with_suffix(f".{old.did[-8:]}"))
         path.with_suffix(".next").rename(path)
         remember(name, enrolment, store)
-        operator = _identity(folder, _OPERATOR)
-        _, nonce = ledger_on(ledger.chain, operator, store)
-        notary = LedgerNotary(operator, ledger, _Sites({}), nonce=nonce, enrolled={})
-        seal_run(store, notary)
+        _seal(store, ledger)
         return new.did
+
+
+def seal_again(store: RunStore) -> None:
+    """Seal what was written to a run since it was sealed last; nothing where nothing is signed.
+
+    Raises:
+        LedgerError: The ledger cannot be written or reached.
+    """
+    if told_of(store) is not None:
+        with _ledger(store) as ledger:
+            _seal(store, ledger)
+
+
+def _seal(store: RunStore, ledger: Ledger) -> None:
+    operator = _identity(store.folder, _OPERATOR)
+    _, nonce = ledger_on(ledger.chain, operator, store)
+    seal_run(store, LedgerNotary(operator, ledger, _Sites({}), nonce=nonce, enrolled={}))
 
 
 @contextmanager
@@ -164,8 +178,13 @@ def _opened(folder: Path, name: str) -> Iterator[tuple[RunStore, Ledger, dict[st
         if name not in enrolled:
             known = ", ".join(enrolled) or "nobody: nothing is signed in this run"
             raise InputError([Fault(str(folder), f"no site {name!r} enrolled", known)])
-        operator = _identity(folder, _OPERATOR)
-        chosen = store.experiment().audit.ledger
-        with open_chain(chosen, folder, operator.chain_key) as chain:
-            ledger, _ = ledger_on(chain, operator, store)
+        with _ledger(store) as ledger:
             yield store, ledger, enrolled[name][-1]
+
+
+@contextmanager
+def _ledger(store: RunStore) -> Iterator[Ledger]:
+    operator = _identity(store.folder, _OPERATOR)
+    with open_chain(store.experiment().audit.ledger, store.folder, operator.chain_key) as chain:
+        ledger, _ = ledger_on(chain, operator, store)
+        yield ledger
