@@ -191,7 +191,10 @@ def _trust(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     verify.add_argument(
         "--heads", type=Path, nargs="+", metavar="FILE", help="what sites kept of the ledger"
     )
-    told = "what known attacks get out of a run's updates, where its notes are on this machine"
+    told = (
+        "what known attacks get out of a run's updates, where its notes are on this machine; "
+        "its report shows it"
+    )
     leakage = _command(verbs, "leakage", "trust", told)
     leakage.add_argument("run_folder", type=Path, metavar="RUN", help="run folder")
     leakage.add_argument("--site", metavar="SITE", help="whose notes; each training site without")

@@ -17,8 +17,12 @@ from fedmedlora.audit.identity import (
 )
 from fedmedlora.audit.passphrases import passphrase
 from fedmedlora.cli.answers import answer
+from fedmedlora.cli.reading import write_report
+from fedmedlora.engines.rehearsal import seal_again
 from fedmedlora.errors import Fault, IdentityError, InputError
+from fedmedlora.experiment.results import write_results
 from fedmedlora.experiment.run_ledger import revoke_site
+from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.verifying import verify as verify_run
 
 _FAULTY = 1
@@ -85,18 +89,26 @@ def verify(options: argparse.Namespace) -> int:
 
 
 def leakage(options: argparse.Namespace) -> int:
-    """Tell what known attacks get out of a run's updates."""
+    """Tell what known attacks get out of a run's updates; the run and its report keep it."""
     # A model is opened for this alone; the other commands of this module do not wait for torch.
     from fedmedlora.engines.leaking import Effort  # noqa: PLC0415
     from fedmedlora.engines.leaking import leakage as leakage_of  # noqa: PLC0415
 
-    found = leakage_of(options.run_folder, site=options.site, effort=Effort())
-    answer(options, found, [line for site in found["sites"] for line in _leakage_lines(site)])
+    folder: Path = options.run_folder
+    with RunStore.open(folder, writable=True) as store:
+        found = leakage_of(store, site=options.site, effort=Effort())
+        store.put_meta("leakage", {**(store.meta("leakage") or {}), **found["sites"]})
+        seal_again(store)
+        write_results(store)
+    write_report([folder], folder / "report.html")
+    told = [(site, attack) for site, attacks in found["sites"].items() for attack in attacks]
+    answer(options, found, [line for each in told for line in _leakage_lines(*each)])
     return 0
 
 
-def _leakage_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{found['site']}: attacked is {found['attacked']}"
+def _leakage_lines(site: str, found: Mapping[str, Any]) -> Iterator[str]:
+    noise = "with noise" if found["noise"] else "without noise"
+    yield f"{site}: attacked is {found['attacked']} ({found['arm']}, {noise})"
     counted = f"{found['members']} notes trained on, {found['others']} others"
     if found["membership"] is None:
         yield f"  membership: not measured ({counted}; some of both are needed)"

@@ -29,8 +29,10 @@ from fedmedlora.experiment.run_ledger import (
     operator_of,
     remember,
     settings_of,
+    told_of,
 )
 from fedmedlora.experiment.schema import Experiment
+from fedmedlora.experiment.sealing import seal_run
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import Engine
@@ -70,6 +72,21 @@ def rehearsal(
             heads = HeadFile(store.folder / "heads" / f"{name}.jsonl")
             sites[name] = Signatory(identities[0], ledger.domain, operator.did, settings, heads)
         yield LedgerNotary(operator, ledger, _Sites(sites), nonce=nonce, enrolled=enrolled)
+
+
+def seal_again(store: RunStore) -> None:
+    """Seal what was written to a run since it was sealed last; nothing where nothing is signed.
+
+    Raises:
+        IdentityError: The operator's keys were changed.
+        LedgerError: The ledger cannot be written or reached.
+    """
+    if told_of(store) is None:
+        return
+    operator = operator_of(store, _identities(store.folder, _OPERATOR))
+    with open_chain(store.experiment().audit.ledger, store.folder, operator.chain_key) as chain:
+        ledger, nonce = ledger_on(chain, operator, store)
+        seal_run(store, LedgerNotary(operator, ledger, _Sites({}), nonce=nonce, enrolled={}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 from fedmedlora.reporting import sections
 from fedmedlora.reporting.arms import Json
 from fedmedlora.reporting.headline import headline, introduction, key_figures
+from fedmedlora.reporting.leakage import leakage_part
 from fedmedlora.reporting.markup import NOTHING, Html, element, words
 from fedmedlora.reporting.private import private_part
 
@@ -117,6 +118,7 @@ def _parts(results: Json, drawn: Sequence[Json]) -> list[Part]:
         ("sites", "Sites, and what cannot be expressed", sections.sites_part(results)),
         ("absences", "Absences and refusals", sections.absences_part(results)),
         *_differential_privacy(results),
+        ("leakage", "What attacks get out of it", leakage_part(results)),
         ("privacy", "What is protected, and what is not", sections.privacy_part(results)),
         ("settings", "Seeds, versions, machine, time", sections.settings_part(results)),
         *_appendix(results),

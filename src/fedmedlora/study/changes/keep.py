@@ -24,9 +24,7 @@ def _apply(sites: Sites, settings: Keep) -> Sites:
     for name in settings.sites:
         require_site(sites, name)
     return {
-        name: site
-        for name, site in sites.items()
-        if name in settings.sites or not site.is_trained
+        name: site for name, site in sites.items() if name in settings.sites or not site.is_trained
     }
 
 
