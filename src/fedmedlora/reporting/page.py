@@ -90,17 +90,23 @@ def _run_links(names: Sequence[str]) -> Html:
 
 def _run(results: Json, drawn: Sequence[Json], anchor: str) -> Html:
     parts = [(f"{anchor}-{a}", title, content) for a, title, content in _parts(results, drawn)]
-    contents = [element("li", words("a", title, href=f"#{a}")) for a, title, _ in parts]
     return element(
         "article",
         element("header", introduction(results), headline(results), key_figures(results)),
-        element("nav", element("ol", *contents), class_="contents", aria_label="Contents"),
-        *(_section(*part) for part in parts),
+        contents(parts),
+        *(section(*part) for part in parts),
         id=anchor,
     )
 
 
-def _section(anchor: str, title: str, content: Html) -> Html:
+def contents(parts: Sequence[Part]) -> Html:
+    """Return links to all sections."""
+    links = [element("li", words("a", title, href=f"#{anchor}")) for anchor, title, _ in parts]
+    return element("nav", element("ol", *links), class_="contents", aria_label="Contents")
+
+
+def section(anchor: str, title: str, content: Html) -> Html:
+    """Return a section below its heading."""
     heading = words("h2", title, id=f"{anchor}-title")
     return element("section", heading, content, id=anchor, aria_labelledby=f"{anchor}-title")
 

@@ -9,8 +9,14 @@ from fedmedlora.study.comparing import Estimate
 from fedmedlora.study.lines import Line
 from fedmedlora.study.schema import Setting, Study
 
-_NONE = "-"
-_SCREENING = "**A screening**: one seed, to see what is far off, not to be quoted."
+NONE = "-"
+"""Stands where there is no figure."""
+SCREENING = "one seed, to see what is far off, not to be quoted."
+_READING = (
+    "Strict F1 in points; brackets are 95 % intervals over notes (paired where it is a difference, "
+    "{replicates} draws), `seeds` the figure of each seed; MB both ways, all rounds; seconds of "
+    "one core."
+)
 _HEAD = (
     "arm",
     "entities, mean of sites",
@@ -34,8 +40,7 @@ def markdown(study: Study, rows: Mapping[str, Sequence[Line]]) -> str:
     """
     blocks = [
         f"# {study.name}",
-        "Strict F1 in points; brackets are 95 % intervals over notes (paired where it is a difference, "
-        f"{study.replicates} draws), `seeds` the figure of each seed; MB both ways, all rounds; seconds of one core.",
+        _READING.format(replicates=study.replicates),
     ]
     for setting in study.settings:
         if rows[setting.name]:
@@ -46,15 +51,14 @@ def markdown(study: Study, rows: Mapping[str, Sequence[Line]]) -> str:
 def _setting(study: Study, setting: Setting, lines: Sequence[Line]) -> Iterable[str]:
     yield f"## {setting.title}"
     if setting.screening:
-        yield _SCREENING
+        yield f"**A screening**: {SCREENING}"
     for variant in setting.variants:
         own = [line for line in lines if line.variant.name == variant.name]
         if not own:
             continue
         if len(setting.variants) > 1:
             yield f"### {variant.name}"
-        head = [one.format(reference=title(study.reference)) for one in _HEAD]
-        yield table(head, [_cells(study, line) for line in own])
+        yield table(head(study), [cells(study, line) for line in own])
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -63,18 +67,24 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cells(study: Study, line: Line) -> list[str]:
+def head(study: Study) -> list[str]:
+    """Return what the columns of `cells` are called."""
+    return [one.format(reference=title(study.reference)) for one in _HEAD]
+
+
+def cells(study: Study, line: Line) -> list[str]:
+    """Return an arm's row, its title first."""
     outside = "; ".join(f"{site} {points(one)}" for site, one in line.outside.items())
     return [
         title(line.arm.name),
         with_interval(line.mean),
-        " ".join(f"{100 * one:.1f}" for one in line.mean.of_seeds) if line.mean else _NONE,
+        " ".join(f"{100 * one:.1f}" for one in line.mean.of_seeds) if line.mean else NONE,
         points(line.lowest),
         points(line.harmonic),
-        outside or _NONE,
+        outside or NONE,
         points(line.relations),
         with_interval(line.gains.get(study.reference), sign="+"),
-        _NONE if line.p is None else f"{line.p:.3f}",
+        NONE if line.p is None else f"{line.p:.3f}",
         f"{line.arm.bytes_sent / 1e6:.0f}",
         f"{line.arm.seconds:.0f}",
     ]
@@ -82,7 +92,7 @@ def _cells(study: Study, line: Line) -> list[str]:
 
 def points(estimate: Estimate | None, *, sign: str = "") -> str:
     """Return a figure in points."""
-    return _NONE if estimate is None else f"{100 * estimate.value:{sign}.1f}"
+    return NONE if estimate is None else f"{100 * estimate.value:{sign}.1f}"
 
 
 def with_interval(estimate: Estimate | None, *, sign: str = "") -> str:
