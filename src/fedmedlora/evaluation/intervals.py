@@ -66,13 +66,15 @@ def counts_of_notes(
         multiplicities: The draws of the tally, (replicates, notes), as many as notes or more.
 
     Raises:
-        ValueError: These are not the draws of the tally.
+        ValueError: These are not the draws of the tally, or they do not tell the notes apart.
     """
     drawn = tally.rows(figure)
-    solved, *_ = np.linalg.lstsq(
+    solved, _, rank, _ = np.linalg.lstsq(
         np.concatenate([np.ones((1, tally.num_notes)), multiplicities]), drawn, rcond=None
     )
     rows: NDArray[np.int64] = np.rint(solved).astype(np.int64)
+    if rank < tally.num_notes:
+        raise ValueError(f"draws: found {len(multiplicities)} that leave it open, expected more")
     if (rows.sum(axis=0) != drawn[0]).any() or (multiplicities @ rows != drawn[1:]).any():
         raise ValueError("draws: found others than the tally's, expected its own")
     return rows

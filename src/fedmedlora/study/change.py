@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fedmedlora.clinical.notes import SiteNotes
+from fedmedlora.formats.site_folder import read_site
 from fedmedlora.registry import members
 from fedmedlora.study import changes
 
@@ -45,6 +47,17 @@ class ChangeKind:
 def change_kinds() -> Mapping[str, ChangeKind]:
     """Return every kind of change by the name of its file."""
     return members(changes, "CHANGE")
+
+
+def read_entry(entry: Mapping[str, Any], *, read: Callable[..., SiteNotes] = read_site) -> Site:
+    """Return the site of an entry with its `path`; one of the server needs no training notes.
+
+    Raises:
+        InputError: Its folder holds no right site.
+    """
+    required = ("dev",) if entry.get("role") == "server" else ("train", "dev")
+    own = {key: value for key, value in entry.items() if key != "path"}
+    return Site(read(Path(entry["path"]), required=required), own)
 
 
 def require_site(sites: Sites, name: str) -> Site:

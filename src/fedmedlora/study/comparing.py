@@ -89,7 +89,7 @@ def arms_of(cells: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, Arm]:
 
 
 class Figures:
-    """The figures of one variant's arms, in the same draws."""
+    """The figures of one variant's arms, which have the same seeds, in the same draws."""
 
     def __init__(self, arms: Mapping[str, Arm], *, replicates: int) -> None:
         self.arms = arms
@@ -127,32 +127,34 @@ class Figures:
     def difference(
         self, arm: str, against: str, figure: str, sites: Sequence[str], over: Over
     ) -> Estimate | None:
-        """Return how much better an arm is, paired in notes and seeds; None where undefined.
+        """Return how much better an arm is, paired in notes, seeds and sites; None where undefined.
 
         Args:
-            against: An arm, `BEST_SINGLE` or `MEAN_SINGLE`.
+            against: An arm, `BEST_SINGLE` or `MEAN_SINGLE`. The best is the one with the largest
+                figure as the notes are, in all draws.
         """
-        own = self.over_sites(arm, figure, sites, over)
-        other = self._opponent(against, figure, sites, over)
-        if other is None:
+        opponents = self._opponents(against)
+        scored = [site for site in sites if self._all_have(site, figure, (arm, *opponents))]
+        if not opponents or not scored:
             return None
-        # Other seeds than the arm's own cannot be paired; their mean can.
-        paired = own - other if own.shape == other.shape else own - other.mean(axis=0)
-        return _estimate(paired, is_difference=True)
+        each = np.stack([self.over_sites(one, figure, scored, over) for one in opponents])
+        if against == BEST_SINGLE:
+            other = each[int(each[:, :, 0].mean(axis=1).argmax())]
+        else:
+            other = each.mean(axis=0)
+        return _estimate(self.over_sites(arm, figure, scored, over) - other, is_difference=True)
 
-    def _opponent(
-        self, against: str, figure: str, sites: Sequence[str], over: Over
-    ) -> Floats | None:
-        singles = [name for name in self.arms if name.startswith(SINGLE)]
-        if against in self.arms:
-            return self.over_sites(against, figure, sites, over)
-        if not singles:
-            return None
-        each = np.stack([self.over_sites(name, figure, sites, over) for name in singles])
-        if against == MEAN_SINGLE:
-            return np.asarray(each.mean(axis=0))
-        best = int(np.nan_to_num(each[:, :, 0].mean(axis=1), nan=-1.0).argmax())
-        return np.asarray(each[best])
+    def _opponents(self, against: str) -> tuple[str, ...]:
+        if against in (BEST_SINGLE, MEAN_SINGLE):
+            return tuple(name for name in self.arms if name.startswith(SINGLE))
+        return (against,) if against in self.arms else ()
+
+    def _all_have(self, site: str, figure: str, arms: Sequence[str]) -> bool:
+        """Return whether a figure is defined at a site for all of some arms, with every seed.
+
+        A mean over other sites than the opponent's would be no difference between methods.
+        """
+        return not any(np.isnan(self.f1(arm, figure, site)[:, 0]).any() for arm in arms)
 
     def _of_seed(self, kept: Mapping[str, Any], figure: str, site: str) -> Floats:
         rows = np.array(kept["notes"].get(site, {}).get(figure, []), np.int64).reshape(-1, 3)

@@ -2,15 +2,19 @@
 
 import logging
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from fedmedlora.errors import Fault, InputError
+from fedmedlora.errors import Fault, InputError, QuorumError
+from fedmedlora.experiment.disk import lock_folder, store_errors
 from fedmedlora.formats.site_folder import write_site
-from fedmedlora.study.cells import Cell, cells_of, require_right
-from fedmedlora.study.keeping import Kept, kept
+from fedmedlora.study.cells import Cell, cells_of
+from fedmedlora.study.experiments import require_right, require_sites
+from fedmedlora.study.keeping import Kept, kept, kept_path, require_paired, strangers
 from fedmedlora.study.running import run_cells
-from fedmedlora.study.schema import TOGETHER, Hospitals, Setting, Study, Variant
+from fedmedlora.study.schema import TOGETHER, Hospitals, Setting, Study, Variant, leading
 from fedmedlora.study.tuning import choices
 from fedmedlora.synthetic.hospitals import synthesize
 
@@ -31,44 +35,99 @@ def conduct(study: Study, out: Path, *, resume: bool, workers: int | None = None
         workers: Processes at a time, as many as cores where None.
 
     Raises:
-        InputError: Something is wrong with the study or with a kept cell, or cells are there and
+        InputError: Something is wrong with the study or with kept cells, or cells are there and
             it is not to go on.
-        QuorumError: Some cells failed; all others are kept.
+        QuorumError: Some cells failed; names each. All others are kept.
+        StoreError: Another process is at this study, or the disk refuses.
     """
-    require_right(study)
-    folder = out / _CELLS
-    if folder.exists() and not resume:
-        advice = "go on with --resume, or name another --out"
-        raise InputError([Fault(str(folder), "cells of a study", "none", advice)])
-    if study.hospitals:
+    require_right(_all_that_may_be(study))
+    folder, work = out / _CELLS, out / _WORK
+    for one in (folder, work):
+        if one.exists() and not resume:
+            advice = "go on with --resume, or name another --out"
+            raise InputError([Fault(str(one), "cells of a study", "none", advice)])
+    every = [cell for setting in study.settings for cell in cells_of(setting)]
+    absent = [cell for cell in every if not kept_path(folder, cell).exists()]
+    if absent and study.hospitals:
         _invent(study.hospitals)
-    total = sum(1 for setting in study.settings for _ in cells_of(setting))
-    done: list[tuple[Cell, Kept]] = []
-    for settings in _phases(study):
-        wanted = [cell for one in settings for cell in cells_of(one, _chosen(one, study, done))]
-        missing = [cell for cell in wanted if kept(folder, cell) is None]
-        logger.info("%d of %d cells of this phase to be run", len(missing), len(wanted))
-        run_cells(
-            missing,
-            kept=folder,
-            work=out / _WORK,
-            workers=workers or os.cpu_count() or 1,
-            total=total,
-        )
-        done += [(cell, found) for cell in wanted if (found := kept(folder, cell)) is not None]
+    require_sites(absent)
+    with _alone(work, needed=bool(absent)):
+        done = _conducted(study, folder, work, workers or os.cpu_count() or 1)
+    require_paired(folder, [cell for cell, _ in done], {cell.name: each for cell, each in done})
+    if strange := strangers(folder, every):
+        logger.warning("%s: found %d kept cells of no setting", folder, len(strange))
     return done
 
 
-def _phases(study: Study) -> tuple[list[Setting], list[Setting]]:
-    trials = {setting.tuned_by for setting in study.settings}
-    first = [setting for setting in study.settings if setting.name in trials]
-    return first, [setting for setting in study.settings if setting.name not in trials]
+def _conducted(study: Study, folder: Path, work: Path, workers: int) -> Done:
+    """Return every cell once the missing ones are run.
+
+    Raises:
+        InputError: Kept cells are those of another study.
+        QuorumError: Some cells failed.
+    """
+    total = sum(1 for setting in study.settings for _ in cells_of(setting))
+    done: dict[str, tuple[Cell, Kept]] = {}
+    failures: list[str] = []
+    # What is tuned comes when its trials are done; where one failed it has to wait.
+    for is_tuned in (False, True):
+        wanted = [
+            cell
+            for setting in study.settings
+            if (setting.tuned_by is not None) == is_tuned
+            if (chosen := _chosen(setting, study, list(done.values()))) is not None
+            for cell in cells_of(setting, chosen)
+        ]
+        there = kept(folder, wanted)
+        missing = [cell for cell in wanted if cell.name not in there]
+        before = len(done) + len(there)
+        logger.info("%d of %d cells are kept, %d are to be run", before, total, len(missing))
+        failures += run_cells(
+            missing, kept=folder, work=work, workers=workers, before=before, total=total
+        )
+        there |= kept(folder, missing)
+        done |= {cell.name: (cell, there[cell.name]) for cell in wanted if cell.name in there}
+    if failures:
+        raise QuorumError("\n".join(failures))
+    names = [cell.name for setting in study.settings for cell in cells_of(setting)]
+    return [done[name] for name in names]
 
 
-def _chosen(setting: Setting, study: Study, done: Done) -> dict[str, Variant]:
+def _all_that_may_be(study: Study) -> Iterator[Cell]:
+    """Yield the cells of a study; what is tuned, with each trial that may be chosen."""
+    settings = {setting.name: setting for setting in study.settings}
+    for setting in study.settings:
+        trials = settings[setting.tuned_by].variants if setting.tuned_by else (Variant(),)
+        for trial in trials:
+            yield from cells_of(setting, {leading(group): trial for group in setting.arms})
+
+
+@contextmanager
+def _alone(work: Path, *, needed: bool) -> Iterator[None]:
+    """Keep other processes from a study's runs, and leave nothing of them once all are kept.
+
+    Raises:
+        StoreError: Another process has them.
+    """
+    if not needed:
+        yield
+        return
+    with store_errors(work):
+        work.mkdir(parents=True, exist_ok=True)
+        lock = lock_folder(work)
+    with lock:
+        yield
+    shutil.rmtree(work)
+
+
+def _chosen(setting: Setting, study: Study, done: Done) -> dict[str, Variant] | None:
+    """Return the trials that a setting takes over, None where some are missing."""
     if setting.tuned_by is None:
         return {}
     trials = next(one for one in study.settings if one.name == setting.tuned_by)
+    ran = {cell.name for cell, _ in done}
+    if any(cell.name not in ran for cell in cells_of(trials)):
+        return None
     return choices(trials, grouped(trials, done))
 
 
@@ -82,7 +141,15 @@ def grouped(setting: Setting, done: Done) -> dict[tuple[str, str], Sequence[Kept
 
 
 def _invent(hospitals: Hospitals) -> None:
-    """Write the invented hospitals; where they are there already, they must be the same."""
-    sites = synthesize(seed=hospitals.seed, num_notes=hospitals.notes)
+    """Write the invented hospitals; where they are there already, they must be the same.
+
+    Raises:
+        InputError: Others are there, or there are too few notes for them.
+    """
+    try:
+        sites = synthesize(seed=hospitals.seed, num_notes=hospitals.notes)
+    except ValueError as error:
+        fault = Fault("[hospitals].notes", str(hospitals.notes), "a training note for each site")
+        raise InputError([fault]) from error
     for name, (role, site) in sites.items():
         write_site(hospitals.folder / name, site, role=role, synthetic=True, seed=hospitals.seed)

@@ -8,7 +8,7 @@ are the same for every cell.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,16 @@ from fedmedlora.errors import Fault, InputError, StoreError
 from fedmedlora.evaluation.intervals import counts_of_notes, draws
 from fedmedlora.experiment.results import results
 from fedmedlora.experiment.store import RunStore
+from fedmedlora.experiment.toml_values import show
 from fedmedlora.study.cells import Cell
+from fedmedlora.study.experiments import told
 from fedmedlora.tasks.tally import FIGURES, tally_from_json
 
 Kept = dict[str, Any]
 
 _SCHEMA = 1
-_OF_SITES = ("name", "role", "num_notes", "sha256", "final_split", "labels")
+_ANEW = "move it away to have it run anew, or undo the change"
+_OF_SITES = ("name", "role", "notes", "entities", "relations")
 _OF_ROUNDS = ("round", "shares", "reports", "bytes_up", "bytes_down", "seconds")
 
 
@@ -50,30 +53,84 @@ def keep(folder: Path, cell: Cell, run: Path) -> None:
         raise StoreError(f"{message}; free the disk and go on with --resume") from error
 
 
-def kept(folder: Path, cell: Cell) -> Kept | None:
-    """Return what was kept of a cell, None where it was not run yet.
+def kept(folder: Path, cells: Iterable[Cell]) -> dict[str, Kept]:
+    """Return what was kept of some cells by name; one that was not run yet is left out.
 
     Raises:
-        InputError: It was run with other values, or the file was altered.
+        InputError: Some were told something else, or their files were altered; names each.
     """
-    path = kept_path(folder, cell)
-    if not path.exists():
-        return None
+    documents: dict[str, Kept] = {}
+    faults: list[Fault] = []
+    for cell in cells:
+        path = kept_path(folder, cell)
+        if not path.exists():
+            continue
+        try:
+            documents[cell.name] = _read(path, cell)
+        except InputError as error:
+            faults += error.faults
+    if faults:
+        raise InputError(faults)
+    return documents
+
+
+def require_paired(folder: Path, cells: Sequence[Cell], documents: Mapping[str, Kept]) -> None:
+    """Return if all cells of a variant had the same notes, so that their figures can be paired.
+
+    Raises:
+        InputError: Some had others; names each.
+    """
+    first: dict[tuple[str, str], Cell] = {}
+    faults = []
+    for cell in cells:
+        like = first.setdefault((cell.setting, cell.variant), cell)
+        if _unlike(documents[like.name]["sites"], documents[cell.name]["sites"]):
+            where, expected = str(kept_path(folder, cell)), f"those of {kept_path(folder, like)}"
+            faults.append(Fault(where, "other sites or notes", expected, _ANEW))
+    if faults:
+        raise InputError(faults)
+
+
+def strangers(folder: Path, cells: Iterable[Cell]) -> list[Path]:
+    """Return what is kept there and is no cell of these."""
+    return sorted(set(folder.rglob("*.json")) - {kept_path(folder, cell) for cell in cells})
+
+
+def _read(path: Path, cell: Cell) -> Kept:
     try:
         document: Kept = json.loads(path.read_bytes())
-        schema, told = document["schema"], document["cell"]
+        schema, before = document["schema"], dict(document["cell"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError([Fault(str(path), "no cell of a study", "one", "remove it")]) from error
-    if schema != _SCHEMA or told != cell.told():
-        expected = "what the study says of it now"
-        advice = "move it away to have it run anew, or undo the change"
-        raise InputError([Fault(str(path), f"a cell that was told {told}", expected, advice)])
+    if schema != _SCHEMA:
+        raise InputError([Fault(str(path), f"schema {schema}", f"schema {_SCHEMA}", _ANEW)])
+    now = told(cell)
+    # What an earlier version did not write down cannot be held against it.
+    if changed := [key for key in now if before.get(key, now[key]) != now[key]]:
+        found = "; ".join(f"{key} {_difference(before[key], now[key])}" for key in changed)
+        raise InputError([Fault(str(path), f"a cell of another study: {found}", "this one", _ANEW)])
     return document
+
+
+def _difference(before: object, now: object) -> str:
+    """Return in which keys two values differ, or both where they have none."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
+        return ", ".join(f"{key} {_difference(before.get(key), now.get(key))}" for key in keys)
+    return f"was {show(before)}, is {show(now)}"
+
+
+def _unlike(sites: Sequence[Kept], others: Sequence[Kept]) -> bool:
+    if [one["name"] for one in sites] != [one["name"] for one in others]:
+        return True
+    pairs = zip(sites, others, strict=True)
+    return any(one[key] != other[key] for one, other in pairs for key in one.keys() & other.keys())
 
 
 def _document(cell: Cell, store: RunStore) -> Kept:
     figures = results(store)
     experiment = store.experiment()
+    digests = store.meta("notes") or {}
     arms = []
     for arm in figures["arms"]:
         notes = {
@@ -81,13 +138,15 @@ def _document(cell: Cell, store: RunStore) -> Kept:
             for site, final in store.finals(arm["name"]).items()
         }
         arms.append({**_arm(arm), "notes": notes})
+    environment = dict(figures["environment"])
     return {
         "schema": _SCHEMA,
-        "cell": cell.told(),
-        "environment": {**figures["environment"], "settings": None},
-        "settings": figures["environment"]["settings"],
+        "cell": told(cell),
+        "settings": environment.pop("settings"),
+        "environment": environment,
         "sites": [
-            {key: site[key] for key in _OF_SITES if key in site} for site in figures["sites"]
+            {**{key: site[key] for key in _OF_SITES}, "sha256": digests[site["name"]]}
+            for site in figures["sites"]
         ],
         "communication": figures["communication"],
         "arms": arms,

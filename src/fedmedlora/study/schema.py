@@ -16,6 +16,11 @@ TOGETHER = "+"
 """Between arms of one cell, as one that starts from what another learnt."""
 
 
+def leading(group: str) -> str:
+    """Return the first arm of a group, which the others start from."""
+    return group.partition(TOGETHER)[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hospitals:
     """Invented hospitals, written before the first cell where the folder is not there.
@@ -51,9 +56,9 @@ class Variant:
     Attributes:
         name: What tables call it.
         x: Where it stands on the axis of a curve; None draws no curve.
-        arms: The arms that it is for; none is all of the setting's.
+        arms: The arms that it is for, as the setting names them; none is all of them.
         values: What is said otherwise than in the experiment's file, by dotted key, as
-            `training.epochs`; a site's is `sites.SITE.max_notes`.
+            `training.epochs`; a site's is `sites.FOLDER.max_notes`.
         changes: Of the sites, one after the other.
     """
 
@@ -74,8 +79,9 @@ class Setting:
         experiment: The file all cells begin from; its own arms and seed do not count.
         arms: Each is a cell of its own; those with + between them are one.
         seeds: Each is a cell of its own.
-        tuned_by: The setting whose variants are the trials of each arm; the one with the best dev
-            score is taken over.
+        tuned_by: The setting whose variants are the trials of each arm that is trained; the values
+            of the one with the best dev score are taken over, before the variant's own. A group
+            of arms has the trials of its first.
         curve: What the x of the variants is, with its unit.
         screening: One seed, to see what is far off, not to be quoted.
         values: For all variants, see there.
@@ -97,7 +103,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """A grid of cells.
+    """A grid of cells; the tables below hold what is in it.
 
     Attributes:
         name: What its pages call it.

@@ -7,13 +7,13 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fedmedlora.study.schema import Setting, Variant
+from fedmedlora.study.schema import Setting, Variant, leading
 
 
 def choices(
     setting: Setting, cells: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]]
 ) -> dict[str, Variant]:
-    """Return the trial to take over for each group of arms of a setting.
+    """Return the trial to take over, by the arm that leads each group of a setting.
 
     Args:
         setting: Whose variants are the trials.
@@ -22,19 +22,27 @@ def choices(
     chosen = {}
     for group in setting.arms:
         trials = [one for one in setting.variants if not one.arms or group in one.arms]
-        chosen[group] = max(trials, key=lambda one: dev_score(cells[one.name, group]))
+        # Of equal ones this is the first; an arm that nothing is known of has the first too.
+        chosen[leading(group)] = max(
+            trials,
+            key=lambda one: -1.0 if (f1 := dev_score(cells[one.name, group])) is None else f1,
+        )
     return chosen
 
 
-def dev_score(cells: Sequence[Mapping[str, Any]]) -> float:
-    """Return the dev F1 of the kept round, mean over training sites, arms and seeds."""
+def dev_score(cells: Sequence[Mapping[str, Any]]) -> float | None:
+    """Return the dev F1 of the kept round, mean over training sites, then over arms and seeds.
+
+    Arms that were not scored there, as those of a new site, do not count; None where none was.
+    """
     scores = []
     for cell in cells:
         trained = {site["name"] for site in cell["sites"] if site["role"] == "train"}
         for arm in cell["arms"]:
-            best = next(one for one in arm["rounds"] if one["round"] == arm["best_round"])
+            kept = [one["dev"] for one in arm["rounds"] if one["round"] == arm["best_round"]]
             of_sites = [
-                f1 for site, f1 in best["dev"].items() if site in trained and f1 is not None
+                f1 for dev in kept for site, f1 in dev.items() if site in trained and f1 is not None
             ]
-            scores.append(statistics.fmean(of_sites) if of_sites else 0.0)
-    return statistics.fmean(scores)
+            if of_sites:
+                scores.append(statistics.fmean(of_sites))
+    return statistics.fmean(scores) if scores else None

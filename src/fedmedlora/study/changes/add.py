@@ -1,11 +1,14 @@
 """One more site, as one of another kind."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
-from fedmedlora.formats.site_folder import read_site
+from fedmedlora.ranges import at_least
 from fedmedlora.sites import SiteRole
-from fedmedlora.study.change import ChangeKind, Site, Sites
+from fedmedlora.study.change import ChangeKind, Sites, read_entry
+
+_Count = Annotated[int, at_least(1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,17 +24,16 @@ class Add:
 
     path: Path
     role: SiteRole = "train"
-    max_sentences: int | None = None
-    max_heads: int | None = None
+    max_sentences: _Count | None = None
+    max_heads: _Count | None = None
 
 
 def _apply(sites: Sites, settings: Add) -> Sites:
-    notes = read_site(settings.path)
-    if notes.name in sites:
-        raise ValueError(f"found {notes.name!r} twice, expected another site")
-    limits = {"max_sentences": settings.max_sentences, "max_heads": settings.max_heads}
-    said = {key: value for key, value in limits.items() if value is not None}
-    return {**sites, notes.name: Site(notes, {"role": settings.role, **said})}
+    said = {key: value for key, value in asdict(settings).items() if value is not None}
+    site = read_entry(said)
+    if site.notes.name in sites:
+        raise ValueError(f"found {site.notes.name!r} twice, expected another site")
+    return {**sites, site.notes.name: site}
 
 
 CHANGE = ChangeKind(Add, _apply)

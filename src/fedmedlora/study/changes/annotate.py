@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from fedmedlora.clinical.labels import CROSS_RELATIONS, MAIN_TYPES
 from fedmedlora.clinical.notes import Labels
 from fedmedlora.study.change import ChangeKind, Site, Sites, require_site
 from fedmedlora.synthetic.annotation import annotated_as
@@ -24,20 +25,31 @@ class Annotate:
 
 def _apply(sites: Sites, settings: Annotate) -> Sites:
     chosen = {name: require_site(sites, name) for name in settings.sites} or sites
+    known = {type_ for site in chosen.values() for type_ in site.notes.labels.entities}
+    if strange := sorted(set(settings.entities) - known):
+        raise ValueError(f"found {strange[0]!r}, expected types that one of the sites annotates")
     return {**sites, **{name: _with_less(site, settings) for name, site in chosen.items()}}
 
 
 def _with_less(site: Site, settings: Annotate) -> Site:
-    had = site.notes.labels
-    labels = Labels(
-        tuple(t for t in had.entities if not settings.entities or t in settings.entities),
-        had.relations if settings.relations else (),
-    )
+    labels = _left(site.notes.labels, settings)
+    if not labels.entities:
+        expected = "some of what it annotates"
+        raise ValueError(f"found no type left at {site.notes.name}, expected {expected}")
     splits = {
         split: tuple(annotated_as(note, labels) for note in notes)
         for split, notes in site.notes.splits.items()
     }
     return replace(site, notes=replace(site.notes, labels=labels, splits=splits))
+
+
+def _left(had: Labels, settings: Annotate) -> Labels:
+    """Return what is annotated then; a modifier is, where its relation is, and the other way."""
+    entities = [t for t in had.entities if not settings.entities or t in settings.entities]
+    if not settings.relations:
+        return Labels(tuple(t for t in entities if t in MAIN_TYPES), ())
+    known = {*entities, *CROSS_RELATIONS}
+    return Labels(tuple(entities), tuple(t for t in had.relations if t in known))
 
 
 CHANGE = ChangeKind(Annotate, _apply)

@@ -3,7 +3,8 @@
 Site k gets of each origin a part p_k, where p is drawn from a Dirichlet distribution whose mean is
 one part each: with a large concentration all sites are alike, with a small one nearly all notes of
 an origin go to one site. The sites annotate what all of the origins do, so that no type is
-unknown to a part of a site.
+unknown to a part of a site, and are public where all of the origins are. Notes that stand in none
+of `train`, `dev` and `test` take no part in an experiment and stay behind.
 
 Source: Hsu, Qi and Brown, Measuring the Effects of Non-Identical Data Distribution for Federated
 Visual Classification (arXiv 1909.06335), section 2, with origins in the place of classes.
@@ -16,7 +17,7 @@ from typing import Annotated
 
 import numpy as np
 
-from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.clinical.notes import Labels, Note, SiteNotes
 from fedmedlora.evaluation.cohorts import in_hash_order
 from fedmedlora.ranges import at_least
 from fedmedlora.study.change import ChangeKind, Site, Sites
@@ -49,16 +50,15 @@ def _apply(sites: Sites, settings: Deal) -> Sites:
         parts = _parts_of(origin, list(trained), settings)
         for split, by_site in _dealt(site, parts):
             for name, notes in zip(trained, by_site, strict=True):
-                # Two origins may number their notes alike.
                 dealt[name][split] += [
-                    annotated_as(replace(note, site=name, id=f"{origin}-{note.id}"), labels)
-                    for note in notes
+                    annotated_as(_moved(note, origin, name), labels) for note in notes
                 ]
     for name, splits in dealt.items():
         if empty := [split for split, notes in splits.items() if not notes]:
             raise ValueError(f"found no {empty[0]} notes left for {name}, expected some")
+    public = all(site.notes.public for site in trained.values())
     changed = {
-        name: replace(site, notes=replace(site.notes, labels=labels, splits=_frozen(dealt[name])))
+        name: replace(site, notes=SiteNotes(name, labels, public, _frozen(dealt[name])))
         for name, site in trained.items()
     }
     return {**sites, **changed}
@@ -66,10 +66,19 @@ def _apply(sites: Sites, settings: Deal) -> Sites:
 
 def _shared(labels: Sequence[Labels]) -> Labels:
     first = labels[0]
-    return Labels(
+    shared = Labels(
         tuple(t for t in first.entities if all(t in each.entities for each in labels)),
         tuple(t for t in first.relations if all(t in each.relations for each in labels)),
     )
+    if not shared.entities:
+        raise ValueError("found no type that all sites annotate, expected one at least")
+    return shared
+
+
+def _moved(note: Note, origin: str, site: str) -> Note:
+    # Two origins may number their notes alike, and their patients.
+    patient = None if note.patient is None else f"{origin}-{note.patient}"
+    return replace(note, site=site, id=f"{origin}-{note.id}", patient=patient)
 
 
 def _parts_of(origin: str, names: Sequence[str], settings: Deal) -> Sequence[float]:
@@ -83,12 +92,12 @@ def _parts_of(origin: str, names: Sequence[str], settings: Deal) -> Sequence[flo
 def _dealt(site: Site, parts: Sequence[float]) -> list[tuple[str, list[tuple[Note, ...]]]]:
     ends = np.cumsum([0.0, *parts])
     dealt = []
-    for split in _SPLITS:
-        notes = in_hash_order(site.notes.splits.get(split, ()))
+    for split in [split for split in _SPLITS if split in site.notes.splits]:
+        notes = in_hash_order(site.notes.splits[split])
         # The last end is one but for rounding.
         bounds = [round(end * len(notes)) for end in ends[:-1]] + [len(notes)]
         dealt.append((split, [notes[a:b] for a, b in pairwise(bounds)]))
-    return [(split, by_site) for split, by_site in dealt if split in site.notes.splits]
+    return dealt
 
 
 def _frozen(splits: dict[str, list[Note]]) -> dict[str, tuple[Note, ...]]:

@@ -22,7 +22,8 @@ class Keep:
 
 def _apply(sites: Sites, settings: Keep) -> Sites:
     for name in settings.sites:
-        require_site(sites, name)
+        if not require_site(sites, name).is_trained:
+            raise ValueError(f"found {name!r}, expected a training site")
     return {
         name: site for name, site in sites.items() if name in settings.sites or not site.is_trained
     }

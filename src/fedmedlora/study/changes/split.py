@@ -23,7 +23,10 @@ class Split:
 def _apply(sites: Sites, settings: Split) -> Sites:
     parted: dict[str, Site] = {}
     for name, site in sites.items():
-        parted |= dict(_parts(name, site, settings.into)) if site.is_trained else {name: site}
+        parts = dict(_parts(name, site, settings.into)) if site.is_trained else {name: site}
+        if twice := sorted(parts.keys() & parted.keys()):
+            raise ValueError(f"found {twice[0]!r} twice, expected a name for each site")
+        parted |= parts
     return parted
 
 

@@ -1,0 +1,68 @@
+from typing import Any
+
+import pytest
+from tests.study.kept import ALONE, BAD, FED, GOOD, PLUS, SCORES, cell_of, kept_cell, one_study
+
+from fedmedlora.study.lines import Line, lines_of
+
+
+@pytest.fixture
+def lines() -> dict[str, Line]:
+    told = one_study("as_is")
+    return {
+        line.arm.name: line
+        for line in lines_of(told, told.settings[0], [(cell_of("as_is"), kept_cell(SCORES))])
+    }
+
+
+def value(one: Any) -> float:  # noqa: ANN401
+    assert one is not None
+    return float(one.value)
+
+
+def test_means_are_over_the_sites_that_train(lines: dict[str, Line]) -> None:
+    # (26 + 48) / 2 of 57; what c has does not count.
+    assert value(lines[FED].mean) == pytest.approx(37 / 57)
+    assert value(lines[FED].lowest) == pytest.approx(26 / 57)
+    assert lines["local_only:c"].mean is None
+    assert value(lines["local_only:c"].outside["c"]) == pytest.approx(48 / 57)
+
+
+def test_every_arm_is_held_against_the_reference_and_single_sites(lines: dict[str, Line]) -> None:
+    assert value(lines[FED].gains[PLUS]) == pytest.approx((37 - 48) / 57)
+    assert value(lines[PLUS].gains["best single site"]) == pytest.approx((48 - 26) / 57)
+    assert PLUS not in lines[PLUS].gains
+    assert "centralised" not in lines[PLUS].gains
+
+
+def test_p_is_corrected_for_the_arms_that_are_no_single_site() -> None:
+    told = one_study("as_is")
+    more = {**SCORES, "fed_prox": {"a": BAD, "b": GOOD}}
+
+    lines = {
+        line.arm.name: line
+        for line in lines_of(told, told.settings[0], [(cell_of("as_is"), kept_cell(more))])
+    }
+
+    # In no draw of 100 is either as good: p is 2 / 101, of two comparisons 4 / 101.
+    assert lines[FED].gains[PLUS].p == 2 / 101
+    assert (lines[FED].p, lines["fed_prox"].p) == (4 / 101, 4 / 101)
+    assert (lines[ALONE].p, lines[PLUS].p) == (None, None)
+
+
+def test_variants_stand_apart_and_seeds_of_one_together() -> None:
+    told = one_study("as_is", "noisy", "not_run")
+    worse = {PLUS: {"a": BAD, "b": BAD}}
+    done = [
+        (cell_of("noisy", 1), kept_cell(worse)),
+        (cell_of("as_is", 0), kept_cell({PLUS: SCORES[PLUS]})),
+        (cell_of("as_is", 1), kept_cell(worse)),
+    ]
+
+    lines = lines_of(told, told.settings[0], done)
+
+    assert [(line.variant.name, line.arm.seeds) for line in lines] == [
+        ("as_is", (0, 1)),
+        ("noisy", (1,)),
+    ]
+    assert value(lines[0].mean) == pytest.approx((48 + 26) / 2 / 57)
