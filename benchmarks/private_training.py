@@ -1,10 +1,12 @@
-"""What differential privacy costs on the invented hospitals: F1, seconds, bytes.
+"""What protection costs on the invented hospitals: F1, seconds, bytes.
 
     open        trained as without privacy
+    blind       the server sees the sum of the sites' updates and none of them
     record E    each site hides each of its notes, at epsilon E for the whole run, delta 1e-5
     site E      the server hides each site, at epsilon E, all shares alike
 
-Rows differ in nothing but [privacy] and the learning rate, which is lower where there is noise.
+Rows differ in nothing but the protection, and under `record` in the learning rate, which is lower
+where there is noise, and in which notes take part: without noise a limit may say it.
 
 python benchmarks/private_training.py --folder runs/private [--notes 1500] [--rows open "record 8"]
 """
@@ -21,7 +23,8 @@ from typing import Any
 from fedmedlora.cli.notes import write_hospitals
 
 SITES = ("cardiology", "oncology", "psychiatry", "paediatrics", "orthopaedics")
-ROWS = ("open", "record 8", "record 2", "site 8")
+ROWS = ("open", "blind", "record 8", "record 2", "site 8")
+_SUM = '[aggregation]\nsees = "sum"'
 _EXPERIMENT = """
 [experiment]
 name = "private"
@@ -39,7 +42,7 @@ learning_rate = {rate}
 head_learning_rate = {head_rate}
 warmup = 0.1
 num_threads = 1
-{privacy}
+{protection}
 [evaluation]
 round_notes = 4
 final_notes = 20
@@ -86,18 +89,18 @@ def _run(row: str, hospitals: Path, options: argparse.Namespace) -> Mapping[str,
 
 def _text(row: str, hospitals: Path, options: argparse.Namespace) -> str:
     mode, _, epsilon = row.partition(" ")
-    privacy = (
-        f'[privacy]\nmode = "{mode}"\nepsilon = {epsilon}\nsteps = {options.steps}\n'
-        f"units_a_step = {options.units}"
-        if epsilon
-        else ""
-    )
+    protection = _SUM if mode == "blind" else ""
+    if epsilon:
+        protection = (
+            f'[privacy]\nmode = "{mode}"\nepsilon = {epsilon}\nsteps = {options.steps}\n'
+            f"units_a_step = {options.units}"
+        )
     noisy = mode == "record"
     told = _EXPERIMENT.format(
         rounds=options.rounds,
         rate=1e-3 if noisy else 4e-3,
         head_rate=3e-3 if noisy else 1e-2,
-        privacy=privacy,
+        protection=protection,
     )
     # Only without noise a limit may say which of the notes take part.
     limit = "" if noisy else "max_heads = 150\nmax_sentences = 400\n"

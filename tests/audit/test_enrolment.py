@@ -1,20 +1,26 @@
 """Both keys of a site speak for each other, on one ledger."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fedmedlora.audit import typed_data
+from fedmedlora.audit.chains.embedded import EmbeddedChain
 from fedmedlora.audit.documents import Document, DocumentError, digest, signed
 from fedmedlora.audit.enrolment import (
     ENROLMENT,
     Enrolment,
     enrol,
+    handed_over,
+    let_in,
     remembered,
     verified_enrolment,
 )
 from fedmedlora.audit.identity import Identity, new_identity
+from fedmedlora.audit.ledger import Ledger
 from fedmedlora.audit.typed_data import Domain
 
 DOMAIN = Domain(4077, b"c" * 20)
@@ -129,3 +135,125 @@ def test_an_enrolment_that_lacks_a_part_is_refused(part: str) -> None:
 
 def test_an_address_of_no_length_is_nobodys() -> None:
     assert code(said({**GOOD, "address": ""})) == "wrong_signature"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    operator = new_identity()
+    with EmbeddedChain(tmp_path / "ledger.sqlite", operator.chain_key) as chain:
+        yield Ledger.begin(chain, operator.public_key)
+
+
+def coming(
+    ledger: Ledger,
+    *keys: Identity,
+    before: Identity | None = None,
+    most_tokens: int = 300,
+) -> None:
+    """Let a site in with the first of some keys, which it had in the place of the others."""
+    identity, *former = keys
+    known = enrol(before, ledger.domain, most_tokens=300, notes=NOTES) if before else None
+    one = enrol(identity, ledger.domain, most_tokens=most_tokens, notes=NOTES)
+    consents = handed_over(former, identity, ledger.domain)
+    let_in(one, ledger, before=known, consents=consents)
+
+
+def kept_out(ledger: Ledger, *keys: Identity, before: Identity | None, tokens: int = 300) -> str:
+    head = ledger.chain.head()
+    with pytest.raises(DocumentError, match=r"^found .*, expected ") as caught:
+        coming(ledger, *keys, before=before, most_tokens=tokens)
+    assert ledger.chain.head() == head
+    return caught.value.code
+
+
+def in_force(ledger: Ledger, identity: Identity) -> bool:
+    found = ledger.site(identity.address)
+    return found is not None and found.until is None
+
+
+def test_a_new_site_is_registered_once(ledger: Ledger) -> None:
+    coming(ledger, SITE)
+    head = ledger.chain.head()
+    # Killed before the run knew, and later once it did.
+    coming(ledger, SITE)
+    coming(ledger, SITE, before=SITE)
+
+    assert in_force(ledger, SITE)
+    assert ledger.chain.head() == head
+
+
+def test_keys_of_a_known_site_take_over_with_the_consent_of_the_last(ledger: Ledger) -> None:
+    coming(ledger, SITE)
+    # Replaced twice before the ledger heard of it.
+    coming(ledger, OTHER, new_identity(), SITE, before=SITE)
+
+    assert in_force(ledger, OTHER)
+    assert not in_force(ledger, SITE)
+    assert ledger.heir(SITE.address) == OTHER.address
+    head = ledger.chain.head()
+    # Killed before the run knew of it, and later once it did.
+    coming(ledger, OTHER, SITE, before=SITE)
+    coming(ledger, OTHER, SITE, before=OTHER)
+    assert ledger.chain.head() == head
+
+
+def test_keys_that_were_replaced_again_follow_those_that_the_ledger_has(ledger: Ledger) -> None:
+    third = new_identity()
+    coming(ledger, SITE)
+    coming(ledger, OTHER, SITE, before=SITE)
+
+    # The run was killed before it knew of the second.
+    coming(ledger, third, SITE, OTHER, before=SITE)
+
+    assert ledger.heir(SITE.address) == ledger.heir(OTHER.address) == third.address
+    assert [in_force(ledger, one) for one in (SITE, OTHER, third)] == [False, False, True]
+
+
+def test_nobody_else_takes_a_name_that_a_run_knows(ledger: Ledger) -> None:
+    stranger, neighbour = new_identity(), new_identity()
+    coming(ledger, SITE)
+    coming(ledger, neighbour)
+
+    assert kept_out(ledger, stranger, before=SITE) == "wrong_signer"
+    assert kept_out(ledger, stranger, neighbour, before=SITE) == "wrong_signer"
+    # In by a name of its own, and with the consent of its own former keys.
+    assert kept_out(ledger, neighbour, before=SITE) == "wrong_signer"
+    assert kept_out(ledger, neighbour, SITE, before=SITE) == "wrong_signer"
+    assert in_force(ledger, SITE)
+
+
+def test_consent_to_other_keys_or_for_another_ledger_is_none(ledger: Ledger) -> None:
+    coming(ledger, SITE)
+    known, one = (
+        enrol(each, ledger.domain, most_tokens=300, notes=NOTES) for each in (SITE, OTHER)
+    )
+    for domain, to in ((DOMAIN, OTHER), (ledger.domain, new_identity())):
+        with pytest.raises(DocumentError, match="or its consent to new keys"):
+            let_in(one, ledger, before=known, consents=handed_over([SITE], to, domain))
+
+
+def test_keys_that_were_replaced_do_not_come_back(ledger: Ledger) -> None:
+    coming(ledger, SITE)
+    coming(ledger, OTHER, SITE, before=SITE)
+
+    for before in (SITE, OTHER):
+        assert kept_out(ledger, SITE, OTHER, before=before) == "wrong_signer"
+    assert kept_out(ledger, SITE, before=None) == "revoked_site"
+
+
+def test_a_revoked_site_does_not_come_back_with_new_keys(ledger: Ledger) -> None:
+    coming(ledger, SITE)
+    ledger.revoke(SITE.address)
+
+    assert kept_out(ledger, OTHER, SITE, before=SITE) == "revoked_site"
+    # With its old ones it does, and the ledger refuses what those sign.
+    coming(ledger, SITE, before=SITE)
+    assert not in_force(ledger, SITE)
+
+
+def test_no_new_keys_make_a_site_count_more(ledger: Ledger) -> None:
+    coming(ledger, SITE)
+
+    assert kept_out(ledger, OTHER, SITE, before=SITE, tokens=301) == "too_many_tokens"
+    assert kept_out(ledger, SITE, before=SITE, tokens=301) == "too_many_tokens"
+    coming(ledger, OTHER, SITE, before=SITE, most_tokens=299)

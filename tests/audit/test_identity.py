@@ -9,7 +9,9 @@ import pytest
 from fedmedlora.audit.identity import (
     Identity,
     new_identity,
+    open_identities,
     open_identity,
+    rotate_identity,
     write_identity,
 )
 from fedmedlora.errors import IdentityError
@@ -155,3 +157,56 @@ def test_nobody_has_the_same_keys() -> None:
 
     assert len({one.did, other.did}) == len({one.address, other.address}) == 2
     assert one.document_key != one.chain_key
+
+
+def test_new_keys_stand_before_all_that_they_replace(file: Path, identity: Identity) -> None:
+    second = rotate_identity(file, SECRET)
+    third = rotate_identity(file, SECRET)
+
+    assert len({one.did for one in (identity, second, third)}) == 3
+    assert open_identity(file, SECRET) == third
+    inside, *former = open_identities(file, SECRET)
+    assert inside == third
+    assert {one.did for one in former} == {identity.did, second.did}
+
+
+def test_keys_that_are_replaced_are_as_hard_to_open_as_before(file: Path) -> None:
+    rotate_identity(file, SECRET)
+
+    (former,) = (file.parent / "identity.former").iterdir()
+    for path in (file, former):
+        assert path.stat().st_mode & 0o077 == 0
+        assert json.loads(path.read_text())["cost"] == COST
+        with pytest.raises(IdentityError, match="does not open"):
+            open_identity(path, b"")
+    assert former.parent.stat().st_mode & 0o077 == 0
+
+
+def test_a_rotation_that_was_killed_has_changed_nothing_and_is_done_again(
+    file: Path, identity: Identity
+) -> None:
+    # Killed once the keys were put aside, before others stood in their place.
+    before = file.read_bytes()
+    rotate_identity(file, SECRET)
+    file.write_bytes(before)
+
+    assert open_identities(file, SECRET) == [identity]
+    again = rotate_identity(file, SECRET)
+    assert open_identities(file, SECRET) == [again, identity]
+
+
+def test_keys_that_cannot_be_put_aside_are_not_replaced(file: Path, identity: Identity) -> None:
+    (file.parent / "identity.former").write_text("a file where the folder would be")
+
+    with pytest.raises(OSError, match="File exists"):
+        rotate_identity(file, SECRET)
+
+    assert open_identity(file, SECRET) == identity
+
+
+def test_keys_are_not_replaced_by_who_cannot_open_them(file: Path, identity: Identity) -> None:
+    with pytest.raises(IdentityError, match="does not open"):
+        rotate_identity(file, b"")
+
+    assert open_identities(file, SECRET) == [identity]
+    assert [each.name for each in file.parent.iterdir()] == ["identity.json"]

@@ -104,6 +104,11 @@ class Signing(Typed):
     def kit(self, end: str) -> Path:
         return self.folder / ("kits" if end == "coordinator" else "at") / end
 
+    def keys(self, end: str) -> tuple[Path | str | int, ...]:
+        """Return how a command is told where the keys of an end lie, and their passphrase."""
+        descriptor = os.open(self.folder / "secret", os.O_RDONLY)
+        return self.kit(end) / "local" / "identity.json", "--passphrase-fd", descriptor
+
 
 def signing(folder: Path, shell: Shell, *, rounds: int) -> Signing:
     """Make the kits of a signed run, and in each the keys of its end."""
@@ -115,9 +120,7 @@ def signing(folder: Path, shell: Shell, *, rounds: int) -> Signing:
     (folder / "credentials").mkdir()
     shutil.copy(folder / "secret", folder / "credentials" / CREDENTIAL)
     for end in ("coordinator", *SITES):
-        descriptor = os.open(folder / "secret", os.O_RDONLY)
-        keys = commands.kit(end) / "local" / "identity.json"
-        said = shell("identity", "create", keys, "--passphrase-fd", descriptor)
+        said = shell("identity", "create", *commands.keys(end))
         assert said.code == 0, said.err
     return commands
 
@@ -216,6 +219,13 @@ def test_a_signed_run_between_hospitals_is_proved_by_the_heads_that_they_kept(
         )
         # Its passphrase is a credential of its machine: nobody has to be there.
         kill_all_of(started["oncology"])
+        with (tmp_path / "secret").open("rb") as file:
+            keys, secret = (
+                commands.kit("oncology") / "local" / "identity.json",
+                os.dup(file.fileno()),
+            )
+            rotated = shell("identity", "rotate", keys, "--passphrase-fd", secret)
+        assert rotated.code == 0, rotated.err
         commands.running("oncology", stack)
         leading = started["coordinator"]
         assert leading.wait(_LONGEST_S) == 0, commands.said("coordinator").read_text()
@@ -229,12 +239,19 @@ def test_a_signed_run_between_hospitals_is_proved_by_the_heads_that_they_kept(
     assert said.code == 0, said.out
     verdict = json.loads(said.out)
     assert (verdict["faults"], verdict["remarks"]) == ([], [])
-    # Four rounds of three sites, each once however often it was asked for.
-    assert (verdict["counts"]["updates"], verdict["counts"]["enrolments"]) == (12, 3)
+    # Four rounds of three sites, each once however often it was asked for; one has new keys.
+    counts = verdict["counts"]
+    assert (counts["updates"], counts["enrolments"], counts["rotations"]) == (12, 4, 1)
     # Every site has kept the heads of four rounds and of the run, besides the five in the run.
     assert verdict["counts"]["heads"] == 5 + 3 * 5
     # No site's keys have come here.
     assert not list(run.rglob("identity.json"))
+    # The coordinator's, in its kit, end a site's.
+    by = ("--identity", *commands.keys("coordinator"))
+    revoked = shell("identity", "revoke", run, "oncology", *by)
+    assert revoked.out.startswith("oncology: revoked with block "), revoked.err
+    later = shell("audit", "verify", run, "--heads", *kept)
+    assert (later.code, revoked.out.strip() in later.out) == (0, True)
 
 
 def test_keys_that_nobody_unlocks_are_told_before_anything_begins(

@@ -105,7 +105,7 @@ def test_a_signed_run_and_its_proof_say_no_word(
     told = [shell("run", file, "--out", run)]
     told += [shell("audit", "verify", run, "--json"), shell("report", run)]
     (run / "identities" / "cardiology.json").write_text("{}", encoding="utf-8")
-    told += [shell("identity", "rotate", run, "cardiology")]
+    told += [shell("identity", "rotate", run / "identities" / "cardiology.json")]
     (run / "heads" / "cardiology.jsonl").write_text("{}\n", encoding="utf-8")
     told += [shell("audit", "verify", run), shell("run", file, "--out", run, "--resume")]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Said, Shell, experiment
 
-from fedmedlora.audit.identity import open_identity
+from fedmedlora.audit.identity import open_identities, open_identity
 from fedmedlora.cli import main
 
 SECRET = b"open, sesame"
@@ -168,29 +168,89 @@ def test_a_run_without_signatures_is_wrong_input(finished: Path, shell: Shell) -
     assert shell("audit", "verify", finished.parent).code == 2
 
 
-def test_keys_are_replaced_and_revoked(copied: Path, shell: Shell) -> None:
-    rotated = json.loads(shell("identity", "rotate", copied, "cardiology", "--json").out)
-    revoked = json.loads(shell("identity", "revoke", copied, "psychiatry", "--json").out)
+def test_keys_of_a_site_of_this_machine_are_replaced(copied: Path, shell: Shell) -> None:
+    file = copied / "identities" / "cardiology.json"
+    before = open_identity(file, b"")
 
-    identity = open_identity(copied / "identities" / "cardiology.json", b"")
-    assert rotated == {"site": "cardiology", "did": identity.did}
+    rotated = json.loads(shell("identity", "rotate", file, "--json").out)
+
+    identity, *former = open_identities(file, b"")
+    assert (identity == before, former) == (False, [before])
+    assert rotated == {
+        "file": str(file),
+        "did": identity.did,
+        "address": f"0x{identity.address.hex()}",
+    }
+
+
+def test_a_finished_run_that_is_told_to_go_on_stays_sealed(copied: Path, shell: Shell) -> None:
+    assert shell("run", copied / "experiment.toml", "--out", copied, "--resume").code == 0
+
+    said = shell("audit", "verify", copied)
+
+    assert said.code == 0, said.out
+
+
+def test_keys_are_replaced_under_the_passphrase_that_they_have(
+    tmp_path: Path, shell: Shell
+) -> None:
+    created(shell, tmp_path)
+    file = tmp_path / "identity.json"
+    before = open_identity(file, SECRET)
+
+    def rotated(content: bytes) -> Said:
+        descriptor = str(secret(tmp_path, content))
+        return shell("identity", "rotate", file, "--passphrase-fd", descriptor)
+
+    refused, said = rotated(b"other"), rotated(SECRET)
+
+    assert (refused.code, said.code) == (2, 0)
+    assert f"{file}: found that it does not open" in refused.err
+    identity, *former = open_identities(file, SECRET)
+    assert former == [before]
+    assert f"did: {identity.did}" in said.out.splitlines()
+    for key in (identity.document_key, identity.chain_key, before.document_key, before.chain_key):
+        assert key.hex() not in said.out + said.err
+
+
+def test_keys_that_are_not_there_are_not_replaced(tmp_path: Path, shell: Shell) -> None:
+    said = shell("identity", "rotate", tmp_path / "identity.json")
+
+    assert said.code == 2
+    assert said.err.startswith(f"{tmp_path}/identity.json: found 'No such file or directory'")
+
+
+def test_keys_are_revoked_by_whoever_coordinates(
+    copied: Path, tmp_path: Path, shell: Shell
+) -> None:
+    created(shell, tmp_path)
+    by_another = ("--identity", tmp_path / "identity.json", "--passphrase-fd")
+
+    refused = shell("identity", "revoke", copied, "psychiatry", *by_another, secret(tmp_path))
+    told = shell("identity", "revoke", copied, "psychiatry", "--json")
+
+    assert refused.code == 2
+    assert "found the identity did:key:" in refused.err
+    revoked = json.loads(told.out)
     assert revoked["site"] == "psychiatry"
-    assert revoked["block"] > 0
     # What was signed while they were good stays as it is.
     said = shell("audit", "verify", copied, "--json")
-    assert json.loads(said.out)["faults"] == []
-    assert json.loads(said.out)["counts"]["enrolments"] == 5
+    assert said.code == 0
+    assert json.loads(said.out)["remarks"] == [f"psychiatry: revoked with block {revoked['block']}"]
     again = shell("identity", "revoke", copied, "psychiatry")
     assert again.code != 0
     assert "psychiatry: found revoked site" in again.err
 
 
-@pytest.mark.parametrize("verb", ["rotate", "revoke"])
-def test_keys_of_nobody_are_told(copied: Path, finished: Path, verb: str, shell: Shell) -> None:
-    nobody = shell("identity", verb, copied, "oncology")
-    unsigned = shell("identity", verb, finished, "cardiology")
+def test_keys_of_nobody_are_told(copied: Path, finished: Path, shell: Shell) -> None:
+    nobody = shell("identity", "revoke", copied, "oncology")
+    keys = copied / "identities" / "operator.json"
+    unsigned = shell("identity", "revoke", finished, "cardiology", "--identity", keys)
 
-    assert (nobody.code, unsigned.code) == (2, 2)
+    elsewhere = shell("identity", "revoke", finished, "cardiology")
+
+    assert (nobody.code, unsigned.code, elsewhere.code) == (2, 2, 2)
+    assert elsewhere.err.startswith("--identity: found nothing, expected an identity")
     assert "found no site 'oncology' enrolled, expected cardiology" in nobody.err
     assert "nothing is signed in this run" in unsigned.err
 

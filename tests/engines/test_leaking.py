@@ -15,6 +15,7 @@ from fedmedlora.cli import main
 from fedmedlora.clinical.notes import Entity, Labels, Note, SiteNotes
 from fedmedlora.engines.leaking import Effort, leakage
 from fedmedlora.errors import InputError
+from fedmedlora.experiment.store import RunStore
 from fedmedlora.formats.site_folder import write_site
 
 LABELS = Labels(("problem", "drug"), ())
@@ -24,7 +25,7 @@ EXPERIMENT = """
 name = "small"
 rounds = 2
 patience = 9
-arms = ["fed_medlora"]
+arms = {arms}
 [model]
 base = "{base}"
 window_tokens = 64
@@ -39,12 +40,14 @@ round_notes = 1
 final_notes = 1
 replicates = 2
 {audit}
+{privacy}
 [[sites]]
 path = "{site}/a"
 [[sites]]
 path = "{site}/b"
 """
 AUDIT = '[audit]\nledger = "embedded"\nkeep_updates = true'
+PRIVACY = '[privacy]\nmode = "{mode}"\nnoise_multiplier = 2.0\nsteps = 2'
 
 
 def note(index: int) -> Note:
@@ -68,15 +71,33 @@ def notes_of(folder: Path, train: tuple[Note, ...]) -> Path:
     return folder / "site"
 
 
+def measured(run: Path, *, site: str | None = None) -> dict[str, list[dict[str, Any]]]:
+    with RunStore.open(run) as store:
+        found: dict[str, list[dict[str, Any]]] = leakage(store, site=site, effort=EFFORT)["sites"]
+    return found
+
+
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     folder = tmp_path_factory.mktemp("base")
     base = tiny_bert(folder, words=SPELLING, num_layers=1, num_positions=128).folder
 
-    def run(*, keeps: bool = True, epochs: int = 40, train: tuple[Note, ...] = ()) -> Path:
+    def run(
+        *arms: str,
+        keeps: bool = True,
+        epochs: int = 40,
+        train: tuple[Note, ...] = (),
+        mode: str = "",
+    ) -> Path:
         place = tmp_path_factory.mktemp("run")
-        site = notes_of(place, train or tuple(map(note, range(4))))
-        text = EXPERIMENT.format(base=base, site=site, audit=AUDIT if keeps else "", epochs=epochs)
+        text = EXPERIMENT.format(
+            arms=json.dumps(["fed_medlora", *arms]),
+            base=base,
+            site=notes_of(place, train or tuple(map(note, range(4)))),
+            audit=AUDIT if keeps else "",
+            privacy=PRIVACY.format(mode=mode) if mode else "",
+            epochs=epochs,
+        )
         (place / "small.toml").write_text(text, encoding="utf-8")
         if main(["run", str(place / "small.toml"), "--out", str(place / "run")]):
             pytest.fail("the run did not end well")
@@ -92,12 +113,13 @@ def kept(ran: Callable[..., Path]) -> Path:
 
 @pytest.fixture(scope="module")
 def found(kept: Path) -> dict[str, Any]:
-    (site,) = leakage(kept, site="a", effort=EFFORT)["sites"]
-    return dict(site)
+    (attack,) = measured(kept, site="a")["a"]
+    return attack
 
 
 def test_the_last_update_of_a_site_is_attacked(found: dict[str, Any]) -> None:
-    assert (found["site"], found["attacked"]) == ("a", "its update of round 2")
+    assert (found["arm"], found["attacked"]) == ("fed_medlora", "its update of round 2")
+    assert found["noise"] is False
     assert (found["members"], found["others"]) == (4, 3)
 
 
@@ -129,40 +151,69 @@ def test_tokens_in_use_are_named_beside_what_noise_names(found: dict[str, Any]) 
 
 
 def test_each_site_has_its_own_figures(kept: Path) -> None:
-    both = leakage(kept, effort=EFFORT)["sites"]
+    both = measured(kept)
 
-    assert [one["site"] for one in both] == ["a", "b"]
+    assert list(both) == ["a", "b"]
+    assert both["a"] != both["b"]
 
 
 def test_the_same_effort_finds_the_same(kept: Path, found: dict[str, Any]) -> None:
-    assert leakage(kept, site="a", effort=EFFORT)["sites"] == [found]
+    assert measured(kept, site="a") == {"a": [found]}
 
 
 def test_what_is_found_is_json_and_holds_no_word_of_a_note(kept: Path) -> None:
-    text = json.dumps(leakage(kept, effort=EFFORT), allow_nan=False)
+    text = json.dumps(measured(kept), allow_nan=False)
 
     assert "Record" not in text
     assert note(0).text[-7:-1] not in text
 
 
 def test_without_updates_the_global_adapter_is_attacked(ran: Callable[..., Path]) -> None:
-    (site,) = leakage(ran(keeps=False, epochs=1), site="a", effort=EFFORT)["sites"]
+    (attack,) = measured(ran(keeps=False, epochs=1), site="a")["a"]
 
-    assert site["attacked"].startswith("the global adapter of round ")
-    assert site["attacked"].endswith("as no updates were kept")
-    assert site["tokens"]["recall"] > 0
+    assert attack["attacked"].startswith("the global adapter of round ")
+    assert attack["attacked"].endswith("as no updates were kept")
+    assert attack["tokens"]["recall"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arms", "yardstick"),
+    [
+        (("single_site", "centralised"), ["single_site:a"]),
+        (("centralised",), ["centralised"]),
+        ((), []),
+    ],
+)
+def test_beside_an_update_with_noise_stands_what_the_same_notes_give_without(
+    ran: Callable[..., Path], arms: tuple[str, ...], yardstick: list[str]
+) -> None:
+    private, *beside = measured(ran(*arms, epochs=1, mode="record"), site="a")["a"]
+
+    assert (private["arm"], private["noise"]) == ("fed_medlora", True)
+    assert private["attacked"] == "its update of round 2"
+    assert [one["arm"] for one in beside] == yardstick
+    assert not any(one["noise"] for one in beside)
+    assert all(one["membership"] != private["membership"] for one in beside)
+
+
+def test_noise_on_a_sum_is_in_the_global_adapter_alone(ran: Callable[..., Path]) -> None:
+    update, whole = measured(ran("single_site", epochs=1, mode="site"), site="a")["a"]
+
+    assert (update["attacked"], update["noise"]) == ("its update of round 2", False)
+    assert (whole["attacked"][:28], whole["noise"]) == ("the global adapter of round ", True)
+    assert "kept" not in whole["attacked"]
 
 
 def test_notes_without_a_number_have_no_exposure(ran: Callable[..., Path]) -> None:
     plain = replace(note(0), text="Seen again. Record number 12345.", entities=())
 
-    (site,) = leakage(ran(epochs=1, train=(plain, note(1))), site="a", effort=EFFORT)["sites"]
-    assert site["exposure"]["secrets"] == 1
+    (attack,) = measured(ran(epochs=1, train=(plain, note(1))), site="a")["a"]
+    assert attack["exposure"]["secrets"] == 1
 
 
 def test_a_site_that_is_not_in_the_run_is_refused(kept: Path) -> None:
     with pytest.raises(InputError, match=r"--site: found 'c', expected one of a, b"):
-        leakage(kept, site="c", effort=EFFORT)
+        measured(kept, site="c")
 
 
 def test_notes_that_were_changed_since_are_refused(ran: Callable[..., Path]) -> None:
@@ -171,9 +222,4 @@ def test_notes_that_were_changed_since_are_refused(ran: Callable[..., Path]) -> 
     notes_of(run.parent, (note(0), note(1)))
 
     with pytest.raises(InputError, match="found other notes, expected those the run"):
-        leakage(run, effort=EFFORT)
-
-
-def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no run"):
-        leakage(tmp_path, effort=EFFORT)
+        measured(run)

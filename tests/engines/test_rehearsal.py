@@ -1,6 +1,7 @@
 """A signed run from its first round to its proof, and everything that is done to it afterwards."""
 
 import random
+import re
 import shutil
 import signal
 import sqlite3
@@ -14,12 +15,15 @@ from pathlib import Path
 import pytest
 from tests.experiment.fakes import Crash, FakeEngine, cohorts, experiment, new_store, toml
 
-from fedmedlora.engines.rehearsal import rehearsal, revoke_site, rotate_site
-from fedmedlora.errors import FedMedLoRAError, InputError
+from fedmedlora.audit.identity import open_identities, rotate_identity
+from fedmedlora.engines.rehearsal import rehearsal
+from fedmedlora.errors import FedMedLoRAError, IdentityError, InputError, StoreError
 from fedmedlora.experiment import journal
 from fedmedlora.experiment.run import run
+from fedmedlora.experiment.run_ledger import revoke_site
 from fedmedlora.experiment.store import RunStore
-from fedmedlora.experiment.verifying import Verdict, verify
+from fedmedlora.experiment.verdict import Verdict
+from fedmedlora.experiment.verifying import verify
 
 ROOT = Path(__file__).parents[2]
 ARMS = ("single_site", "fed_medlora", "fed_medlora_plus")
@@ -136,36 +140,85 @@ def test_a_revoked_site_is_left_out_and_the_run_goes_on(tmp_path: Path) -> None:
     with pytest.raises(Crash):
         go_on(tmp_path / "run", FakeEngine(crash_at=30))
 
-    revoke_site(tmp_path / "run", "lungs")
+    revoke(tmp_path / "run", "lungs")
     go_on(tmp_path / "run")
 
     with RunStore.open(tmp_path / "run") as store:
         last = store.rounds("fed_medlora")[-1]
     assert [(one["site"], one["code"]) for one in last["absences"]] == [("lungs", "revoked_site")]
     assert sorted(last["shares"]) == ["bones", "heart"]
-    assert found(tmp_path / "run").faults == []
+    verdict = found(tmp_path / "run")
+    assert verdict.faults == []
+    (remark,) = verdict.remarks
+    assert re.fullmatch(r"lungs: revoked with block \d+", remark)
 
 
-def test_a_site_with_new_keys_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("crash_at", [11, 20, 29])
+def test_a_site_with_new_keys_goes_on(tmp_path: Path, crash_at: int) -> None:
+    new_store(tmp_path, signed_toml("fed_medlora", rounds=3)).close()
+    with pytest.raises(Crash):
+        go_on(tmp_path / "run", FakeEngine(crash_at=crash_at))
+
+    rotate_identity(keys(tmp_path / "run", "lungs"), b"")
+    go_on(tmp_path / "run")
+
+    verdict = found(tmp_path / "run")
+    assert (verdict.faults, verdict.remarks) == ([], [])
+    assert (verdict.counts["enrolments"], verdict.counts["rotations"]) == (5, 1)
+    with RunStore.open(tmp_path / "run") as store:
+        # What it had signed with the old ones in the open round it was asked for again.
+        assert [len(one["shares"]) for one in store.rounds("fed_medlora")] == [3, 3, 3]
+
+
+def test_a_run_is_finished_by_the_keys_of_the_operator_that_began_it(tmp_path: Path) -> None:
     new_store(tmp_path, signed_toml("fed_medlora", rounds=3)).close()
     with pytest.raises(Crash):
         go_on(tmp_path / "run", FakeEngine(crash_at=30))
 
-    rotate_site(tmp_path / "run", "lungs")
+    rotate_identity(keys(tmp_path / "run", "operator"), b"")
     go_on(tmp_path / "run")
 
     verdict = found(tmp_path / "run")
-    assert verdict.faults == []
-    assert verdict.counts["enrolments"] == 5
-    with RunStore.open(tmp_path / "run") as store:
-        # What it had signed with the old ones in the open round is good no longer.
-        assert [len(one["shares"]) for one in store.rounds("fed_medlora")][-1] == 3
+    assert (verdict.faults, verdict.remarks) == ([], [])
+    assert verdict.counts["aggregates recomputed"] == 3
 
 
-def test_keys_of_nobody_are_neither_revoked_nor_rotated(copied: Path) -> None:
-    for doing in (revoke_site, rotate_site):
-        with pytest.raises(InputError, match=r"found no site 'knees' enrolled, expected .*bones"):
-            doing(copied, "knees")
+@pytest.mark.parametrize("name", ["lungs", "operator"])
+def test_keys_that_were_lost_are_not_made_up(tmp_path: Path, name: str) -> None:
+    new_store(tmp_path, signed_toml("fed_medlora", rounds=3)).close()
+    with pytest.raises(Crash):
+        go_on(tmp_path / "run", FakeEngine(crash_at=30))
+    keys(tmp_path / "run", name).unlink()
+
+    with pytest.raises(IdentityError, match=r"found .*did:key:.*, expected .*did:key:.*your copy"):
+        go_on(tmp_path / "run")
+
+
+def test_a_run_in_which_another_enrolment_was_put_does_not_go_on(tmp_path: Path) -> None:
+    new_store(tmp_path, signed_toml("fed_medlora", rounds=3)).close()
+    with pytest.raises(Crash):
+        go_on(tmp_path / "run", FakeEngine(crash_at=30))
+    with RunStore.open(tmp_path / "run", writable=True) as store:
+        told = store.meta("audit")
+        bones, lungs = (told["enrolled"][site][0] for site in ("bones", "lungs"))
+        spoilt = {**bones, "document": lungs["document"]}
+        store.put_meta("audit", {**told, "enrolled": {**told["enrolled"], "bones": [spoilt]}})
+
+    with pytest.raises(StoreError, match=r"enrolment of bones: found .*, expected .*your copy"):
+        go_on(tmp_path / "run")
+
+
+def test_keys_of_nobody_are_not_revoked(copied: Path) -> None:
+    with pytest.raises(InputError, match=r"found no site 'knees' enrolled, expected .*bones"):
+        revoke(copied, "knees")
+
+
+def keys(folder: Path, name: str) -> Path:
+    return folder / "identities" / f"{name}.json"
+
+
+def revoke(folder: Path, site: str) -> int:
+    return revoke_site(folder, site, open_identities(keys(folder, "operator"), b""))
 
 
 def test_yesterdays_ledger_is_found_by_a_head_that_a_site_kept(

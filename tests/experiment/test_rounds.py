@@ -299,12 +299,15 @@ def test_only_sites_that_train_are_read_to_choose(tmp_path: Path) -> None:
     assert set(engine.read) == {("heart", "dev")}
 
 
-def test_a_new_site_reads_no_notes_to_choose_and_takes_the_last_round(tmp_path: Path) -> None:
+def test_a_new_site_is_watched_and_takes_the_last_round_all_the_same(tmp_path: Path) -> None:
     engine = FakeEngine(curves={"skin": [0, 9, 1]})
 
     document, rounds = rounds_of(tmp_path, engine, "local_only:skin")
 
-    assert (engine.read, document["best_round"], len(rounds)) == ([], 2, 2)
+    assert engine.read == [("skin", "dev")] * 2
+    # The first was better.
+    assert [one["score"] for one in rounds] == pytest.approx([0.9, 0.1])
+    assert document["best_round"] == 2
     assert document["adapter"] == rounds[-1]["adapter"]
 
 

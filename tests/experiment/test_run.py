@@ -199,10 +199,14 @@ def test_every_arm_is_scored_once_on_every_site_and_a_new_sites_arms_there_alone
     assert [split for _, split in engine.read].count("final") == 4 * 5 + 1
 
 
-def test_what_new_sites_and_external_sites_hold_is_read_only_at_the_end(tmp_path: Path) -> None:
-    engine = finished(tmp_path, "fed_medlora", "joined")
-
+def test_external_sites_are_read_only_at_the_end_and_a_new_one_not_before_it_comes(
+    tmp_path: Path,
+) -> None:
+    engine = finished(tmp_path / "before", "fed_medlora")
     assert {site for site, split in engine.read if split == "dev"} == set(TRAINED)
+
+    engine = finished(tmp_path / "after", "fed_medlora", "joined")
+    assert {site for site, split in engine.read if split == "dev"} == {*TRAINED, "skin"}
 
 
 def test_sites_that_read_with_tensors_of_their_own_are_scored_with_them_and_others_not(

@@ -1,16 +1,19 @@
 """How a site comes in: both of its keys speak for each other, and it says how much it will count.
 
 The document key signs the enrolment, which names the chain key's address; the chain key signs the
-document key and the digest of the enrolment. So neither was taken from somebody else.
+document key and the digest of the enrolment. So neither was taken from somebody else. Keys that
+were replaced consent to the new ones, so nobody else takes a name that a run knows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from fedmedlora.audit import typed_data
-from fedmedlora.audit.did import key_of
+from fedmedlora.audit.did import did_of, key_of
 from fedmedlora.audit.documents import Document, DocumentError, digest, signed, verified
 from fedmedlora.audit.identity import Identity
+from fedmedlora.audit.ledger import Ledger
 from fedmedlora.audit.typed_data import Domain
 
 ENROLMENT = "urn:fed-medlora:enrolment:1"
@@ -97,3 +100,56 @@ def verified_enrolment(did: str, document: str, consent: bytes, domain: Domain) 
         found = "found that the chain key did not sign for the document key, expected that it did"
         raise DocumentError("wrong_signature", found)
     return enrolment
+
+
+def handed_over(former: Sequence[Identity], identity: Identity, domain: Domain) -> list[bytes]:
+    """Return what each of a site's former chain keys signs for its new one, on a ledger."""
+    said = typed_data.rotate(identity.address)
+    return [typed_data.sign(said, domain, one.chain_key) for one in former]
+
+
+def let_in(
+    one: Enrolment, ledger: Ledger, *, before: Enrolment | None, consents: Sequence[bytes]
+) -> None:
+    """See that a site's keys stand on a ledger: new there, or in the place of its own before.
+
+    Keys by which the ledger knows the site are let be, also revoked ones: what those sign is
+    refused by the ledger itself.
+
+    Args:
+        before: By what the run last knew the site, None for one that is new to it.
+        consents: Of its former chain keys to this one, in any order.
+
+    Raises:
+        DocumentError: The keys are not the site's, were replaced or revoked, or it now says that it
+            counts more.
+        RefusedError: The ledger takes them from nobody.
+    """
+    known = ledger.site(one.address)
+    if before is None:
+        if known is None:
+            ledger.register(one.address, key_of(one.did), one.sha256, one.consent)
+        elif known.until is not None:
+            raise _revoked()
+        return
+    if one.most_tokens > before.most_tokens:
+        found = f"found {one.most_tokens} label tokens, expected {before.most_tokens} at most"
+        raise DocumentError("too_many_tokens", f"{found}, as enrolled before")
+    last = ledger.heir(before.address)
+    if last == one.address:
+        return
+    said = typed_data.rotate(one.address)
+    by_last = [each for each in consents if typed_data.signer(said, ledger.domain, each) == last]
+    stands = ledger.site(last)
+    if known is not None or not by_last or stands is None:
+        name = did_of(stands.document_key) if stands else before.did
+        found = f"found {one.did}, expected {name}, by which the ledger knows it"
+        raise DocumentError("wrong_signer", f"{found}, or its consent to new keys")
+    if stands.until is not None:
+        raise _revoked()
+    successor = one.address, key_of(one.did), one.sha256
+    ledger.rotate(last, successor, consent=by_last[0], signature=one.consent)
+
+
+def _revoked() -> DocumentError:
+    return DocumentError("revoked_site", "found keys that were revoked, expected others")

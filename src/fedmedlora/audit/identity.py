@@ -6,6 +6,10 @@ The private keys stand in the file encrypted with a passphrase:
     sealed =  AES-256-GCM(key, nonce; private keys; the public part of the file)
 
 so that a file whose public part was changed does not open either. N is 2^15 and stands in the file.
+Keys that were replaced lie beside it, each in a file of its own, for ledgers that know them alone:
+
+    identity.json                       the keys in use
+    identity.former/<address>.json      keys before them
 
 Source: scrypt, RFC 7914; AES-GCM, NIST SP 800-38D.
 """
@@ -92,6 +96,43 @@ def write_identity(path: Path, identity: Identity, passphrase: bytes, *, cost: i
         raise IdentityError(
             f"{path}: found an identity, expected none; rotate it, or name another file"
         )
+    _write(path, _sealed(identity, passphrase, cost))
+
+
+def rotate_identity(path: Path, passphrase: bytes) -> Identity:
+    """Return new keys, which now stand in a file under the passphrase of those before.
+
+    The old ones lie beside it from then on. A kill leaves the one or the other in the file, whole,
+    and never new keys alone: no ledger knows those yet, and the old ones speak for them.
+
+    Raises:
+        IdentityError: There is no identity, the passphrase is another, or the file was changed.
+        OSError: It cannot be written.
+    """
+    before, after = open_identity(path, passphrase), new_identity()
+    _write(_former(path) / f"{before.address.hex()}.json", path.read_bytes())
+    _write(path, _sealed(after, passphrase, int(_document(path)["cost"])))
+    return after
+
+
+def open_identities(path: Path, passphrase: bytes) -> list[Identity]:
+    """Return the identity in a file, and behind it all that stood there before.
+
+    Raises:
+        IdentityError: There is none, the passphrase is another, or a file was changed.
+    """
+    inside = open_identity(path, passphrase)
+    former = [open_identity(one, passphrase) for one in sorted(_former(path).glob("*.json"))]
+    # A rotation that was killed has put aside what still stands in the file.
+    return [inside, *(one for one in former if one.did != inside.did)]
+
+
+def _former(path: Path) -> Path:
+    return path.with_suffix(".former")
+
+
+def _sealed(identity: Identity, passphrase: bytes, cost: int) -> bytes:
+    """Return the content of a file that holds an identity."""
     public = {
         "schema": _SCHEMA,
         "did": identity.did,
@@ -107,10 +148,14 @@ def write_identity(path: Path, identity: Identity, passphrase: bytes, *, cost: i
         "nonce": nonce.hex(),
         "sealed": sealed.hex(),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
+    return (json.dumps(document, indent=1) + "\n").encode()
+
+
+def _write(path: Path, content: bytes) -> None:
     previous = os.umask(0o077)
     try:
-        write_whole(path, (json.dumps(document, indent=1) + "\n").encode())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
     finally:
         os.umask(previous)
 

@@ -170,6 +170,12 @@ class Ledger:
             address, key, enrolment, since, until or None, after if any(after) else None
         )
 
+    def heir(self, address: bytes) -> bytes:
+        """Return the address that stands in the place of another by now, itself where none does."""
+        while (one := self.site(address)) is not None and one.successor is not None:
+            address = one.successor
+        return address
+
     def address_of(self, document_key: bytes) -> bytes | None:
         """Return the address that a document key was let in with, None where it never was."""
         found = bytes.fromhex(self._ask("owner_of_key", document_key)[2:])

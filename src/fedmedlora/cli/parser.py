@@ -175,13 +175,15 @@ def _trust(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     create = _command(verbs, "create", "trust", "make the keys of a site or of the coordinator")
     create.add_argument("file", type=Path, metavar="FILE", help="a new file for them")
     _passphrase(create)
-    for verb, text in (
-        ("rotate", "put new keys in the place of a site's, in a run on one machine"),
-        ("revoke", "let a site's keys be good for nothing from now on, in a run on one machine"),
-    ):
-        command = _command(verbs, verb, "trust", text)
-        command.add_argument("run_folder", type=Path, metavar="RUN", help="run folder")
-        command.add_argument("site", metavar="SITE", help="its name")
+    rotate = _command(verbs, "rotate", "trust", "put new keys in the place of a site's")
+    rotate.add_argument("file", type=Path, metavar="FILE", help="as create made it")
+    revoke = _command(verbs, "revoke", "trust", "let a site's keys be good for nothing in a run")
+    revoke.add_argument("run_folder", type=Path, metavar="RUN", help="run folder")
+    revoke.add_argument("site", metavar="SITE", help="its name")
+    told = "the coordinator's; that of a run on one machine without it"
+    revoke.add_argument("--identity", type=Path, metavar="FILE", help=told)
+    for command in (rotate, revoke):
+        _passphrase(command)
     audit = commands.add_parser("audit", help="what can be proved of a run")
     verbs = audit.add_subparsers(metavar="VERB", required=True)
     verify = _command(verbs, "verify", "trust", "check a run against what was signed and sealed")
@@ -189,7 +191,10 @@ def _trust(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     verify.add_argument(
         "--heads", type=Path, nargs="+", metavar="FILE", help="what sites kept of the ledger"
     )
-    told = "what known attacks get out of a run's updates, where its notes are on this machine"
+    told = (
+        "what known attacks get out of a run's updates, where its notes are on this machine; "
+        "its report shows it"
+    )
     leakage = _command(verbs, "leakage", "trust", told)
     leakage.add_argument("run_folder", type=Path, metavar="RUN", help="run folder")
     leakage.add_argument("--site", metavar="SITE", help="whose notes; each training site without")

@@ -10,10 +10,10 @@ from fedmedlora.study.reading import read_study
 
 
 def study(options: argparse.Namespace) -> int:
-    """Run what is missing of a study, and make its tables."""
+    """Run what is missing of a study, and make its pages."""
     told = read_study(options.study)
     out = options.out or Path("runs") / told.name
     done = conduct(told, out, resume=options.resume, workers=options.workers)
     pages = write_pages(told, done, out)
-    answer(options, {name: str(path) for name, path in pages.items()}, [str(pages["markdown"])])
+    answer(options, {name: str(path) for name, path in pages.items()}, [str(pages["html"])])
     return 0

@@ -6,15 +6,13 @@
                of as many digits in its place, and the loss is that of its sentence
     start      the adapter that the run began with
 
-Attacked is what a site sent in its last round, added to what that round began with, as whoever
-coordinates has it. Where updates were not kept (`[audit] keep_updates`) it is the global adapter,
-which every site has. The attacker knows the notes and asks whether they were trained on.
+Which adapters are attacked, `targets` says. The attacker knows the notes and asks whether they were
+trained on.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,14 +23,12 @@ from fedmedlora.clinical.notes import Note
 from fedmedlora.clinical.sentences import sentence_spans
 from fedmedlora.engines.first_layer import first_inputs
 from fedmedlora.engines.models import AnyModel, open_model
+from fedmedlora.engines.targets import Target, federated_arm, targets
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.evaluation.cohorts import Cohort
-from fedmedlora.experiment.arms import federated_arms
 from fedmedlora.experiment.cohorts import load_cohorts
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
-from fedmedlora.federation.blind import local_model
-from fedmedlora.federation.patches import model as readable
 from fedmedlora.privacy.leakage import (
     auc,
     exposure,
@@ -66,51 +62,33 @@ class Effort:
     seed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One adapter that is attacked.
-
-    Attributes:
-        site: Whose training notes are looked for.
-        what: Which adapter it is, in words.
-        start: What the run began with.
-        change: The site's last update; of the global adapter, all that changed since the start.
-    """
-
-    site: str
-    what: str
-    start: AdapterWeights
-    attacked: AdapterWeights
-    change: AdapterWeights
-
-
-def leakage(folder: Path, *, site: str | None = None, effort: Effort) -> dict[str, Any]:
-    """Return what attacks get out of a run, by site.
+def leakage(store: RunStore, *, site: str | None = None, effort: Effort) -> dict[str, Any]:
+    """Return what attacks get out of a run: under `sites` each site's attacks, see `targets`.
 
     Args:
         site: Whose notes are looked for; None for each training site.
 
     Raises:
-        InputError: There is no such run, arm or site, or its notes are not here or were changed.
+        InputError: There is no such arm or site, or its notes are not here or were changed.
         ModelError: The base model on this machine is another, or an adapter is missing.
     """
-    with RunStore.open(folder) as store:
-        experiment = store.experiment()
-        cohorts = _cohorts(experiment, store, site)
-        arm = _arm(store)
-        opened = open_model(
-            experiment.model,
-            experiment.training,
-            tuple(store.meta("types")),
-            seed=experiment.seed,
-            digest=store.meta("models")["own"]["base"],
-        )
-        start = opened.backbone.initial()
-        attack = _Attack(opened, experiment.model.window_tokens, effort)
-        found = [
-            attack.on(_target(name, arm, store, start), cohort) for name, cohort in cohorts.items()
-        ]
-    return {"arm": arm, "privacy": experiment.privacy.mode, **asdict(effort), "sites": found}
+    experiment = store.experiment()
+    cohorts = _cohorts(experiment, store, site)
+    arm = federated_arm(store)
+    opened = open_model(
+        experiment.model,
+        experiment.training,
+        tuple(store.meta("types")),
+        seed=experiment.seed,
+        digest=store.meta("models")["own"]["base"],
+    )
+    start, mode = opened.backbone.initial(), experiment.privacy.mode
+    attack = _Attack(opened, experiment.model.window_tokens, effort)
+    found = {
+        name: [attack.on(one, cohort) for one in targets(name, arm, mode, store, start)]
+        for name, cohort in cohorts.items()
+    }
+    return {"privacy": mode, **asdict(effort), "sites": found}
 
 
 def _cohorts(experiment: Experiment, store: RunStore, site: str | None) -> dict[str, Cohort]:
@@ -132,34 +110,6 @@ def _cohorts(experiment: Experiment, store: RunStore, site: str | None) -> dict[
     return {site: training[site]}
 
 
-def _arm(store: RunStore) -> str:
-    arms = federated_arms([one for one in store.arms() if (store.arm(one) or {})["model"] == "own"])
-    if not arms:
-        found, expected = "no federated arm that is finished", "a run with one"
-        raise InputError([Fault(str(store.folder), found, expected)])
-    return arms[0]
-
-
-def _target(site: str, arm: str, store: RunStore, start: AdapterWeights) -> Target:
-    kept = [one for one in store.rounds(arm) if site in one.get("updates", {})]
-    if not kept:
-        document = store.arm(arm) or {}
-        attacked = readable(store.adapters.get(document["adapter"]))
-        what = f"the global adapter of round {document['best_round']}, as no updates were kept"
-        return Target(site, what, start, attacked, _change(start, attacked))
-    last = kept[-1]
-    before = store.adapters.get(last["before"])
-    sizes = [before[name].size for name in before]
-    most = {"most_values": max(sizes), "most_tensors": len(sizes)}
-    change = dict(store.update(last["updates"][site], **most))
-    attacked = local_model(before, change, None)
-    return Target(site, f"its update of round {last['round']}", start, attacked, change)
-
-
-def _change(start: AdapterWeights, attacked: AdapterWeights) -> AdapterWeights:
-    return {name: attacked[name] - start[name] for name in start if name in attacked}
-
-
 class _Attack:
     """A loaded base model, and how much is asked of it."""
 
@@ -170,10 +120,11 @@ class _Attack:
         self._effort = effort
 
     def on(self, target: Target, cohort: Cohort) -> dict[str, Any]:
-        """Return what is found out of one site's notes."""
+        """Return what is found of one site's notes."""
         members, others = cohort.train, _others(cohort)
         return {
-            "site": target.site,
+            "arm": target.arm,
+            "noise": target.has_noise,
             "attacked": target.what,
             "members": len(members),
             "others": len(others),

@@ -46,6 +46,7 @@ class Arm:
         chosen_on: Sites whose dev notes choose the best round; none means the last round stands.
         rounds: Rounds at most.
         start: The arm whose best adapter this one starts from; None is the common start.
+        watched: Sites whose dev notes are scored after each round and choose nothing.
         local_method: What the sites are told of the strategy; arms whose sites train alike are told
             alike.
         model: Which model it uses.
@@ -62,6 +63,7 @@ class Arm:
     local_method: ChosenMethod = field(default_factory=ChosenMethod)
     model: ModelName = "own"
     num_shown: int = 0
+    watched: tuple[str, ...] = ()
 
     @property
     def is_together(self) -> bool:
@@ -182,7 +184,7 @@ def _joined(plan: _Plan, name: str) -> list[Arm]:
 def _at_new_site(
     plan: _Plan, name: str, site: str, others: tuple[Participant, ...], *, start: str | None
 ) -> Arm:
-    return _arm(
+    arm = _arm(
         plan.experiment,
         f"{name}:{site}",
         "new_site",
@@ -191,6 +193,7 @@ def _at_new_site(
         rounds=plan.experiment.new_site_rounds,
         start=start,
     )
+    return replace(arm, watched=(site,))
 
 
 _FAMILIES: Mapping[str, Callable[[_Plan, str], list[Arm]]] = {

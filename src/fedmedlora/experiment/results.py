@@ -37,7 +37,7 @@ def results(store: RunStore) -> dict[str, Any]:
         for site in store.meta("sites") or []
         if site["name"] not in left
     ]
-    usage, beside = store.meta("usage"), store.meta("beside")
+    usage, beside, leakage = (store.meta(key) for key in ("usage", "beside", "leakage"))
     models: dict[str, dict[str, Any]] = store.meta("models") or {}
     own = models.get("own", {})
     told = {
@@ -66,6 +66,7 @@ def results(store: RunStore) -> dict[str, Any]:
         },
         **({"beside": beside} if beside else {}),
         **privacy_told(experiment, store),
+        **({"leakage": leakage} if leakage else {}),
     }
 
 

@@ -195,7 +195,8 @@ def _log(arm: Arm, document: Document) -> None:
 
 
 def _evaluation(opened: OpenRound, bundle: AdapterWeights, memories: Mapping[str, str]) -> Document:
-    arm, sites = opened.arm, opened.arm.chosen_on
+    arm = opened.arm
+    sites = (*arm.chosen_on, *arm.watched)
     scope = Scope("dev", ("ner",), opened.experiment.evaluation.round_notes)
     readers, needed = arm.strategy.local.readers(plain(bundle), memories, sites)
     tallies = dict(opened.engine.evaluate(bundle, readers, scope, memories=needed))

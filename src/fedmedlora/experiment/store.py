@@ -258,8 +258,9 @@ class RunStore:
         return self._database.document("SELECT document FROM meta WHERE key = ?", key)
 
     def put_meta(self, key: str, document: object) -> None:
-        """Record something about the whole run, in the place of what stood there."""
-        self._database.put("meta", key, document=document, replace=True)
+        """Record something about the whole run in the place of what stood there, if it differs."""
+        if to_json(self.meta(key)) != to_json(document):
+            self._database.put("meta", key, document=document, replace=True)
 
     def drawn(self) -> dict[str, list[Document]]:
         """Return the notes to be drawn in the report, by arm."""

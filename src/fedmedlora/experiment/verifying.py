@@ -5,8 +5,7 @@ the heads name blocks, the blocks hold digests and registrations, the digests ar
 manifests that are signed, and those name the run's documents and adapters.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,14 +14,14 @@ from fedmedlora.adapters.files import require_digest
 from fedmedlora.audit.chains.opening import EMBEDDED, FILE, open_chain
 from fedmedlora.audit.chains.replay import chain_faults
 from fedmedlora.audit.did import key_of
-from fedmedlora.audit.documents import DocumentError, digest, signer_of, verified
+from fedmedlora.audit.documents import digest, signer_of, verified
 from fedmedlora.audit.enrolment import Enrolment, verified_enrolment
 from fedmedlora.audit.heads import Head, HeadFile, verified_head
 from fedmedlora.audit.ledger import Ledger
 from fedmedlora.audit.manifests import UPDATE, require_of
 from fedmedlora.audit.notary import run_name
 from fedmedlora.audit.records import RECORD, document_digest
-from fedmedlora.errors import Fault, FedMedLoRAError, InputError
+from fedmedlora.errors import Fault, InputError
 from fedmedlora.experiment.arms import Arm
 from fedmedlora.experiment.plan import arms_of
 from fedmedlora.experiment.recomputing import again
@@ -31,31 +30,13 @@ from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.seals import RUN
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.sweeping import ADAPTERS
+from fedmedlora.experiment.verdict import Verdict, guarded
 from fedmedlora.federation.notary import Claim
 
 Document = dict[str, Any]
 
 _NEAR = 1e-12
 """Shares that were recomputed are the very same numbers on the same machine; on others, nearly."""
-
-
-@dataclass(slots=True)
-class Verdict:
-    """What was found.
-
-    Attributes:
-        faults: What is wrong and where, a sentence each; nothing where all is as it was sealed.
-        counts: How much of what was checked.
-        remarks: What could not be checked, or is not sealed yet.
-    """
-
-    faults: list[str] = field(default_factory=list)
-    counts: dict[str, int] = field(default_factory=dict)
-    remarks: list[str] = field(default_factory=list)
-
-    def count(self, what: str) -> None:
-        """Add one to what was checked."""
-        self.counts[what] = self.counts.get(what, 0) + 1
 
 
 def verify(folder: Path, *, heads: Sequence[Path] = ()) -> Verdict:
@@ -79,7 +60,7 @@ def verify(folder: Path, *, heads: Sequence[Path] = ()) -> Verdict:
             advice = 'set [audit] ledger = "embedded" in its experiment, and run it anew'
             found, expected = "a run in which nothing is signed", "one with a ledger"
             raise InputError([Fault(str(folder), found, expected, advice)])
-        with _guarded(verdict, f"{folder}/experiment.toml"):
+        with guarded(verdict, f"{folder}/experiment.toml"):
             experiment = store.experiment()
         if not verdict.faults and experiment.audit.ledger == EMBEDDED:
             verdict.faults += chain_faults(folder / FILE)
@@ -90,17 +71,6 @@ def verify(folder: Path, *, heads: Sequence[Path] = ()) -> Verdict:
             check = _Check(verdict, store, experiment, ledger, told)
             check.everything([*sorted((folder / "heads").glob("*.jsonl")), *heads])
     return verdict
-
-
-@contextmanager
-def _guarded(verdict: Verdict, where: str) -> Iterator[None]:
-    """Turn what goes wrong within the block into a fault."""
-    try:
-        yield
-    except (FedMedLoRAError, DocumentError) as error:
-        verdict.faults.append(f"{where}: {error}")
-    except (LookupError, TypeError, ValueError) as error:
-        verdict.faults.append(f"{where}: found something of another shape ({error!r})")
 
 
 @dataclass(slots=True)
@@ -122,8 +92,9 @@ class _Check:
             self._fault("ledger", f"found another operator, expected {operator}")
         for site, history in self.told["enrolled"].items():
             for said in history:
-                with _guarded(self.verdict, f"enrolment of {site}"):
+                with guarded(self.verdict, f"enrolment of {site}"):
                     self._enrolment(site, said)
+            self._succession(site)
         arms = arms_of(self.experiment, list(self.store.meta("notes") or {}))
         for arm in arms:
             if arm.is_together:
@@ -131,7 +102,7 @@ class _Check:
         self._adapters()
         self._run(is_complete={arm.name for arm in arms} <= set(self.store.arms()))
         for path in head_files:
-            with _guarded(self.verdict, str(path)):
+            with guarded(self.verdict, str(path)):
                 for head in HeadFile(path).heads(operator):
                     self._shown(head, where=str(path))
 
@@ -145,6 +116,18 @@ class _Check:
         self.enrolled.setdefault(site, {})[enrolment.did] = enrolment
         self.verdict.count("enrolments")
 
+    def _succession(self, site: str) -> None:
+        """Check that a site's keys took the place of each other, with the consent of each."""
+        keys = [*self.enrolled.get(site, {}).values()]
+        heirs = {self.ledger.heir(one.address) for one in keys}
+        if len(heirs) > 1:
+            self._fault(f"enrolment of {site}", "found keys to which those before never consented")
+        for _ in keys[1:]:
+            self.verdict.count("rotations")
+        for last in filter(None, map(self.ledger.site, heirs)):
+            if last.until is not None:
+                self.verdict.remarks.append(f"{site}: revoked with block {last.until}")
+
     def _arm(self, arm: Arm) -> None:
         documents, seals = self.store.rounds(arm.name), self.store.seals.of(arm.name)
         for index in range(len(documents)):
@@ -152,7 +135,7 @@ class _Check:
             if index + 1 not in seals:
                 self.verdict.remarks.append(f"{where}: not sealed yet")
                 continue
-            with _guarded(self.verdict, where):
+            with guarded(self.verdict, where):
                 self._round(arm, index, documents, seals[index + 1], where)
 
     def _round(
@@ -168,7 +151,7 @@ class _Check:
         if index and document["before"] != documents[index - 1]["adapter"]:
             self._fault(where, "found another start than the round before came to")
         for site, signed in document["manifests"].items():
-            with _guarded(self.verdict, f"{where}, update of {site}"):
+            with guarded(self.verdict, f"{where}, update of {site}"):
                 self._update(site, signed, run, document, head)
         self._recomputed(arm, index, documents, where)
         self.verdict.count("rounds")
@@ -251,7 +234,7 @@ class _Check:
 
     def _adapters(self) -> None:
         for path in sorted((self.store.folder / ADAPTERS).glob("*.safetensors")):
-            with _guarded(self.verdict, "adapters"):
+            with guarded(self.verdict, "adapters"):
                 require_digest(path, path.stem)
                 self.verdict.count("adapters read")
 
@@ -259,7 +242,7 @@ class _Check:
         run, seals = run_name(self.told["nonce"], RUN), self.store.seals.of(RUN)
         for index, seal in seals.items():
             where = f"run, seal {index}"
-            with _guarded(self.verdict, where):
+            with guarded(self.verdict, where):
                 said = verified(seal["record"], self.told["operator"], kind=RECORD).predicate
                 witnesses = self.store.seals.witnesses(RUN).get(index, {})
                 self._seal(seal, run, index, seal["closed"], witnesses, where)

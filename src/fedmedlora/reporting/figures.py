@@ -21,6 +21,7 @@ from fedmedlora.reporting.markup import (
     words,
 )
 from fedmedlora.reporting.quantities import decimal, show
+from fedmedlora.reporting.shapes import drawing, figure, legend_of_lines, look, marker
 
 _WIDTH, _HEIGHT = 320.0, 190.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 34.0, 308.0, 10.0, 160.0
@@ -80,7 +81,7 @@ def strips(caption: str, rows: Iterable[Strip]) -> Html:
         )
         for row in rows
     ]
-    return _figure(caption, *drawn, class_="strips")
+    return figure(caption, *drawn, class_="strips")
 
 
 def _strip(row: Strip) -> Html:
@@ -95,7 +96,7 @@ def _strip(row: Strip) -> Html:
         for name, value in row.points.items()
         if value is not None
     ]
-    return _drawing(f"{row.label}: mean {decimal(row.mean)}", parts, *shapes, height="22")
+    return drawing(f"{row.label}: mean {decimal(row.mean)}", parts, *shapes, height="22")
 
 
 def bars(caption: str, rows: Sequence[tuple[str, float, str]]) -> Html:
@@ -104,18 +105,18 @@ def bars(caption: str, rows: Sequence[tuple[str, float, str]]) -> Html:
         element(
             "div",
             words("span", label, class_="strip-name"),
-            _drawing(
-                f"{label}: {figure}",
+            drawing(
+                f"{label}: {length}",
                 f"{100 * part:.3g} % of the longest bar",
                 element("rect", x="0", y="4", width=_percent(part), height="14", class_="bar"),
                 height="22",
             ),
-            words("span", figure, class_="strip-value"),
+            words("span", length, class_="strip-value"),
             class_="strip",
         )
-        for label, part, figure in rows
+        for label, part, length in rows
     ]
-    return _figure(caption, *drawn, class_="strips wide-values")
+    return figure(caption, *drawn, class_="strips wide-values")
 
 
 def whisker(difference: float, bounds: Sequence[float] | None, *, reach: float) -> Html:
@@ -139,30 +140,17 @@ def rounds_chart(caption: str, panels: Iterable[tuple[str, Sequence[Series]]]) -
     for name, series in panels:
         known.update({s.label: (index, s.colour) for index, s in enumerate(series)})
         drawn.append(_panel(name, series))
-    legend = [
-        element("li", _key(index), text(label), class_=f"{colour} line{index % 4}")
-        for label, (index, colour) in known.items()
-    ]
-    return _figure(
-        caption,
-        element("ul", *legend, class_="legend"),
-        element("div", *drawn, class_="panels"),
-    )
-
-
-def _key(index: int) -> Html:
-    line = element("line", x1="0", x2="28", y1="7", y2="7", class_="line")
-    return element("svg", line, _marker(index, 14, 7), width="28", height="14", aria_hidden="true")
+    return figure(caption, legend_of_lines(known), element("div", *drawn, class_="panels"))
 
 
 def _panel(name: str, series: Sequence[Series]) -> Html:
     rounds = max((len(s.values) for s in series), default=0)
     lines = [_line(s, index, rounds) for index, s in enumerate(series)]
     said = "; ".join(f"{s.label}: {', '.join(decimal(v) for v in s.values)}" for s in series)
-    drawing = _drawing(
+    drawn = drawing(
         f"{name}, F1 after each round", said, *_axes(rounds), *lines, viewBox="0 0 320 190"
     )
-    return element("div", words("p", name, class_="panel-name"), drawing, class_="panel")
+    return element("div", words("p", name, class_="panel-name"), drawn, class_="panel")
 
 
 def _axes(rounds: int) -> list[Html]:
@@ -191,20 +179,9 @@ def _line(series: Series, index: int, rounds: int) -> Html:
         broken = False
         if round_index == series.best:
             marks.append(element("circle", cx=x, cy=y, r=8.0, class_="ring"))
-        marks.append(_marker(index, x, y))
+        marks.append(marker(index, x, y))
     path = element("path", d=" ".join(steps), class_="line") if steps else NOTHING
-    return element("g", path, *marks, class_=f"{series.colour} line{index % 4}")
-
-
-def _marker(index: int, x: float, y: float) -> Html:
-    if index % 4 == 0:
-        return element("circle", cx=float(x), cy=float(y), r=3.6, class_="mark")
-    shape = (
-        "M-3.4-3.4h6.8v6.8h-6.8z",
-        "M0-4.6L4.4 3.4H-4.4z",
-        "M0-4.9L4.9 0L0 4.9L-4.9 0z",
-    )[index % 4 - 1]
-    return element("path", d=shape, transform=f"translate({x:.5g} {y:.5g})", class_="mark")
+    return element("g", path, *marks, class_=look(index, series.colour))
 
 
 def _x(round_index: int, rounds: int) -> float:
@@ -239,15 +216,6 @@ def _heat_row(row: HeatRow, columns: Sequence[str]) -> list[Cell]:
             mark = hidden(" (its own notes)")
         cells.append(Cell(join([show(decimal(value, digits=2)), mark]), " ".join(classes)))
     return cells
-
-
-def _drawing(title: str, said: str, *shapes: Html, **attributes: str) -> Html:
-    described = (words("title", title), words("desc", said))
-    return element("svg", *described, *shapes, role="img", aria_label=title, **attributes)
-
-
-def _figure(caption: str, *content: Html, class_: str | None = None) -> Html:
-    return element("figure", words("figcaption", caption), *content, class_=class_)
 
 
 def _percent(part: float) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from fedmedlora.reporting import sections
 from fedmedlora.reporting.arms import Json
 from fedmedlora.reporting.headline import headline, introduction, key_figures
+from fedmedlora.reporting.leakage import leakage_part
 from fedmedlora.reporting.markup import NOTHING, Html, element, words
 from fedmedlora.reporting.private import private_part
 
@@ -89,17 +90,23 @@ def _run_links(names: Sequence[str]) -> Html:
 
 def _run(results: Json, drawn: Sequence[Json], anchor: str) -> Html:
     parts = [(f"{anchor}-{a}", title, content) for a, title, content in _parts(results, drawn)]
-    contents = [element("li", words("a", title, href=f"#{a}")) for a, title, _ in parts]
     return element(
         "article",
         element("header", introduction(results), headline(results), key_figures(results)),
-        element("nav", element("ol", *contents), class_="contents", aria_label="Contents"),
-        *(_section(*part) for part in parts),
+        contents(parts),
+        *(section(*part) for part in parts),
         id=anchor,
     )
 
 
-def _section(anchor: str, title: str, content: Html) -> Html:
+def contents(parts: Sequence[Part]) -> Html:
+    """Return links to all sections."""
+    links = [element("li", words("a", title, href=f"#{anchor}")) for anchor, title, _ in parts]
+    return element("nav", element("ol", *links), class_="contents", aria_label="Contents")
+
+
+def section(anchor: str, title: str, content: Html) -> Html:
+    """Return a section below its heading."""
     heading = words("h2", title, id=f"{anchor}-title")
     return element("section", heading, content, id=anchor, aria_labelledby=f"{anchor}-title")
 
@@ -117,6 +124,7 @@ def _parts(results: Json, drawn: Sequence[Json]) -> list[Part]:
         ("sites", "Sites, and what cannot be expressed", sections.sites_part(results)),
         ("absences", "Absences and refusals", sections.absences_part(results)),
         *_differential_privacy(results),
+        ("leakage", "What attacks get out of it", leakage_part(results)),
         ("privacy", "What is protected, and what is not", sections.privacy_part(results)),
         ("settings", "Seeds, versions, machine, time", sections.settings_part(results)),
         *_appendix(results),

@@ -112,6 +112,14 @@ LEAKS = (
     "Adapters can leak training data to whoever holds them. Treat them, and this run's folder, as "
     "you treat the notes."
 )
+ATTACKED = (
+    "More than a guess is a leak: a guess has an AUC of 0.5, a rate (TPR) of 0.01, about the bits "
+    "from before training, and no more recall than noise or public text; and these being simple "
+    "attacks, one that fails proves nothing."
+)
+NOT_ATTACKED = (
+    "Not measured: fedmedlora audit leakage RUN does so, where the notes are on this machine."
+)
 MATRIX = (
     "Each row is one model, each column the notes it is scored on. A framed cell is a site's own."
 )

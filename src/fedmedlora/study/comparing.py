@@ -52,7 +52,7 @@ class Arm:
     @property
     def bytes_sent(self) -> float:
         """Return what travelled in all rounds, both ways, mean over seeds."""
-        return float(np.mean([sum(_bytes(each) for each in one["rounds"]) for one in self.kept]))
+        return float(np.mean([sum(bytes_of(each) for each in one["rounds"]) for one in self.kept]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +178,11 @@ def holm(ps: Mapping[str, float]) -> dict[str, float]:
     return corrected
 
 
+def bytes_of(one: Mapping[str, Any]) -> int:
+    """Return what travelled in one round, both ways."""
+    return sum(sum(one.get(key, {}).values()) for key in ("bytes_up", "bytes_down"))
+
+
 def _estimate(by_seed: Floats, *, is_difference: bool = False) -> Estimate | None:
     mean = by_seed.mean(axis=0)
     if np.isnan(mean[0]):
@@ -188,7 +193,3 @@ def _estimate(by_seed: Floats, *, is_difference: bool = False) -> Estimate | Non
         tail = min((drawn <= 0).sum(), (drawn >= 0).sum()) + 1
         p = min(1.0, 2 * float(tail) / (drawn.size + 1))
     return Estimate(float(mean[0]), interval(drawn), tuple(by_seed[:, 0].tolist()), p)
-
-
-def _bytes(one: Mapping[str, Any]) -> int:
-    return sum(sum(one.get(key, {}).values()) for key in ("bytes_up", "bytes_down"))

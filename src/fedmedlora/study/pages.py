@@ -5,6 +5,7 @@ from pathlib import Path
 from fedmedlora.durable_files import write_whole
 from fedmedlora.study.conducting import Done
 from fedmedlora.study.lines import lines_of
+from fedmedlora.study.page import page
 from fedmedlora.study.schema import Study
 from fedmedlora.study.tables import as_csv, markdown
 
@@ -12,8 +13,9 @@ from fedmedlora.study.tables import as_csv, markdown
 def write_pages(study: Study, done: Done, out: Path) -> dict[str, Path]:
     """Return where the Markdown, the CSV and the HTML page of a study now lie."""
     rows = {setting.name: lines_of(study, setting, done) for setting in study.settings}
-    pages = {"markdown": markdown(study, rows), "csv": as_csv(rows)}
-    paths = {"markdown": out / "tables.md", "csv": out / "figures.csv"}
+    pages = {"markdown": markdown(study, rows), "csv": as_csv(rows), "html": page(study, rows)}
+    names = {"markdown": "tables.md", "csv": "figures.csv", "html": "study.html"}
+    paths = {kind: out / name for kind, name in names.items()}
     for name, text in pages.items():
         write_whole(paths[name], text.encode())
     return paths

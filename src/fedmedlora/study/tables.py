@@ -9,9 +9,10 @@ from fedmedlora.study.comparing import Estimate
 from fedmedlora.study.lines import Line
 from fedmedlora.study.schema import Setting, Study
 
-_NONE = "-"
-_SCREENING = "**A screening**: one seed, to see what is far off, not to be quoted."
-_LEGEND = (
+NONE = "-"
+"""Stands where there is no figure."""
+SCREENING = "one seed, to see what is far off, not to be quoted."
+_READING = (
     "Strict F1 in points; brackets are 95 % intervals over notes (paired where it is a difference, "
     "{replicates} draws), `seeds` the figure of each seed; MB both ways, all rounds; seconds of "
     "one core."
@@ -37,7 +38,10 @@ def markdown(study: Study, rows: Mapping[str, Sequence[Line]]) -> str:
     Args:
         rows: Setting to its lines.
     """
-    blocks = [f"# {study.name}", _LEGEND.format(replicates=study.replicates)]
+    blocks = [
+        f"# {study.name}",
+        _READING.format(replicates=study.replicates),
+    ]
     for setting in study.settings:
         if rows[setting.name]:
             blocks += list(_setting(study, setting, rows[setting.name]))
@@ -47,15 +51,14 @@ def markdown(study: Study, rows: Mapping[str, Sequence[Line]]) -> str:
 def _setting(study: Study, setting: Setting, lines: Sequence[Line]) -> Iterable[str]:
     yield f"## {setting.title}"
     if setting.screening:
-        yield _SCREENING
+        yield f"**A screening**: {SCREENING}"
     for variant in setting.variants:
         own = [line for line in lines if line.variant.name == variant.name]
         if not own:
             continue
         if len(setting.variants) > 1:
             yield f"### {variant.name}"
-        head = [one.format(reference=title(study.reference)) for one in _HEAD]
-        yield table(head, [_cells(study, line) for line in own])
+        yield table(head(study), [cells(study, line) for line in own])
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -64,18 +67,24 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cells(study: Study, line: Line) -> list[str]:
+def head(study: Study) -> list[str]:
+    """Return what the columns of `cells` are called."""
+    return [one.format(reference=title(study.reference)) for one in _HEAD]
+
+
+def cells(study: Study, line: Line) -> list[str]:
+    """Return an arm's row, its title first."""
     outside = "; ".join(f"{site} {points(one)}" for site, one in line.outside.items())
     return [
         title(line.arm.name),
         with_interval(line.mean),
-        " ".join(f"{100 * one:.1f}" for one in line.mean.of_seeds) if line.mean else _NONE,
+        " ".join(f"{100 * one:.1f}" for one in line.mean.of_seeds) if line.mean else NONE,
         points(line.lowest),
         points(line.harmonic),
-        outside or _NONE,
+        outside or NONE,
         points(line.relations),
         with_interval(line.gains.get(study.reference), sign="+"),
-        _NONE if line.p is None else f"{line.p:.3f}",
+        NONE if line.p is None else f"{line.p:.3f}",
         f"{line.arm.bytes_sent / 1e6:.0f}",
         f"{line.arm.seconds:.0f}",
     ]
@@ -83,7 +92,7 @@ def _cells(study: Study, line: Line) -> list[str]:
 
 def points(estimate: Estimate | None, *, sign: str = "") -> str:
     """Return a figure in points."""
-    return _NONE if estimate is None else f"{100 * estimate.value:{sign}.1f}"
+    return NONE if estimate is None else f"{100 * estimate.value:{sign}.1f}"
 
 
 def with_interval(estimate: Estimate | None, *, sign: str = "") -> str:
@@ -107,11 +116,9 @@ def as_csv(rows: Mapping[str, Sequence[Line]]) -> str:
             for figure, one in _figures(line).items():
                 bounds = one.ci95 or (None, None)
                 seeds = " ".join(f"{each:.6f}" for each in one.of_seeds)
-                numbers = map(_six, (one.value, *bounds, one.p))
-                writer.writerow([*own, figure, *numbers, seeds])
-            alone = {"p_holm": _six(line.p), "bytes_sent": f"{line.arm.bytes_sent:.0f}"}
-            for figure, text in alone.items():
-                writer.writerow([*own, figure, text, "", "", "", ""])
+                numbers = [_six(one.value), *map(_six, bounds), _six(one.p), seeds]
+                writer.writerow([*own, figure, *numbers])
+            writer.writerow([*own, "bytes_sent", f"{line.arm.bytes_sent:.0f}", "", "", "", ""])
     return file.getvalue()
 
 

@@ -149,6 +149,6 @@ def run_apart(
         else RunStore.create(out, experiment_path=file, environment={})
     )
     with opened as store:
-        audit = auditing(experiment, store, operator) if operator else NOT_AUDITED
+        audit = auditing(experiment, store, [operator]) if operator else NOT_AUDITED
         coordinate(experiment, text, store, transport, audit)
     return out

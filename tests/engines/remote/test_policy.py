@@ -11,6 +11,7 @@ from fedmedlora.engines.remote.policy import EXAMPLE, Policy, read_policy
 from fedmedlora.errors import InputError
 from fedmedlora.experiment.config import parse_experiment
 from fedmedlora.experiment.privacy import Privacy
+from fedmedlora.experiment.protections import Audit
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.private_plan import PrivatePlan
@@ -157,6 +158,59 @@ def test_a_training_that_is_not_as_it_was_told_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=told):
         policy.require_plan(LocalPlan(1, 1, 2, private=private), privacy)
+
+
+def told_keys(policy: Policy, experiment: Experiment, role: SiteRole = "train") -> list[str]:
+    try:
+        policy.require(experiment, role)
+    except InputError as error:
+        return [fault.where.removeprefix("policy.toml of the site: ") for fault in error.faults]
+    return []
+
+
+def test_a_site_can_want_whole_patients_hidden(base: BaseModel) -> None:
+    notes, patients = (replace(RECORD, unit=unit) for unit in ("note", "patient"))
+    policy = Policy(private="record", unit="patient")
+
+    assert told_keys(policy, replace(asking(base), privacy=notes)) == ["unit"]
+    assert told_keys(policy, replace(asking(base), privacy=notes), "external") == []
+    assert told_keys(policy, replace(asking(base), privacy=patients)) == []
+    # Who leaves it to the experiment takes the one as the other.
+    for privacy in (notes, patients):
+        assert told_keys(Policy(private="record"), replace(asking(base), privacy=privacy)) == []
+
+
+def test_patients_are_not_wanted_hidden_where_nothing_is(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('unit = "patient"\n', encoding="utf-8")
+
+    with pytest.raises(InputError, match=r"policy\.toml: unit: found .*\"none\", expected private"):
+        read_policy(tmp_path)
+    file.write_text('unit = "patient"\nprivate = "record"\n', encoding="utf-8")
+    assert read_policy(tmp_path) == Policy(private="record", unit="patient")
+
+
+def test_a_site_can_want_its_updates_signed_and_rounds_sealed(base: BaseModel) -> None:
+    unsigned = asking(base)
+    signed = replace(unsigned, audit=Audit(ledger="embedded"))
+
+    for role in ("train", "new_site"):
+        assert told_keys(Policy(audit=True), unsigned, role) == ["audit"]
+        assert told_keys(Policy(audit=True), signed, role) == []
+    # Whoever is scored alone hands in nothing.
+    assert told_keys(Policy(audit=True), unsigned, "external") == []
+    assert told_keys(Policy(), unsigned) == []
+
+
+def test_an_update_that_nobody_would_sign_is_not_trained() -> None:
+    unsigned, signed = LocalPlan(1, 1, 2), LocalPlan(1, 1, 2, run="ab" * 32)
+
+    with pytest.raises(InputError, match="audit: found a training that nobody signs asked for"):
+        Policy(audit=True).require_plan(unsigned, Privacy())
+    Policy(audit=True).require_plan(signed, Privacy())
+    # An arm that is alone by the site's own leave hands in to nobody.
+    Policy(audit=True, single_site=True).require_plan(unsigned, Privacy())
+    Policy().require_plan(unsigned, Privacy())
 
 
 def test_a_training_as_it_was_told_is_let_pass() -> None:

@@ -19,7 +19,16 @@ from eth.db.atomic import AtomicDB
 from eth.exceptions import HeaderNotFound, PyEVMError
 
 from fedmedlora.audit.chain import Block
-from fedmedlora.audit.chains.evm import CHAIN_ID, Evm, answered, begun, founder, header_of, mined
+from fedmedlora.audit.chains.evm import (
+    CHAIN_ID,
+    Evm,
+    answered,
+    begun,
+    founder,
+    founding,
+    header_of,
+    mined,
+)
 from fedmedlora.audit.chains.nodes import Nodes
 from fedmedlora.audit.chains.transactions import transaction
 from fedmedlora.audit.typed_data import address_of
@@ -107,7 +116,7 @@ class EmbeddedChain:
                 )
             return chain
         with self._nodes.at_once():
-            return begun(AtomicDB(self._nodes), address_of(self._written_by()))
+            return begun(AtomicDB(self._nodes), founding(address_of(self._written_by())))
 
     def _written_by(self) -> bytes:
         if self._key is None:

@@ -1,9 +1,12 @@
 """How the embedded chain begins, and how a contract on it is asked.
 
 The first block gives the operator all there is and names it, so that the whole chain can be run
-again by whoever has its transactions.
+again by whoever has its transactions. It also says from which number the operator's transactions
+are counted, and what a contract's address is follows from that: no two chains have one in common,
+and what a site signs for one, or keeps of it, is of no other.
 """
 
+import secrets
 from typing import Any
 
 from eth.abc import AtomicDatabaseAPI, BlockHeaderAPI
@@ -19,7 +22,8 @@ from eth_utils.crypto import keccak
 from fedmedlora.audit.chain import RevertedError
 
 CHAIN_ID = 4077
-"""As good as any: what is signed names the contract too, whose address the operator's key makes."""
+"""As good as any: what is signed names the contract too, whose address no other chain has."""
+_ADDRESS_BYTES, _COUNTED_FROM_BYTES = 20, 6
 _GAS_LIMIT = 30_000_000
 _FUNDS = 2**128
 _BASE_FEE = 7
@@ -33,19 +37,25 @@ Evm: Any = MiningChain.configure(
 )
 
 
-def begun(database: AtomicDatabaseAPI, operator: bytes) -> Any:  # noqa: ANN401 -- the library's
-    """Return a chain that has its first block; the same operator gives the same block."""
+def founding(operator: bytes) -> bytes:
+    """Return what the first block of a new chain says: its operator, and a number drawn for it."""
+    return operator + secrets.token_bytes(_COUNTED_FROM_BYTES)
+
+
+def begun(database: AtomicDatabaseAPI, said: bytes) -> Any:  # noqa: ANN401 -- the library's
+    """Return a chain that has its first block; the same that it says gives the same block."""
+    operator, number = said[:_ADDRESS_BYTES], int.from_bytes(said[_ADDRESS_BYTES:])
     header = {
         "difficulty": 0,
         "gas_limit": _GAS_LIMIT,
         "timestamp": 0,
         "coinbase": _NOBODY,
-        "extra_data": operator,
+        "extra_data": said,
         "nonce": b"\0" * 8,
         "mix_hash": b"\0" * 32,
         "base_fee_per_gas": _BASE_FEE,
     }
-    funds = {"balance": _FUNDS, "nonce": 0, "code": b"", "storage": {}}
+    funds = {"balance": _FUNDS, "nonce": number, "code": b"", "storage": {}}
     return Evm.from_genesis(database, header, {operator: funds})
 
 
@@ -78,7 +88,7 @@ def header_of(chain: Any, number: int) -> BlockHeaderAPI:  # noqa: ANN401 -- the
 
 def founder(first: BlockHeaderAPI) -> bytes:
     """Return the operator that a first block names."""
-    return bytes(first.extra_data)
+    return bytes(first.extra_data)[:_ADDRESS_BYTES]
 
 
 def answered(chain: Any, header: BlockHeaderAPI, contract: bytes, call: bytes) -> bytes:  # noqa: ANN401

@@ -15,7 +15,7 @@ from eth_utils.exceptions import ValidationError
 from rlp.exceptions import RLPException
 
 from fedmedlora.audit.chain import RevertedError
-from fedmedlora.audit.chains.evm import Evm, begun, founder, header_of, mined
+from fedmedlora.audit.chains.evm import Evm, begun, header_of, mined
 from fedmedlora.audit.chains.nodes import Nodes
 
 _UNREADABLE = (
@@ -55,7 +55,7 @@ def _faults(path: Path, nodes: Nodes) -> list[str]:
 def _run_again(nodes: Nodes) -> dict[bytes, bytes]:
     """Return all rows that the transactions of a chain give."""
     chain, memory = Evm(AtomicDB(nodes)), MemoryDB()
-    again = begun(AtomicDB(memory), founder(header_of(chain, 0)))
+    again = begun(AtomicDB(memory), bytes(header_of(chain, 0).extra_data))
     for number in range(1, chain.get_canonical_head().block_number + 1):
         block = chain.get_canonical_block_by_number(number)
         (only,) = block.transactions

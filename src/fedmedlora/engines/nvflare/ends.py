@@ -65,9 +65,8 @@ def _auditing(
             "start it again with local/identity.json in the kit"
         )
     # Only who has a ledger needs its packages.
-    from fedmedlora.audit.identity import open_identity  # noqa: PLC0415
+    from fedmedlora.audit.identity import open_identities  # noqa: PLC0415
     from fedmedlora.audit.passphrases import passphrase  # noqa: PLC0415
     from fedmedlora.engines.remote.attesting import auditing  # noqa: PLC0415
 
-    operator = open_identity(Path(identity), passphrase(os.environ))
-    return auditing(experiment, store, operator)
+    return auditing(experiment, store, open_identities(Path(identity), passphrase(os.environ)))

@@ -83,11 +83,11 @@ def unlock(kit: Path, descriptor: int | None, *, needed: bool) -> None:
             raise InputError([Fault(f"{kit}/{_LOCAL}/{_IDENTITY}", "nothing", expected, advice)])
         return
     # Only who signs needs its packages.
-    from fedmedlora.audit.identity import open_identity  # noqa: PLC0415
+    from fedmedlora.audit.identity import open_identities  # noqa: PLC0415
     from fedmedlora.audit.passphrases import hand_on, passphrase  # noqa: PLC0415
 
     secret = passphrase(os.environ, descriptor=descriptor)
-    open_identity(path, secret)
+    open_identities(path, secret)
     hand_on(secret, os.environ)
 
 
@@ -96,9 +96,9 @@ def _signing(name: str, kit: Path) -> Signing | None:
     if path is None:
         return None
     # Only who signs needs its packages.
-    from fedmedlora.audit.identity import open_identity  # noqa: PLC0415
+    from fedmedlora.audit.identity import open_identities  # noqa: PLC0415
     from fedmedlora.audit.passphrases import passphrase  # noqa: PLC0415
     from fedmedlora.engines.remote.attesting import SigningHere  # noqa: PLC0415
 
-    identity = open_identity(path, passphrase(os.environ))
-    return SigningHere(name, identity, kit / _STORE / "heads")
+    identity, *former = open_identities(path, passphrase(os.environ))
+    return SigningHere(name, identity, kit / _STORE / "heads", former)

@@ -1,6 +1,7 @@
 """Signed rounds between sites that are elsewhere: what each end says of itself, and to the other.
 
-open       the coordinator says on which ledger it is who, the site answers with its enrolment
+open       the coordinator says on which ledger it is who, the site answers with its enrolment, and
+           with the consent of each of its former keys to the present ones
 train      the answer has the site's manifest and its consent
 witness    the coordinator shows all heads, the site answers with the last under its signature
 """
@@ -13,9 +14,15 @@ from pathlib import Path
 from typing import Any
 
 from fedmedlora.audit.chains.opening import open_chain
-from fedmedlora.audit.did import key_of
 from fedmedlora.audit.documents import DocumentError
-from fedmedlora.audit.enrolment import Enrolment, enrol, remembered, verified_enrolment
+from fedmedlora.audit.enrolment import (
+    Enrolment,
+    enrol,
+    handed_over,
+    let_in,
+    remembered,
+    verified_enrolment,
+)
 from fedmedlora.audit.heads import HeadFile
 from fedmedlora.audit.identity import Identity
 from fedmedlora.audit.ledger import Ledger, RefusedError
@@ -27,7 +34,13 @@ from fedmedlora.engines.remote.messages import Failure, Message, Transport
 from fedmedlora.engines.remote.plain_values import Plain
 from fedmedlora.errors import EngineError
 from fedmedlora.evaluation.cohorts import SiteFacts
-from fedmedlora.experiment.run_ledger import enrolments, ledger_on, remember, settings_of
+from fedmedlora.experiment.run_ledger import (
+    last_enrolments,
+    ledger_on,
+    operator_of,
+    remember,
+    settings_of,
+)
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import LocalPlan
@@ -43,12 +56,14 @@ class SigningHere:
 
     Attributes:
         folder: Where it keeps what it is shown, a file for each ledger.
+        former: What it signed with before; a ledger may still know it by one of them.
         signatory: For the ledger of the run that it takes part in.
     """
 
     site: str
     identity: Identity
     folder: Path
+    former: Sequence[Identity] = ()
     signatory: Signatory | None = None
 
     def enrolled(
@@ -67,7 +82,8 @@ class SigningHere:
         self.signatory = Signatory(self.identity, domain, operator, settings, heads)
         most_tokens = max(1, label_tokens)
         one = enrol(self.identity, domain, most_tokens=most_tokens, notes=settings.notes)
-        return remembered(one)
+        consents = handed_over(self.former, self.identity, domain)
+        return {**remembered(one), "handed_over": [consent.hex() for consent in consents]}
 
     def attested(self, sent: Sent, plan: LocalPlan) -> Sent:
         """Return what the site sends with its signatures."""
@@ -93,13 +109,18 @@ class SigningHere:
 
 @contextmanager
 def auditing(
-    experiment: Experiment, store: RunStore, operator: Identity
+    experiment: Experiment, store: RunStore, identities: Sequence[Identity]
 ) -> Iterator["AuditingHere"]:
     """Give the ledger of a run, new or begun, to whoever coordinates it, and close it.
 
+    Args:
+        identities: The coordinator's, those that it has replaced behind.
+
     Raises:
+        IdentityError: Somebody else began the run.
         LedgerError: It cannot be written or reached, or is another operator's.
     """
+    operator = operator_of(store, identities)
     with open_chain(experiment.audit.ledger, store.folder, operator.chain_key) as chain:
         yield AuditingHere(operator, *ledger_on(chain, operator, store), store)
 
@@ -127,29 +148,30 @@ class AuditingHere:
         self, transport: Transport, opened: Mapping[str, Plain], *, wait_s: float
     ) -> tuple[Notary, dict[str, Failure]]:
         """Return who checks what sites sign, and why some sites cannot come in."""
+        # What a site signed before it went away is proved without it.
+        before = last_enrolments(self.store, self.ledger.domain)
         enrolled, failures = {}, {}
         for site, body in opened.items():
             try:
-                enrolled[site] = self._let_in(site, body["enrolment"])
+                enrolled[site] = self._let_in(site, body["enrolment"], before.get(site))
             except (DocumentError, RefusedError, LookupError, TypeError, ValueError) as error:
                 reason = f"site {site}: enrolment: {error}; see local/identity.json in its kit"
                 failures[site] = Failure(reason)
                 logger.warning("%s", reason)
         sites = Elsewhere(transport, sorted(enrolled), wait_s)
+        known = {**before, **enrolled}
         of = self.operator, self.ledger, sites
-        return LedgerNotary(*of, nonce=self.nonce, enrolled=enrolled), failures
+        return LedgerNotary(*of, nonce=self.nonce, enrolled=known), failures
 
-    def _let_in(self, site: str, said: Any) -> Enrolment:  # noqa: ANN401 -- whatever a site says
+    def _let_in(self, site: str, said: Any, before: Enrolment | None) -> Enrolment:  # noqa: ANN401 -- whatever a site says
         """Return what a site comes in with, once it stands on the ledger and in the run."""
-        ledger, history = self.ledger, enrolments(self.store).get(site, [])
         consent = bytes.fromhex(said["consent"])
-        one = verified_enrolment(str(said["did"]), str(said["document"]), consent, ledger.domain)
-        known = ledger.site(one.address)
-        if known is None:
-            _require_same(history, one.did)
-            ledger.register(one.address, key_of(one.did), one.sha256, one.consent)
-        elif known.until is not None:
-            raise DocumentError("revoked_site", "found keys that were revoked, expected others")
+        consents = [bytes.fromhex(each) for each in said["handed_over"]]
+        did, document = str(said["did"]), str(said["document"])
+        one = verified_enrolment(did, document, consent, self.ledger.domain)
+        let_in(one, self.ledger, before=before, consents=consents)
+        if before is not None and before.did != one.did:
+            logger.info("site %s: has new keys, to which the old ones consented", site)
         remember(site, one, self.store)
         return one
 
@@ -181,9 +203,3 @@ class Elsewhere:
 
 def _head(reply: Message) -> str:
     return str(reply.body["head"])
-
-
-def _require_same(history: Sequence[Plain], did: str) -> None:
-    if history:
-        found = f"found {did}, expected {history[-1]['did']}, by which the run knows it"
-        raise DocumentError("wrong_signer", found)

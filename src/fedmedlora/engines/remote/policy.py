@@ -13,6 +13,7 @@ from fedmedlora.experiment.privacy import Privacy
 from fedmedlora.experiment.schema import PERSONAL_ARMS, Experiment, FormulationName
 from fedmedlora.experiment.toml_reading import read_file_of
 from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.private_plan import Unit
 from fedmedlora.privacy.spending import Budget
 from fedmedlora.ranges import above, at_least, below
 from fedmedlora.sites import SiteRole
@@ -39,8 +40,14 @@ rounds = 100
 single_site = false
 # Whether the server must see nothing of this site but the sum over several sites.
 blind = false
+# Whether each update must be signed here, and each round sealed on a ledger; an arm that trains on
+# this site's notes alone, where single_site lets it, hands in to nobody and signs nothing.
+audit = false
 # What training on this site's notes must keep: "record" trains in private or not at all.
 private = "none"
+# With "record": "patient" lets nothing train that hides single notes alone, "note" lets each
+# experiment choose.
+unit = "note"
 # With "record": what all trainings on this site's notes may come to, of all runs together, at
 # delta; without the line each experiment decides, and the site's record counts.
 # epsilon = 8.0
@@ -60,8 +67,10 @@ class Policy:
         single_site: Whether an arm may train on this site's notes alone, and its adapter leave: so
             do `single_site`, `personalised`, and a new site's `local_only` and `adapted`.
         blind: Whether the server must see nothing of this site but the sum over several sites.
+        audit: Whether each update must be signed at the site, and each round sealed on a ledger.
         private: What training on this site's notes must keep: "record" trains in private, with
             noise that hides each unit, or not at all.
+        unit: Of "record": "patient" wants whole patients hidden, "note" leaves it to experiments.
         epsilon: What all private trainings may come to, of all runs; None leaves it to experiments.
         delta: What epsilon is told at, and the most an experiment may take.
     """
@@ -72,7 +81,9 @@ class Policy:
     update_bytes: _Count | None = None
     single_site: bool = False
     blind: bool = False
+    audit: bool = False
     private: Literal["none", "record"] = "none"
+    unit: Unit = "note"
     epsilon: Annotated[float, above(0)] | None = None
     delta: Annotated[float, above(0), below(1)] = 1e-5
 
@@ -108,6 +119,8 @@ class Policy:
         if self.blind and experiment.aggregation.audit_rate:
             found = f"audit_rate = {experiment.aggregation.audit_rate}"
             faults.append(_refused("blind", found, "0, as an audit shows an update"))
+        if self.audit and role in _TRAINED and not experiment.audit.is_on:
+            faults.append(_refused("audit", '[audit] ledger = "none"', "a ledger"))
         if self.private == "record" and role in _TRAINED:
             faults += self._less_private(experiment.privacy)
         if faults:
@@ -123,7 +136,7 @@ class Policy:
             raise InputError([_refused("blind", "an update", "its digest alone")])
 
     def require_plan(self, plan: LocalPlan, privacy: Privacy) -> None:
-        """Check that a training is as private as this site asks for, and as it was told.
+        """Check that a training is as private and as provable as this site asks for, and as told.
 
         Args:
             privacy: What the experiment said when the site joined.
@@ -133,6 +146,8 @@ class Policy:
         """
         if self.private == "record" and plan.private is None:
             raise InputError([_refused("private", "a training without noise", "one in private")])
+        if self.audit and not plan.run and not self.single_site:
+            raise InputError([_refused("audit", "a training that nobody signs", "one of a ledger")])
         told = asdict(privacy) if privacy.mode == "record" else {}
         asked = asdict(plan.private) if plan.private else {}
         if bool(told) != bool(asked) or any(told[k] != asked[k] for k in told.keys() & asked):
@@ -144,6 +159,9 @@ class Policy:
             expected = 'privacy.mode = "record"'
             return [_refused("private", f'privacy.mode = "{privacy.mode}"', expected)]
         faults = []
+        if self.unit == "patient" and privacy.unit != "patient":
+            expected = 'privacy.unit = "patient"'
+            faults.append(_refused("unit", f'privacy.unit = "{privacy.unit}"', expected))
         if self.epsilon is not None and (privacy.epsilon or 0.0) > self.epsilon:
             faults.append(_refused("epsilon", f"{privacy.epsilon:g}", f"{self.epsilon:g} at most"))
         if privacy.delta > self.delta:
@@ -176,7 +194,15 @@ def read_policy(folder: Path) -> Policy:
     Raises:
         InputError: Everything that is wrong with the file.
     """
-    return read_file_of(Policy, folder / _NAME)
+    policy = read_file_of(Policy, folder / _NAME)
+    if policy.unit == "patient" and policy.private != "record":
+        found, expected = (
+            f'"patient", and private = "{policy.private}"',
+            'private = "record" beside it',
+        )
+        advice = "without it nothing has to be hidden"
+        raise InputError([Fault(f"{folder / _NAME}: unit", found, expected, advice)])
+    return policy
 
 
 def _refused(key: str, found: str, expected: str) -> Fault:

@@ -1,0 +1,108 @@
+"""F1 on dev notes, round by round and byte by byte: of the federation, and of a new site."""
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+
+from fedmedlora.reporting.arms import mean, title
+from fedmedlora.reporting.axes import Quantity
+from fedmedlora.reporting.charts import Curve, Mark, Panel, curves, values_table
+from fedmedlora.reporting.markup import NOTHING, Html, details, join
+from fedmedlora.reporting.quantities import size
+from fedmedlora.study.comparing import Arm, bytes_of
+from fedmedlora.study.drawings.looks import DEV_POINTS, Looks, sites
+from fedmedlora.study.lines import Line
+
+_ROUNDS = Quantity("round", "{:g}".format, "{:g}".format, is_counted=True)
+_BYTES = Quantity("bytes so far, both ways", size, size, by_logarithm=True)
+_CONVERGENCE = (
+    "How soon each way of training is as good as it gets, on the dev notes of the training sites: "
+    "the flatter a line, the less another round brings.{bytes} Mean over seeds, as far as every "
+    "seed went.{left}"
+)
+_BY_BYTES = " On the right the same against what travelled: the farther left, the cheaper."
+_NEW_SITE = (
+    "How soon {site} has a model of its own, on its dev notes: a line that begins high was helped "
+    "by what others had learnt. Mean over seeds, as far as every seed went."
+)
+
+
+ByRound = Mapping[int, float]
+
+
+def over_rounds(lines: Sequence[Line], looks: Looks) -> Html:
+    """Return how dev F1 grew over rounds, and over bytes where arms differ in them.
+
+    Nothing where no arm has dev scores of all training sites.
+    """
+    trained = sites(lines[0], "train")
+    grown = {
+        line.arm.name: growth
+        for line in looks.drawn(lines)
+        if (growth := _growth(line.arm, trained))
+    }
+    if not grown:
+        return NOTHING
+    rounds = Panel("Round by round", _ROUNDS, DEV_POINTS, _over_rounds(grown, looks))
+    panels, tables = [rounds], [values_table("Dev F1 after each round, in points", rounds)]
+    sent = {
+        line.arm.name: sent
+        for line in looks.drawn(lines)
+        if line.arm.name in grown and (sent := _sent(line.arm))
+    }
+    if len({own[1] for own in sent.values()}) > 1:
+        panels.append(Panel("Byte by byte", _BYTES, DEV_POINTS, _over_bytes(grown, sent, looks)))
+        travelled = Panel("", _ROUNDS, _BYTES, _over_rounds(sent, looks))
+        tables.append(values_table("Sent up to each round, both ways", travelled))
+    told = _CONVERGENCE.format(bytes=_BY_BYTES if panels[1:] else "", left=looks.not_drawn)
+    return join([curves(told, panels), details("The figures", *tables)])
+
+
+def new_site_over_rounds(lines: Sequence[Line], looks: Looks) -> Html:
+    """Return how dev F1 of each new site grew in its own arms; nothing where it was not scored."""
+    drawn = []
+    for site in sites(lines[0], "new_site"):
+        own = [line.arm for line in lines if line.arm.name.partition(":")[2] == site]
+        grown = {arm.name: growth for arm in own if (growth := _growth(arm, [site]))}
+        if grown:
+            panel = Panel(f"New site: {site}", _ROUNDS, DEV_POINTS, _over_rounds(grown, looks))
+            told = values_table(f"Dev F1 of {site} after each round, in points", panel)
+            drawn += [curves(_NEW_SITE.format(site=site), [panel]), details("The figures", told)]
+    return join(drawn)
+
+
+def _over_bytes(
+    grown: Mapping[str, ByRound], sent: Mapping[str, ByRound], looks: Looks
+) -> list[Curve]:
+    return [
+        Curve(
+            title(name),
+            looks.colour(name),
+            tuple(Mark(own[index], f1) for index, f1 in grown[name].items()),
+        )
+        for name, own in sent.items()
+    ]
+
+
+def _over_rounds(by_arm: Mapping[str, ByRound], looks: Looks) -> list[Curve]:
+    return [
+        Curve(title(name), looks.colour(name), tuple(Mark(x, y) for x, y in own.items()))
+        for name, own in by_arm.items()
+    ]
+
+
+def _growth(arm: Arm, scored: Sequence[str]) -> ByRound:
+    """Return dev F1 in points, mean over sites and seeds, of rounds in which all were scored."""
+    grown = {}
+    for rounds in zip(*(kept["rounds"] for kept in arm.kept), strict=False):
+        found = [one["dev"].get(site) for one in rounds for site in scored]
+        known = mean(found)
+        if known is not None and None not in found:
+            grown[rounds[0]["round"]] = 100 * known
+    return grown
+
+
+def _sent(arm: Arm) -> ByRound:
+    """Return bytes sent up to each round, mean over seeds; nothing where nothing travelled."""
+    by_seed = [accumulate(map(bytes_of, kept["rounds"])) for kept in arm.kept]
+    means = [sum(each) / len(each) for each in zip(*by_seed, strict=False)]
+    return dict(enumerate(means, start=1)) if any(means) else {}
