@@ -116,9 +116,11 @@ def as_csv(rows: Mapping[str, Sequence[Line]]) -> str:
             for figure, one in _figures(line).items():
                 bounds = one.ci95 or (None, None)
                 seeds = " ".join(f"{each:.6f}" for each in one.of_seeds)
-                numbers = [_six(one.value), *map(_six, bounds), _six(one.p), seeds]
-                writer.writerow([*own, figure, *numbers])
-            writer.writerow([*own, "bytes_sent", f"{line.arm.bytes_sent:.0f}", "", "", "", ""])
+                numbers = map(_six, (one.value, *bounds, one.p))
+                writer.writerow([*own, figure, *numbers, seeds])
+            alone = {"p_holm": _six(line.p), "bytes_sent": f"{line.arm.bytes_sent:.0f}"}
+            for figure, text in alone.items():
+                writer.writerow([*own, figure, text, "", "", "", ""])
     return file.getvalue()
 
 
