@@ -127,23 +127,34 @@ class AuditingHere:
         self, transport: Transport, opened: Mapping[str, Plain], *, wait_s: float
     ) -> tuple[Notary, dict[str, Failure]]:
         """Return who checks what sites sign, and why some sites cannot come in."""
-        enrolled, failures = {}, {}
+        here, failures = {}, {}
         for site, body in opened.items():
             try:
-                enrolled[site] = self._let_in(site, body["enrolment"])
+                here[site] = self._let_in(site, body["enrolment"])
             except (DocumentError, RefusedError, LookupError, TypeError, ValueError) as error:
                 reason = f"site {site}: enrolment: {error}; see local/identity.json in its kit"
                 failures[site] = Failure(reason)
                 logger.warning("%s", reason)
-        sites = Elsewhere(transport, sorted(enrolled), wait_s)
-        of = self.operator, self.ledger, sites
+        of = self.operator, self.ledger, Elsewhere(transport, sorted(here), wait_s)
+        # What a site has signed and handed in counts, whether or not it is here now.
+        enrolled = {**self._known(), **here}
         return LedgerNotary(*of, nonce=self.nonce, enrolled=enrolled), failures
+
+    def _known(self) -> dict[str, Enrolment]:
+        """Return what each site came in with last, in this session or another."""
+        last = {site: history[-1] for site, history in enrolments(self.store).items()}
+        return {site: self._verified(said) for site, said in last.items()}
+
+    def _verified(self, said: Plain) -> Enrolment:
+        consent = bytes.fromhex(said["consent"])
+        return verified_enrolment(
+            str(said["did"]), str(said["document"]), consent, self.ledger.domain
+        )
 
     def _let_in(self, site: str, said: Any) -> Enrolment:  # noqa: ANN401 -- whatever a site says
         """Return what a site comes in with, once it stands on the ledger and in the run."""
         ledger, history = self.ledger, enrolments(self.store).get(site, [])
-        consent = bytes.fromhex(said["consent"])
-        one = verified_enrolment(str(said["did"]), str(said["document"]), consent, ledger.domain)
+        one = self._verified(said)
         known = ledger.site(one.address)
         if known is None:
             _require_same(history, one.did)
