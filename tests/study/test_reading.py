@@ -168,8 +168,8 @@ def test_a_study_without_settings_is_refused(tmp_path: Path, line: str, told: st
             "variant = []",
             (
                 "variant: found an unknown key, expected one of name, title, experiment, "
-                "arms, seeds, tuned_by, curve, screening, values, changes, variants; did you mean "
-                "variants?"
+                "arms, seeds, tuned_by, curve, screening, asks, values, changes, variants; did "
+                "you mean variants?"
             ),
         ),
     ],

@@ -82,6 +82,7 @@ def _running(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
     study.add_argument("study", type=Path, metavar="STUDY.toml", help="a grid of cells")
     study.add_argument("--out", type=Path, metavar="DIR", help="cells and tables; runs/NAME else")
     study.add_argument("--resume", action="store_true", help="go on with the cells kept in there")
+    study.add_argument("--tables", action="store_true", help="of the cells kept so far; run none")
     study.add_argument("--workers", type=_positive, metavar="N", help="processes; one a core else")
 
     report = _command(commands, "report", "reading", "one HTML page of one or more runs")

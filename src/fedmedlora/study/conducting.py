@@ -59,6 +59,21 @@ def conduct(study: Study, out: Path, *, resume: bool, workers: int | None = None
     return done
 
 
+def kept_of(study: Study, out: Path) -> Done:
+    """Return the cells of a study that are kept; none is run.
+
+    Raises:
+        InputError: Something is wrong with the study or with kept cells.
+    """
+    require_right(_all_that_may_be(study))
+    done: list[tuple[Cell, Kept]] = []
+    for batch in _batches(study):
+        cells = _wanted(batch, study, done)
+        there = kept(out / _CELLS, cells)
+        done += [(cell, there[cell.name]) for cell in cells if cell.name in there]
+    return _in_order(study, done)
+
+
 def _conducted(study: Study, folder: Path, work: Path, workers: int) -> Done:
     """Return every cell once the missing ones are run.
 
@@ -67,17 +82,10 @@ def _conducted(study: Study, folder: Path, work: Path, workers: int) -> Done:
         QuorumError: Some cells failed.
     """
     total = sum(1 for setting in study.settings for _ in cells_of(setting))
-    done: dict[str, tuple[Cell, Kept]] = {}
+    done: list[tuple[Cell, Kept]] = []
     failures: list[str] = []
-    # What is tuned comes when its trials are done; where one failed it has to wait.
-    for is_tuned in (False, True):
-        wanted = [
-            cell
-            for setting in study.settings
-            if (setting.tuned_by is not None) == is_tuned
-            if (chosen := _chosen(setting, study, list(done.values()))) is not None
-            for cell in cells_of(setting, chosen)
-        ]
+    for batch in _batches(study):
+        wanted = _wanted(batch, study, done)
         there = kept(folder, wanted)
         missing = [cell for cell in wanted if cell.name not in there]
         before = len(done) + len(there)
@@ -86,11 +94,43 @@ def _conducted(study: Study, folder: Path, work: Path, workers: int) -> Done:
             missing, kept=folder, work=work, workers=workers, before=before, total=total
         )
         there |= kept(folder, missing)
-        done |= {cell.name: (cell, there[cell.name]) for cell in wanted if cell.name in there}
+        done += [(cell, there[cell.name]) for cell in wanted if cell.name in there]
     if failures:
         raise QuorumError("\n".join(failures))
+    return _in_order(study, done)
+
+
+def _batches(study: Study) -> Iterator[list[Setting]]:
+    """Yield the settings in batches: one that is tuned comes in a later batch than its trials."""
+    waiting = list(study.settings)
+    ready: set[str | None] = {None}
+    while waiting:
+        batch = []
+        for setting in waiting:
+            if setting.tuned_by not in ready:
+                break
+            batch.append(setting)
+        # Trials that stand behind what they tune come first.
+        batch = batch or [one for one in waiting if one.tuned_by in ready][:1]
+        waiting = [one for one in waiting if one not in batch]
+        ready |= {one.name for one in batch}
+        yield batch
+
+
+def _wanted(batch: Sequence[Setting], study: Study, done: Done) -> list[Cell]:
+    """Return the cells of some settings; where a trial failed, what is tuned by it has to wait."""
+    return [
+        cell
+        for setting in batch
+        if (chosen := _chosen(setting, study, done)) is not None
+        for cell in cells_of(setting, chosen)
+    ]
+
+
+def _in_order(study: Study, done: Done) -> Done:
+    by_name = {cell.name: (cell, each) for cell, each in done}
     names = [cell.name for setting in study.settings for cell in cells_of(setting)]
-    return [done[name] for name in names]
+    return [by_name[name] for name in names if name in by_name]
 
 
 def _all_that_may_be(study: Study) -> Iterator[Cell]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from fedmedlora.study.comparing import (
     BEST_SINGLE,
@@ -49,32 +48,65 @@ class Line:
     sites: Mapping[str, str] = field(default_factory=dict)
 
 
-def lines_of(study: Study, setting: Setting, done: Done) -> list[Line]:
-    """Return the rows of a setting, variant by variant, arms in the order of the study."""
-    return [
-        line
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The arms of one variant of a setting.
+
+    Attributes:
+        trained: Sites that means run over: those that train in every variant of the setting, so
+            that variants can be compared; all of the variant's own where there are none such.
+        outside: Sites that do not train from the start.
+    """
+
+    variant: Variant
+    figures: Figures
+    trained: tuple[str, ...]
+    outside: tuple[str, ...]
+    roles: Mapping[str, str]
+
+
+def groups_of(study: Study, setting: Setting, done: Done) -> list[Group]:
+    """Return the arms of a setting, variant by variant; one without cells is left out."""
+    cells = {
+        variant.name: [
+            (cell.seed, kept)
+            for cell, kept in done
+            if (cell.setting, cell.variant) == (setting.name, variant.name)
+        ]
         for variant in setting.variants
-        for line in _of_variant(study, setting, variant, _cells(setting, variant, done))
+    }
+    roles = {
+        name: {site["name"]: site["role"] for site in own[0][1]["sites"]}
+        for name, own in cells.items()
+        if own
+    }
+    trained = {name: _of_role(own, "train") for name, own in roles.items()}
+    shared = {site for own in trained.values() for site in own}.intersection(*trained.values())
+    return [
+        Group(
+            variant,
+            Figures(arms_of(cells[variant.name]), replicates=study.replicates),
+            tuple(site for site in own if not shared or site in shared),
+            _of_role(roles[variant.name], "external", "new_site"),
+            roles[variant.name],
+        )
+        for variant in setting.variants
+        if (own := trained.get(variant.name)) is not None
     ]
 
 
-def _cells(setting: Setting, variant: Variant, done: Done) -> list[tuple[int, Mapping[str, Any]]]:
-    own = (setting.name, variant.name)
-    return [(cell.seed, kept) for cell, kept in done if (cell.setting, cell.variant) == own]
+def lines_of(study: Study, setting: Setting, done: Done) -> list[Line]:
+    """Return the rows of a setting, variant by variant, arms in the order of the study."""
+    groups = groups_of(study, setting, done)
+    return [line for group in groups for line in _of_group(study, setting, group)]
 
 
-def _of_variant(
-    study: Study,
-    setting: Setting,
-    variant: Variant,
-    cells: Sequence[tuple[int, Mapping[str, Any]]],
-) -> Iterator[Line]:
-    if not cells:
-        return
-    roles = {site["name"]: site["role"] for site in cells[0][1]["sites"]}
-    trained = [site for site, role in roles.items() if role == "train"]
-    outside = [site for site, role in roles.items() if role in ("external", "new_site")]
-    figures = Figures(arms_of(cells), replicates=study.replicates)
+def _of_role(roles: Mapping[str, str], *wanted: str) -> tuple[str, ...]:
+    return tuple(site for site, role in roles.items() if role in wanted)
+
+
+def _of_group(study: Study, setting: Setting, group: Group) -> Iterator[Line]:
+    figures, trained = group.figures, group.trained
     against = {
         name: gain
         for name in figures.arms
@@ -85,25 +117,25 @@ def _of_variant(
     for name, arm in figures.arms.items():
         by_site = {
             site: found
-            for site in (*trained, *outside)
+            for site in group.roles
             if (found := figures.estimate(name, NER, [site], "mean"))
         }
         opponents = (study.reference, BEST_SINGLE, MEAN_SINGLE, CENTRALISED)
         gains = {one: _gain(figures, name, one, trained) for one in opponents if one != name}
         yield Line(
             setting.name,
-            variant,
+            group.variant,
             arm,
             figures.estimate(name, NER, trained, "mean"),
             figures.estimate(name, NER, trained, "min"),
             figures.estimate(name, NER, trained, "harmonic_mean"),
             figures.estimate(name, RELATIONS, trained, "mean"),
             figures.estimate(name, PROBLEM, trained, "mean"),
-            {site: by_site[site] for site in outside if site in by_site},
+            {site: by_site[site] for site in group.outside if site in by_site},
             by_site,
             {one: gain for one, gain in gains.items() if gain},
             corrected.get(name),
-            roles,
+            group.roles,
         )
 
 

@@ -26,6 +26,7 @@ from fedmedlora.study.drawings.shares_against_quality import shares_against_qual
 from fedmedlora.study.drawings.site_by_site import site_by_site
 from fedmedlora.study.lines import Line
 from fedmedlora.study.schema import Setting, Study
+from fedmedlora.study.verdicts import Verdict
 
 _READING = (
     "Strict F1 in points. Brackets and whiskers are 95 % intervals over notes, from {replicates} "
@@ -34,13 +35,15 @@ _READING = (
 )
 
 
-def page(study: Study, rows: Mapping[str, Sequence[Line]]) -> str:
+def page(study: Study, rows: Mapping[str, Sequence[Line]], found: Sequence[Verdict] = ()) -> str:
     """Return the page of a study; settings without a line are left out.
 
     Args:
         rows: Setting to its lines.
+        found: What it had to show.
     """
-    parts = [
+    asked = [("asked", tables.ASKED, _asked(found))] if found else []
+    parts = asked + [
         (setting.name, setting.title, _setting(study, setting, rows[setting.name]))
         for setting in study.settings
         if rows[setting.name]
@@ -53,6 +56,15 @@ def page(study: Study, rows: Mapping[str, Sequence[Line]]) -> str:
     )
     article = element("article", header, contents(parts), *(section(*part) for part in parts))
     return framed(study.name, article)
+
+
+def _asked(found: Sequence[Verdict]) -> Html:
+    headings = [Heading(one, figures=False) for one in tables.ASKED_HEAD]
+    rows = [
+        [Cell(text(one.replace("*", ""))) for one in tables.asked_cells(verdict)]
+        for verdict in found
+    ]
+    return table(tables.ASKED, headings, [Rows(rows)])
 
 
 def _setting(study: Study, setting: Setting, lines: Sequence[Line]) -> Html:

@@ -8,12 +8,18 @@ from fedmedlora.study.lines import lines_of
 from fedmedlora.study.page import page
 from fedmedlora.study.schema import Study
 from fedmedlora.study.tables import as_csv, markdown
+from fedmedlora.study.verdicts import verdicts
 
 
 def write_pages(study: Study, done: Done, out: Path) -> dict[str, Path]:
     """Return where the Markdown, the CSV and the HTML page of a study now lie."""
     rows = {setting.name: lines_of(study, setting, done) for setting in study.settings}
-    pages = {"markdown": markdown(study, rows), "csv": as_csv(rows), "html": page(study, rows)}
+    found = verdicts(study, done)
+    pages = {
+        "markdown": markdown(study, rows, found),
+        "csv": as_csv(rows),
+        "html": page(study, rows, found),
+    }
     names = {"markdown": "tables.md", "csv": "figures.csv", "html": "study.html"}
     paths = {kind: out / name for kind, name in names.items()}
     for name, text in pages.items():

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fedmedlora.experiment.places import NAME
 from fedmedlora.ranges import Rule, at_least
@@ -12,6 +12,7 @@ _Count = Annotated[int, at_least(1)]
 _SOME = Rule(
     "with at least one item and none twice", lambda items: 0 < len(items) == len(set(items))
 )
+Asked = Literal["methods", "gaps", "number_of_sites", "outlier", "new_site"]
 TOGETHER = "+"
 """Between arms of one cell, as one that starts from what another learnt."""
 
@@ -85,6 +86,7 @@ class Setting:
             of arms has the trials of its first.
         curve: What the x of the variants is, with its unit.
         screening: One seed, to see what is far off, not to be quoted.
+        asks: What its figures are held against, by the names in `fedmedlora.study.verdicts`.
         values: For all variants, see there.
         changes: For all variants, before theirs.
         variants: What is varied; without any there is one, as it is.
@@ -98,6 +100,7 @@ class Setting:
     tuned_by: str | None = None
     curve: str = ""
     screening: bool = False
+    asks: tuple[Asked, ...] = ()
     values: Mapping[str, object] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
     variants: tuple[Variant, ...] = (Variant(),)

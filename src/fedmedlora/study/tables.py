@@ -8,7 +8,10 @@ from fedmedlora.reporting.arms import title
 from fedmedlora.study.comparing import Estimate
 from fedmedlora.study.lines import Line
 from fedmedlora.study.schema import Setting, Study
+from fedmedlora.study.verdicts import Verdict
 
+ASKED = "What it must show"
+ASKED_HEAD = ("setting", "asked", "found", "")
 NONE = "-"
 """Stands where there is no figure."""
 SCREENING = "one seed, to see what is far off, not to be quoted."
@@ -32,16 +35,18 @@ _HEAD = (
 )
 
 
-def markdown(study: Study, rows: Mapping[str, Sequence[Line]]) -> str:
+def markdown(
+    study: Study, rows: Mapping[str, Sequence[Line]], found: Sequence[Verdict] = ()
+) -> str:
     """Return all tables of a study.
 
     Args:
         rows: Setting to its lines.
+        found: What it had to show.
     """
-    blocks = [
-        f"# {study.name}",
-        _READING.format(replicates=study.replicates),
-    ]
+    blocks = [f"# {study.name}", _READING.format(replicates=study.replicates)]
+    if found:
+        blocks += [f"## {ASKED}", table(ASKED_HEAD, map(asked_cells, found))]
     for setting in study.settings:
         if rows[setting.name]:
             blocks += list(_setting(study, setting, rows[setting.name]))
@@ -65,6 +70,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a Markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def asked_cells(verdict: Verdict) -> list[str]:
+    """Return the row of one thing that a study must show."""
+    met = "met" if verdict.is_met else "**not met**"
+    return [verdict.setting, verdict.asked, verdict.found, met]
 
 
 def head(study: Study) -> list[str]:

@@ -80,6 +80,9 @@ class Loopback:
             except FedMedLoRAError as error:
                 yield site, Failure(str(error))
                 continue
+            except ConnectionError as error:
+                yield site, Failure(str(error), lost=True)
+                continue
             shutil.rmtree(room)
             size = sum(path.stat().st_size for path in reply.files.values())
             if size > most_bytes:

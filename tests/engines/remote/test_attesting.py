@@ -103,6 +103,38 @@ def test_sites_keep_the_heads_of_each_run_of_one_operator(
     assert len(heads_at(tmp_path)) == 2 * 3
 
 
+def test_what_a_site_has_signed_counts_when_the_run_goes_on_without_it(
+    tmp_path: Path, bert: BaseModel, identities: dict[str, Identity]
+) -> None:
+    class Cut(Exception):  # noqa: N818 -- what a kill looks like from inside
+        pass
+
+    def cut(_: Message) -> Message:
+        raise Cut
+
+    write_sites(tmp_path)
+    text, operator = experiment_text(bert, "fed_medlora", rounds=1) + AUDIT, new_identity()
+    all_ = signing_services(tmp_path, identities)
+    # Asked last: the others have handed in.
+    transport = wire(tmp_path, {**all_, "bones": Spoiling(all_["bones"], "train", cut)})
+    with pytest.raises(Cut):
+        run_apart(tmp_path, text, transport, operator=operator)
+
+    (tmp_path / "later").mkdir()
+    later = wire(tmp_path / "later", signing_services(tmp_path, identities))
+    later.away = {"heart"}
+    with pytest.raises(QuorumError, match="found none of heart"):
+        run_apart(tmp_path, text, later, operator=operator, resume=True)
+
+    (document,) = rounds_of(tmp_path / "apart")
+    assert document["absences"] == []
+    assert sorted(document["shares"]) == ["bones", "heart", "lungs"]
+    verdict = verify(tmp_path / "apart")
+    assert (verdict.faults, verdict.counts["updates"]) == ([], 3)
+    # Who is away countersigns nothing: the heads of the round and of the run were seen by two.
+    assert verdict.counts["countersigned heads"] == 2 * 2
+
+
 def test_a_site_without_an_identity_takes_no_part(
     tmp_path: Path, bert: BaseModel, identities: dict[str, Identity]
 ) -> None:
