@@ -13,7 +13,7 @@ import pytest
 
 from fedmedlora.errors import InputError, QuorumError, StoreError
 from fedmedlora.experiment.disk import lock_folder
-from fedmedlora.study.conducting import conduct
+from fedmedlora.study.conducting import conduct, kept_of
 from fedmedlora.study.pages import write_pages
 from fedmedlora.study.reading import read_study
 
@@ -157,6 +157,19 @@ def test_cells_of_one_variant_with_other_notes_are_not_paired(finished: Path, st
         run(study, finished, resume=True)
 
     assert len(caught.value.faults) == 1
+
+
+def test_what_is_kept_so_far_is_told_without_running_the_rest(
+    finished: Path, study: Path, tmp_path: Path
+) -> None:
+    (finished / "cells" / "main" / "noisy.fed_medlora_plus.seed0.json").unlink()
+    read = read_study(study)
+
+    done = kept_of(read, finished)
+
+    assert [cell.name for cell, _ in done] == ["main/as_is.fed_medlora_plus.seed0"]
+    assert kept_of(read, tmp_path / "nowhere") == []
+    assert not (finished / "work").exists()
 
 
 def test_a_kept_cell_of_no_setting_is_told_of(

@@ -1,7 +1,19 @@
 from typing import Any
 
 import pytest
-from tests.study.kept import ALONE, BAD, FED, GOOD, PLUS, SCORES, cell_of, kept_cell, one_study
+from tests.study.kept import (
+    ALONE,
+    BAD,
+    FED,
+    GOOD,
+    PLUS,
+    SCORES,
+    cell_of,
+    kept_cell,
+    one_arm,
+    one_cell,
+    one_study,
+)
 
 from fedmedlora.study.lines import Line, lines_of
 
@@ -66,3 +78,30 @@ def test_variants_stand_apart_and_seeds_of_one_together() -> None:
         ("noisy", (1,)),
     ]
     assert value(lines[0].mean) == pytest.approx((48 + 26) / 2 / 57)
+
+
+def test_means_of_all_variants_are_over_the_sites_that_train_in_each() -> None:
+    told = one_study("as_is", "more")
+    roles = {"a": "train", "b": "train", "c": "external", "d": "train"}
+    more = one_cell(one_arm(PLUS, {"a": BAD, "b": GOOD, "d": BAD}), roles=roles)
+    done = [(cell_of("as_is"), kept_cell({PLUS: SCORES[PLUS]})), (cell_of("more"), more)]
+
+    lines = lines_of(told, told.settings[0], done)
+
+    # (26 + 48) / 2 of 57; with d it would be (26 + 48 + 26) / 3.
+    assert value(lines[1].mean) == pytest.approx(37 / 57)
+    assert value(lines[1].by_site["d"]) == pytest.approx(26 / 57)
+
+
+def test_variants_without_a_site_in_common_have_means_of_their_own() -> None:
+    told = one_study("as_is", "parts")
+    roles = {"a_1": "train", "a_2": "train"}
+    parts = one_cell(one_arm(PLUS, {"a_1": BAD, "a_2": GOOD}), roles=roles)
+    done = [(cell_of("as_is"), kept_cell({PLUS: SCORES[PLUS]})), (cell_of("parts"), parts)]
+
+    lines = lines_of(told, told.settings[0], done)
+
+    assert [value(line.mean) for line in lines] == [
+        pytest.approx(48 / 57),
+        pytest.approx(37 / 57),
+    ]

@@ -53,7 +53,7 @@ def conduct(study: Study, out: Path, *, resume: bool, workers: int | None = None
     require_sites(absent)
     with _alone(work, needed=bool(absent)):
         done = _conducted(study, folder, work, workers or os.cpu_count() or 1)
-    require_paired(folder, [cell for cell, _ in done], {cell.name: each for cell, each in done})
+    _require_paired(done, folder)
     if strange := strangers(folder, every):
         logger.warning("%s: found %d kept cells of no setting", folder, len(strange))
     return done
@@ -71,6 +71,7 @@ def kept_of(study: Study, out: Path) -> Done:
         cells = _wanted(batch, study, done)
         there = kept(out / _CELLS, cells)
         done += [(cell, there[cell.name]) for cell in cells if cell.name in there]
+    _require_paired(done, out / _CELLS)
     return _in_order(study, done)
 
 
@@ -125,6 +126,10 @@ def _wanted(batch: Sequence[Setting], study: Study, done: Done) -> list[Cell]:
         if (chosen := _chosen(setting, study, done)) is not None
         for cell in cells_of(setting, chosen)
     ]
+
+
+def _require_paired(done: Done, folder: Path) -> None:
+    require_paired(folder, [cell for cell, _ in done], {cell.name: each for cell, each in done})
 
 
 def _in_order(study: Study, done: Done) -> Done:

@@ -55,7 +55,8 @@ def verdicts(study: Study, done: Done) -> list[Verdict]:
     return [
         Verdict(setting.title, asked, found, is_met)
         for setting in study.settings
-        if (groups := groups_of(study, setting, done))
+        # The first variant is what others are held against; it may not be run yet.
+        if (groups := groups_of(study, setting, done)) and groups[0].variant == setting.variants[0]
         for question in setting.asks
         for asked, found, is_met in _QUESTIONS[question](study, groups)
     ]
