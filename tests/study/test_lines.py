@@ -1,7 +1,19 @@
 from typing import Any
 
 import pytest
-from tests.study.kept import ALONE, BAD, FED, GOOD, PLUS, SCORES, cell_of, kept_cell, one_study
+from tests.study.kept import (
+    ALONE,
+    BAD,
+    FED,
+    GOOD,
+    PLUS,
+    SCORES,
+    cell_of,
+    kept_cell,
+    one_arm,
+    one_cell,
+    one_study,
+)
 
 from fedmedlora.study.lines import Line, lines_of
 
@@ -66,3 +78,45 @@ def test_variants_stand_apart_and_seeds_of_one_together() -> None:
         ("noisy", (1,)),
     ]
     assert value(lines[0].mean) == pytest.approx((48 + 26) / 2 / 57)
+
+
+def test_variants_are_compared_on_the_sites_that_train_in_all_of_them() -> None:
+    told = one_study("without", "with_more")
+    more = {"a": "train", "b": "train", "d": "train"}
+    with_more = one_cell(one_arm(PLUS, {"a": GOOD, "b": GOOD, "d": BAD}), roles=more)
+    done = [
+        (cell_of("without"), kept_cell({PLUS: SCORES[PLUS]})),
+        (cell_of("with_more"), with_more),
+    ]
+
+    first, second = lines_of(told, told.settings[0], done)
+
+    assert value(first.mean) == value(second.mean) == pytest.approx(48 / 57)
+    assert value(second.by_site["d"]) == pytest.approx(26 / 57)
+
+
+def test_variants_without_a_site_in_common_have_their_own() -> None:
+    told = one_study("two", "one")
+    done = [
+        (cell_of("two"), kept_cell({PLUS: SCORES[PLUS]})),
+        (cell_of("one"), one_cell(one_arm(PLUS, {"d": BAD}), roles={"d": "train"})),
+    ]
+
+    first, second = lines_of(told, told.settings[0], done)
+
+    assert value(first.mean) == pytest.approx(48 / 57)
+    assert value(second.mean) == pytest.approx(26 / 57)
+
+
+def test_of_a_study_in_the_middle_the_seeds_that_all_arms_have_are_told() -> None:
+    told = one_study("as_is")
+    worse = {"a": BAD, "b": BAD}
+    done = [
+        (cell_of("as_is", 0), kept_cell({PLUS: SCORES[PLUS], FED: SCORES[FED]})),
+        (cell_of("as_is", 1), kept_cell({PLUS: worse})),
+    ]
+
+    lines = lines_of(told, told.settings[0], done)
+
+    assert [line.arm.seeds for line in lines] == [(0,), (0,)]
+    assert value(lines[0].mean) == pytest.approx(48 / 57)
