@@ -1,10 +1,12 @@
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 
-from fedmedlora.cli.settings_reference import explained, reference, tables
+from fedmedlora.cli.settings_reference import explained, reference, study_tables, tables
 from fedmedlora.experiment.config import parse_experiment, settings
 from fedmedlora.experiment.schema import ARM_NAMES, Experiment
 from fedmedlora.federation.strategies import methods
+from fedmedlora.study.change import change_kinds
+from fedmedlora.study.schema import Hospitals, Setting, Variant
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
@@ -54,12 +56,25 @@ def test_every_value_that_an_experiment_has_is_a_key_of_a_table() -> None:
 
 
 def test_every_table_and_every_key_is_explained() -> None:
-    silent = [table.line for table in tables() if not table.words]
-    silent += [
-        f"{table.line} {key.name}" for table in tables() for key in table.keys if not key.words
-    ]
+    every = [*tables(), *study_tables()]
+
+    silent = [table.line for table in every if not table.words]
+    silent += [f"{table.line} {key.name}" for table in every for key in table.keys if not key.words]
 
     assert silent == []
+
+
+def test_every_key_of_a_study_and_every_kind_of_change_is_a_key_of_a_table() -> None:
+    told = {table.line: [key.name for key in table.keys] for table in study_tables()}
+    schemas = {"[hospitals]": Hospitals, "[[settings]]": Setting, "[[settings.variants]]": Variant}
+    changes = {f'{{ kind = "{name}" }}': kind.settings for name, kind in change_kinds().items()}
+
+    # Hospitals and settings have tables of their own.
+    assert told.pop("[study]") == ["name", "reference", "replicates"]
+    assert told == {
+        line: [field.name for field in fields(schema)]
+        for line, schema in {**schemas, **changes}.items()
+    }
 
 
 def test_nothing_is_explained_that_is_no_key() -> None:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fedmedlora.evaluation.intervals import (
+    counts_of_notes,
     draws,
     f1_intervals,
     interval,
@@ -16,6 +17,7 @@ from fedmedlora.evaluation.intervals import (
 )
 from fedmedlora.tasks.findings import Findings, Link, Span
 from fedmedlora.tasks.scoring import NoteCounts, count_note
+from fedmedlora.tasks.tally import Tally
 
 NAN = math.nan
 PAIN = Span(0, 4, "problem")
@@ -213,3 +215,49 @@ class TestFromNotes:
         assert intervals[("ner", "lenient")] == (1.0, 1.0)
         assert intervals[("re", "strict")] == (1.0, 1.0)
         assert intervals[("re_gold", "strict")] is None
+
+
+class TestCountsOfNotes:
+    def tally_of(self, rows: NDArray[np.int64], drawn: NDArray[np.int64]) -> Tally:
+        """Return the tally of notes with such counts, as they are and in these draws."""
+        each_once = np.ones((1, len(rows)), dtype=np.int64)
+        tp, fp, fn = (each_once @ rows)[0].tolist()
+        gold, answer = spans(tp, "problem") + spans(fn, "drug"), spans(tp, "problem")
+        total = count_note(Findings(gold), Findings(answer + spans(fp, "test")))
+        return Tally(len(rows), total, {"ner_strict": drawn @ rows})
+
+    def test_numbers_by_hand(self) -> None:
+        drawn = np.array([[2, 0], [1, 1], [0, 2]])
+        # Twice the first note, both, twice the second.
+        sums = self.tally_of(np.array([[3, 1, 0], [1, 0, 2]]), drawn)
+
+        assert sums.rows("ner_strict").tolist() == [[4, 1, 2], [6, 2, 0], [4, 1, 2], [2, 0, 4]]
+        assert counts_of_notes(sums, "ner_strict", drawn).tolist() == [[3, 1, 0], [1, 0, 2]]
+
+    @pytest.mark.parametrize("num_notes", [1, 2, 7, 60])
+    def test_they_come_out_exactly(self, num_notes: int) -> None:
+        rows = np.random.default_rng(num_notes).integers(0, 50, (num_notes, 3))
+        drawn = draws({"a": num_notes}, replicates=num_notes + 20, seed=1)["a"]
+
+        found = counts_of_notes(self.tally_of(rows, drawn), "ner_strict", drawn)
+
+        assert (found == rows).all()
+
+    def test_other_draws_are_refused(self) -> None:
+        rows = np.array([[3, 1, 0], [1, 0, 2], [0, 4, 1]])
+        one, other = (draws({"a": 3}, replicates=30, seed=seed)["a"] for seed in (1, 2))
+
+        with pytest.raises(ValueError, match="draws: found others than the tally's"):
+            counts_of_notes(self.tally_of(rows, one), "ner_strict", other)
+
+    def test_too_few_draws_are_refused(self) -> None:
+        drawn = np.array([[1, 1, 1], [3, 0, 0]])
+        # The second note and the third are always drawn alike: either could have what both have.
+        sums = self.tally_of(np.array([[1, 0, 0], [2, 2, 2], [2, 2, 2]]), drawn)
+
+        with pytest.raises(ValueError, match="draws: found 2 that leave it open, expected more"):
+            counts_of_notes(sums, "ner_strict", drawn)
+
+
+def spans(number: int, type_: str) -> tuple[Span, ...]:
+    return tuple(Span(10 * index, 10 * index + 5, type_) for index in range(number))

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,10 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def has_come_to(mark: str, out: Path, process: "subprocess.Popen[bytes]") -> bool:
+    return bool(list(out.glob(mark))) or process.poll() is not None
+
+
 linux_only = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
@@ -251,7 +256,7 @@ def test_a_study_killed_again_and_again_ends_in_the_same_cells_and_tables(
     begun, trained, kept = "work/*/*/run/run.sqlite", "work/*/*/run/adapters/*", "cells/*/*.json"
     for mark in (begun, trained, kept):
         with start(study, out) as process:
-            wait_for(lambda mark=mark: list(out.glob(mark)) or process.poll() is not None)
+            wait_for(partial(has_come_to, mark, out, process))
             process.send_signal(signal.SIGKILL)
         assert process.returncode == -signal.SIGKILL
 

@@ -62,6 +62,7 @@ def test_a_screening_says_so(told: Study) -> None:
 
 def test_what_is_undefined_is_a_dash() -> None:
     assert (points(None), with_interval(None)) == ("-", "-")
+    assert points(Estimate(0.5, None, (0.5,)), sign="+") == "+50.0"
     # One note that is found is found in each draw; of none there is no interval.
     assert with_interval(Estimate(0.5, None, (0.5,))) == "50.0"
     assert with_interval(Estimate(-0.011, (-0.5, 0.25), (0.0,)), sign="+") == (

@@ -9,7 +9,7 @@ from fedmedlora.study.tuning import choices, dev_score
 
 def trial(dev: float | None, *, test: int = 0) -> dict[str, Any]:
     """Return a cell whose kept round, the second, has such an F1 on dev notes of site a."""
-    rounds = [{"a": 0.99}, {"a": dev}]
+    rounds: list[dict[str, float | None]] = [{"a": 0.99}, {"a": dev}]
     return one_cell(one_arm("x", {"a": [(test, 1, 1)]}, dev=rounds, best_round=2))
 
 

@@ -1,4 +1,4 @@
-"""The reference of everything an experiment's file can hold as Markdown, made from the schema.
+"""The reference of all that files of experiments and studies can hold, made from their schemas.
 
 `python -m fedmedlora.cli.settings_reference > docs/settings.md` writes it anew.
 """
@@ -15,6 +15,8 @@ from fedmedlora.experiment.schema import ARM_NAMES, ArmName, Experiment
 from fedmedlora.experiment.toml_values import Hint, expected, show
 from fedmedlora.federation.strategies import methods
 from fedmedlora.reporting.arms import title
+from fedmedlora.study.change import change_kinds
+from fedmedlora.study.schema import Hospitals, Setting, Study, Variant
 
 _HEAD = """# Settings
 
@@ -26,6 +28,17 @@ This page is made from the schema: `python -m fedmedlora.cli.settings_reference 
 """
 _ARMS = "What each does: [method.md](method.md). One with SITE in its title is an arm at each site."
 _METHODS = "[methods."
+_STUDY = """# Studies
+
+What the TOML file of a study can hold ([guide/study.md](guide/study.md)). A change of sites is a
+table with its `kind`, one of those at the end, and what that takes.
+"""
+_APART = {
+    "values": "a table of dotted keys and values",
+    "changes": "a list of changes",
+    "variants": "a list of variants",
+}
+"""Of a study's tables what is no single value, in words."""
 _ENTRY = re.compile(r" {4}(\w+): (.*)")
 
 
@@ -58,12 +71,41 @@ def reference() -> str:
     """Return the whole page."""
     own, *others = tables()
     sections = [_section(table) for table in others if table.keys or table.line == "[methods]"]
-    return "\n".join([_HEAD, _section(own), _arms(), *sections])
+    study = [_section(table) for table in study_tables()]
+    return "\n".join([_HEAD, _section(own), _arms(), *sections, _STUDY, *study])
 
 
 def tables() -> Iterator[Table]:
     """Yield every table that the reader knows, in the order of the schema."""
     yield from _tables(Experiment, "[experiment]", inside="")
+
+
+def study_tables() -> Iterator[Table]:
+    """Yield every table of a study, then what each kind of change takes."""
+    lines = {
+        "[study]": Study,
+        "[hospitals]": Hospitals,
+        "[[settings]]": Setting,
+        "[[settings.variants]]": Variant,
+        **{f'{{ kind = "{name}" }}': one.settings for name, one in change_kinds().items()},
+    }
+    for line, kind in lines.items():
+        hints, said = typing.get_type_hints(kind, include_extras=True), explained(kind)
+        keys = [
+            Key(field.name, _APART[field.name], "none", said[field.name])
+            if field.name in _APART
+            else _key(field, hints[field.name], said.get(field.name, ""))
+            for field in fields(kind)
+            if f"[{field.name}]" not in lines and f"[[{field.name}]]" not in lines
+        ]
+        yield Table(line, _described(kind, line), tuple(keys))
+
+
+def _described(kind: type[Any], line: str) -> str:
+    """Return what a table is; of a change, what its file begins with."""
+    if line.startswith("["):
+        return _opening(kind)
+    return (inspect.getdoc(sys.modules[kind.__module__]) or "").partition("\n")[0]
 
 
 def explained(kind: type[Any]) -> Mapping[str, str]:

@@ -96,6 +96,25 @@ def strangers(folder: Path, cells: Iterable[Cell]) -> list[Path]:
     return sorted(set(folder.rglob("*.json")) - {kept_path(folder, cell) for cell in cells})
 
 
+def counts_by_figure(
+    site: str, tally: list[Any], *, replicates: int, seed: int
+) -> dict[str, list[list[int]]]:
+    """Return tp, fp and fn of each of a site's notes, by figure; one that is undefined is left out.
+
+    Args:
+        tally: As a run keeps it.
+        replicates: Draws of the run.
+        seed: Of the run.
+    """
+    read = tally_from_json(tally)
+    drawn = draws({site: read.num_notes}, replicates=replicates, seed=seed)[site]
+    return {
+        figure: counts_of_notes(read, figure, drawn).tolist()
+        for figure in FIGURES
+        if read.rows(figure).any()
+    }
+
+
 def _read(path: Path, cell: Cell) -> Kept:
     try:
         document: Kept = json.loads(path.read_bytes())
@@ -134,7 +153,12 @@ def _document(cell: Cell, store: RunStore) -> Kept:
     arms = []
     for arm in figures["arms"]:
         notes = {
-            site: _notes(site, final["tally"], experiment.evaluation.replicates, cell.seed)
+            site: counts_by_figure(
+                site,
+                final["tally"],
+                replicates=experiment.evaluation.replicates,
+                seed=cell.seed,
+            )
             for site, final in store.finals(arm["name"]).items()
         }
         arms.append({**_arm(arm), "notes": notes})
@@ -168,13 +192,3 @@ def _rounds(rounds: Sequence[Mapping[str, Any]]) -> Iterator[Kept]:
         absent = [each["site"] for each in one.get("absences", ())]
         own = {key: one[key] for key in _OF_ROUNDS if key in one}
         yield {**own, "dev": dev, **({"absent": absent} if absent else {})}
-
-
-def _notes(site: str, tally: list[Any], replicates: int, seed: int) -> dict[str, Any]:
-    read = tally_from_json(tally)
-    drawn = draws({site: read.num_notes}, replicates=replicates, seed=seed)[site]
-    return {
-        figure: counts_of_notes(read, figure, drawn).tolist()
-        for figure in FIGURES
-        if read.rows(figure).any()
-    }

@@ -77,7 +77,8 @@ class Setting:
     Attributes:
         name: Of its folder of cells.
         title: Of its table.
-        experiment: The file all cells begin from; its own arms and seed do not count.
+        experiment: The file all cells begin from, beside the study's where it is relative; its own
+            arms and seed do not count.
         arms: Each is a cell of its own; those with + between them are one.
         seeds: Each is a cell of its own.
         tuned_by: The setting whose variants are the trials of each arm that is trained; the values
@@ -88,6 +89,7 @@ class Setting:
         asks: What its figures are held against, by the names in `fedmedlora.study.verdicts`.
         values: For all variants, see there.
         changes: For all variants, before theirs.
+        variants: What is varied; without any there is one, as it is.
     """
 
     name: Annotated[str, NAME]
@@ -106,13 +108,14 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Study:
-    """A grid of cells; the tables below hold what is in it.
+    """A grid of cells.
 
     Attributes:
         name: What its pages call it.
         reference: The arm that all others are held against, fixed before test notes are read.
         replicates: Bootstrap draws behind each interval, the same for all cells.
         hospitals: Invented ones, which cells read.
+        settings: What is run and told, in this order.
     """
 
     name: Annotated[str, NAME]

@@ -1,6 +1,9 @@
-"""What reading a site's notes came to: sums over them, never what one note came to.
+"""What reading a site's notes came to: sums over them, as they are and in each draw of a bootstrap.
 
-A coordinator needs no more for scores and their intervals, so no more leaves a site.
+A coordinator needs no more for scores and their intervals, so no more leaves a site: no text, and
+no place in one. The sums do not hide single notes: the draws follow from the run's seed, which the
+coordinator knows, so that with more draws than notes tp, fp and fn of each note follow from the
+sums, for every figure (`evaluation.intervals.counts_of_notes`).
 """
 
 import base64
