@@ -146,16 +146,6 @@ class TestDifference:
         assert found is not None
         assert (found.value, found.of_seeds) == (0.5, (0.5, 0.5))
 
-    def test_seeds_that_one_of_two_lacks_do_not_count(self) -> None:
-        told = figures((0, {"x": {"a": NONE}}), (1, {"x": {"a": ALL}, "y": {"a": HALF}}))
-        apart = figures((0, {"x": {"a": ALL}}), (1, {"y": {"a": HALF}}))
-
-        found = told.difference("x", "y", NER, ["a"], "mean")
-
-        assert found is not None
-        assert (found.value, found.of_seeds) == (0.5, (0.5,))
-        assert apart.difference("x", "y", NER, ["a"], "mean") is None
-
     def test_arms_are_compared_where_both_were_scored(self) -> None:
         told = figures((0, {"x": {"a": HALF}, "y": {"a": HALF, "b": NONE}}))
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from fedmedlora.errors import InputError, QuorumError, StoreError
 from fedmedlora.experiment.disk import lock_folder
-from fedmedlora.study.conducting import conduct, kept_of
+from fedmedlora.study.conducting import batches_of, conduct, kept_of
 from fedmedlora.study.pages import write_pages
 from fedmedlora.study.reading import read_study
 
@@ -159,19 +160,6 @@ def test_cells_of_one_variant_with_other_notes_are_not_paired(finished: Path, st
     assert len(caught.value.faults) == 1
 
 
-def test_what_is_kept_so_far_is_told_without_running_the_rest(
-    finished: Path, study: Path, tmp_path: Path
-) -> None:
-    (finished / "cells" / "main" / "noisy.fed_medlora_plus.seed0.json").unlink()
-    read = read_study(study)
-
-    done = kept_of(read, finished)
-
-    assert [cell.name for cell, _ in done] == ["main/as_is.fed_medlora_plus.seed0"]
-    assert kept_of(read, tmp_path / "nowhere") == []
-    assert not (finished / "work").exists()
-
-
 def test_a_kept_cell_of_no_setting_is_told_of(
     finished: Path, study: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -280,3 +268,26 @@ def test_a_study_killed_again_and_again_ends_in_the_same_cells_and_tables(
     assert tables(out) == tables(finished)
     assert (out / "figures.csv").read_bytes() == (finished / "figures.csv").read_bytes()
     assert not (out / "work").exists()
+
+
+def test_what_is_kept_so_far_is_told_without_a_run(finished: Path, study: Path) -> None:
+    (finished / "cells/main/noisy.fed_medlora_plus.seed0.json").unlink()
+
+    done = kept_of(read_study(study), finished)
+
+    assert [cell.variant for cell, _ in done] == ["as_is"]
+    assert not (finished / "work").exists()
+
+
+def test_what_is_tuned_comes_as_soon_as_its_trials_are_done(study: Path) -> None:
+    (only,) = read_study(study).settings
+    names = {"first": None, "tuned": "trials", "trials": None, "last": None, "more": "trials"}
+    settings = [replace(only, name=name, tuned_by=by) for name, by in names.items()]
+
+    batches = batches_of(replace(read_study(study), settings=tuple(settings)))
+
+    assert [[one.name for one in batch] for batch in batches] == [
+        ["first"],
+        ["trials"],
+        ["tuned", "last", "more"],
+    ]

@@ -80,28 +80,43 @@ def test_variants_stand_apart_and_seeds_of_one_together() -> None:
     assert value(lines[0].mean) == pytest.approx((48 + 26) / 2 / 57)
 
 
-def test_means_of_all_variants_are_over_the_sites_that_train_in_each() -> None:
-    told = one_study("as_is", "more")
-    roles = {"a": "train", "b": "train", "c": "external", "d": "train"}
-    more = one_cell(one_arm(PLUS, {"a": BAD, "b": GOOD, "d": BAD}), roles=roles)
-    done = [(cell_of("as_is"), kept_cell({PLUS: SCORES[PLUS]})), (cell_of("more"), more)]
-
-    lines = lines_of(told, told.settings[0], done)
-
-    # (26 + 48) / 2 of 57; with d it would be (26 + 48 + 26) / 3.
-    assert value(lines[1].mean) == pytest.approx(37 / 57)
-    assert value(lines[1].by_site["d"]) == pytest.approx(26 / 57)
-
-
-def test_variants_without_a_site_in_common_have_means_of_their_own() -> None:
-    told = one_study("as_is", "parts")
-    roles = {"a_1": "train", "a_2": "train"}
-    parts = one_cell(one_arm(PLUS, {"a_1": BAD, "a_2": GOOD}), roles=roles)
-    done = [(cell_of("as_is"), kept_cell({PLUS: SCORES[PLUS]})), (cell_of("parts"), parts)]
-
-    lines = lines_of(told, told.settings[0], done)
-
-    assert [value(line.mean) for line in lines] == [
-        pytest.approx(48 / 57),
-        pytest.approx(37 / 57),
+def test_variants_are_compared_on_the_sites_that_train_in_all_of_them() -> None:
+    told = one_study("without", "with_more")
+    more = {"a": "train", "b": "train", "d": "train"}
+    with_more = one_cell(one_arm(PLUS, {"a": GOOD, "b": GOOD, "d": BAD}), roles=more)
+    done = [
+        (cell_of("without"), kept_cell({PLUS: SCORES[PLUS]})),
+        (cell_of("with_more"), with_more),
     ]
+
+    first, second = lines_of(told, told.settings[0], done)
+
+    assert value(first.mean) == value(second.mean) == pytest.approx(48 / 57)
+    assert value(second.by_site["d"]) == pytest.approx(26 / 57)
+
+
+def test_variants_without_a_site_in_common_have_their_own() -> None:
+    told = one_study("two", "one")
+    done = [
+        (cell_of("two"), kept_cell({PLUS: SCORES[PLUS]})),
+        (cell_of("one"), one_cell(one_arm(PLUS, {"d": BAD}), roles={"d": "train"})),
+    ]
+
+    first, second = lines_of(told, told.settings[0], done)
+
+    assert value(first.mean) == pytest.approx(48 / 57)
+    assert value(second.mean) == pytest.approx(26 / 57)
+
+
+def test_of_a_study_in_the_middle_the_seeds_that_all_arms_have_are_told() -> None:
+    told = one_study("as_is")
+    worse = {"a": BAD, "b": BAD}
+    done = [
+        (cell_of("as_is", 0), kept_cell({PLUS: SCORES[PLUS], FED: SCORES[FED]})),
+        (cell_of("as_is", 1), kept_cell({PLUS: worse})),
+    ]
+
+    lines = lines_of(told, told.settings[0], done)
+
+    assert [line.arm.seeds for line in lines] == [(0,), (0,)]
+    assert value(lines[0].mean) == pytest.approx(48 / 57)

@@ -89,7 +89,7 @@ def arms_of(cells: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, Arm]:
 
 
 class Figures:
-    """The figures of one variant's arms, in the same draws."""
+    """The figures of one variant's arms, which have the same seeds, in the same draws."""
 
     def __init__(self, arms: Mapping[str, Arm], *, replicates: int) -> None:
         self.arms = arms
@@ -129,8 +129,6 @@ class Figures:
     ) -> Estimate | None:
         """Return how much better an arm is, paired in notes, seeds and sites; None where undefined.
 
-        Of a study that is not done yet arms may have other seeds; those that all have count.
-
         Args:
             against: An arm, `BEST_SINGLE` or `MEAN_SINGLE`. The best is the one with the largest
                 figure as the notes are, in all draws.
@@ -139,24 +137,12 @@ class Figures:
         scored = [site for site in sites if self._all_have(site, figure, (arm, *opponents))]
         if not opponents or not scored:
             return None
-        seeds = [
-            seed
-            for seed in self.arms[arm].seeds
-            if all(seed in self.arms[one].seeds for one in opponents)
-        ]
-        if not seeds:
-            return None
-
-        def paired(name: str) -> Floats:
-            rows = [self.arms[name].seeds.index(seed) for seed in seeds]
-            return np.asarray(self.over_sites(name, figure, scored, over)[rows])
-
-        each = np.stack([paired(one) for one in opponents])
+        each = np.stack([self.over_sites(one, figure, scored, over) for one in opponents])
         if against == BEST_SINGLE:
             other = each[int(each[:, :, 0].mean(axis=1).argmax())]
         else:
             other = each.mean(axis=0)
-        return _estimate(paired(arm) - other, is_difference=True)
+        return _estimate(self.over_sites(arm, figure, scored, over) - other, is_difference=True)
 
     def _opponents(self, against: str) -> tuple[str, ...]:
         if against in (BEST_SINGLE, MEAN_SINGLE):

@@ -67,7 +67,7 @@ def kept_of(study: Study, out: Path) -> Done:
     """
     require_right(_all_that_may_be(study))
     done: list[tuple[Cell, Kept]] = []
-    for batch in _batches(study):
+    for batch in batches_of(study):
         cells = _wanted(batch, study, done)
         there = kept(out / _CELLS, cells)
         done += [(cell, there[cell.name]) for cell in cells if cell.name in there]
@@ -85,7 +85,7 @@ def _conducted(study: Study, folder: Path, work: Path, workers: int) -> Done:
     total = sum(1 for setting in study.settings for _ in cells_of(setting))
     done: list[tuple[Cell, Kept]] = []
     failures: list[str] = []
-    for batch in _batches(study):
+    for batch in batches_of(study):
         wanted = _wanted(batch, study, done)
         there = kept(folder, wanted)
         missing = [cell for cell in wanted if cell.name not in there]
@@ -101,7 +101,7 @@ def _conducted(study: Study, folder: Path, work: Path, workers: int) -> Done:
     return _in_order(study, done)
 
 
-def _batches(study: Study) -> Iterator[list[Setting]]:
+def batches_of(study: Study) -> Iterator[list[Setting]]:
     """Yield the settings in batches: one that is tuned comes in a later batch than its trials."""
     waiting = list(study.settings)
     ready: set[str | None] = {None}
@@ -111,8 +111,8 @@ def _batches(study: Study) -> Iterator[list[Setting]]:
             if setting.tuned_by not in ready:
                 break
             batch.append(setting)
-        # Trials that stand behind what they tune come first.
-        batch = batch or [one for one in waiting if one.tuned_by in ready][:1]
+        # Trials may stand behind what they tune.
+        batch = batch or [next(one for one in waiting if one.tuned_by in ready)]
         waiting = [one for one in waiting if one not in batch]
         ready |= {one.name for one in batch}
         yield batch

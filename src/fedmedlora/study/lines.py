@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from fedmedlora.study.comparing import (
     BEST_SINGLE,
@@ -16,6 +17,8 @@ from fedmedlora.study.comparing import (
 from fedmedlora.study.conducting import Done
 from fedmedlora.study.schema import Setting, Study, Variant
 
+_Seeded = tuple[int, Mapping[str, Any]]
+"""A cell's seed, and what was kept of it."""
 NER, RELATIONS, PROBLEM = "ner_strict", "re_gold_strict", "problem_strict"
 CENTRALISED = "centralised"
 
@@ -85,7 +88,7 @@ def groups_of(study: Study, setting: Setting, done: Done) -> list[Group]:
     return [
         Group(
             variant,
-            Figures(arms_of(cells[variant.name]), replicates=study.replicates),
+            Figures(arms_of(_of_shared_seeds(cells[variant.name])), replicates=study.replicates),
             tuple(site for site in own if not shared or site in shared),
             _of_role(roles[variant.name], "external", "new_site"),
             roles[variant.name],
@@ -93,6 +96,16 @@ def groups_of(study: Study, setting: Setting, done: Done) -> list[Group]:
         for variant in setting.variants
         if (own := trained.get(variant.name)) is not None
     ]
+
+
+def _of_shared_seeds(cells: Sequence[_Seeded]) -> list[_Seeded]:
+    """Return the cells of the seeds that every arm has by now; they are compared seed by seed."""
+    of_arms: dict[str, set[int]] = {}
+    for seed, kept in cells:
+        for arm in kept["arms"]:
+            of_arms.setdefault(arm["name"], set()).add(seed)
+    shared = set.intersection(*of_arms.values())
+    return [(seed, kept) for seed, kept in cells if seed in shared]
 
 
 def lines_of(study: Study, setting: Setting, done: Done) -> list[Line]:
