@@ -129,6 +129,23 @@ def test_an_outlier_may_cost_half_of_what_it_costs_by_size_and_its_own_notes_do_
     assert (found.found, found.is_met) == (f"{60 - plus}.0 of 6.0 lost", is_met)
 
 
+def test_nothing_is_held_against_a_first_variant_that_is_not_run_yet() -> None:
+    setting = Setting(
+        name="main",
+        title="Main",
+        experiment=Path("x"),
+        arms=(PLUS,),
+        asks=("outlier",),
+        variants=tuple(Variant(name=name) for name in ("without", "foreign", "noisy")),
+    )
+    scores = cell({PLUS: {"a": 50, "b": 50}, FED: {"a": 50, "b": 50}})
+    done = [
+        (Cell("main", name, (PLUS,), 0, Path("x"), {}, ()), scores) for name in ("foreign", "noisy")
+    ]
+
+    assert verdicts(Study(name="small", settings=(setting,)), done) == []
+
+
 def test_a_new_site_is_asked_at_twenty_five_notes() -> None:
     scores = {PLUS: {"a": 50, "b": 50}, "adapted:d": {"d": 60}, "local_only:d": {"d": 52}}
     behind = {**scores, "adapted:d": {"d": 52}}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from fedmedlora.durable_files import remove_parts
 from fedmedlora.errors import Fault, InputError, QuorumError
 from fedmedlora.experiment.disk import lock_folder, store_errors
 from fedmedlora.formats.site_folder import write_site
@@ -52,6 +53,8 @@ def conduct(study: Study, out: Path, *, resume: bool, workers: int | None = None
         _invent(study.hospitals)
     require_sites(absent)
     with _alone(work, needed=bool(absent)):
+        if absent:
+            remove_parts(*folder.glob("*"))
         done = _conducted(study, folder, work, workers or os.cpu_count() or 1)
     _require_paired(done, folder)
     if strange := strangers(folder, every):
