@@ -136,6 +136,18 @@ def test_a_head_that_a_site_brings_is_held_against_the_ledger(
     assert f"{tmp_path}/kept.jsonl: found no envelope" in spoilt.out
 
 
+def test_a_file_without_heads_proves_nothing(signed: Path, tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    said = [
+        shell("audit", "verify", signed, "--heads", tmp_path / name)
+        for name in ("empty.jsonl", "mistyped.jsonl", ".")
+    ]
+
+    assert [one.code for one in said] == [2, 2, 2]
+    assert "empty.jsonl: heads: found an empty file, expected those that a site" in said[0].err
+    assert "mistyped.jsonl: heads: found no file, expected those that a site kept" in said[1].err
+
+
 def test_what_is_wrong_is_named_and_the_code_is_1(copied: Path, shell: Shell) -> None:
     with closing(sqlite3.connect(copied / "run.sqlite")) as connection, connection:
         connection.execute("DELETE FROM finals WHERE site = 'cardiology'")
