@@ -37,7 +37,7 @@ def private_contradictions(values: _Values) -> list[Fault]:
         faults += [*_methods(values), *_training(values), *_sites(values)]
     if mode == "site":
         faults += [*_rules(values), *_arms_of_one(values), *_shares(values)]
-    return [*faults, *(_between(values) if mode != "none" else [])]
+    return [*faults, *_of_another_mode(values), *(_between(values) if mode != "none" else [])]
 
 
 def _nothing_hidden(values: _Values) -> list[Fault]:
@@ -50,6 +50,17 @@ def _nothing_hidden(values: _Values) -> list[Fault]:
             "without it nothing is hidden; or leave the key out",
         )
         for key in told
+    ]
+
+
+def _of_another_mode(values: _Values) -> list[Fault]:
+    """Refuse what says something in one mode alone, and promises in another what none keeps."""
+    mode, unit, shares = (values[f"privacy.{key}"] for key in ("mode", "unit", "shares"))
+    told = {"unit": (f'"{unit}"', "record", unit != "note"), "shares": (shares, "site", shares)}
+    return [
+        Fault(f"[privacy].{key}", f'{found} beside mode = "{mode}"', f'mode = "{its}"')
+        for key, (found, its, is_said) in told.items()
+        if is_said and mode != its
     ]
 
 
