@@ -40,8 +40,8 @@ rounds = 100
 single_site = false
 # Whether the server must see nothing of this site but the sum over several sites.
 blind = false
-# Whether each update must be signed here, and each round sealed on a ledger; an arm that trains on
-# this site's notes alone, where single_site lets it, hands in to nobody and signs nothing.
+# Whether each update must be signed here for a ledger; an arm that trains on this site's notes
+# alone hands in to nobody and signs nothing, so with single_site unsigned trainings pass as well.
 audit = false
 # What training on this site's notes must keep: "record" trains in private or not at all.
 private = "none"
