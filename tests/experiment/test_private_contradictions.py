@@ -51,6 +51,10 @@ APART = (
             "[model].quantization: found 4bit beside",
         ),
         (
+            SMALLEST + RECORD + "[model.lora]\ndropout = 0.1\n",
+            "[model.lora].dropout: found 0.1 beside",
+        ),
+        (
             SMALLEST + RECORD + "[aggregation]\nvalidation_holdout = 0.1\n",
             "[aggregation].validation_holdout: found 0.1 beside",
         ),

@@ -91,12 +91,15 @@ def _training(values: _Values) -> list[Fault]:
         ("training.rounds_per_epoch", 1): "units are drawn at random in every round",
         ("training.gradient_checkpointing", False): "gradients by row need every activation once",
         ("model.quantization", "none"): "gradients by row are not tried in four bits",
+        ("model.lora.dropout", 0): "which values a row loses would follow from the rows before it",
         ("aggregation.validation_holdout", 0): "notes that the server is given are hidden by none",
     }
+    lora = {"model.lora.dropout": values["model.lora"].dropout} if "model.lora" in values else {}
+    told = {**values, **lora}
     return [
-        Fault(_dotted(key), f'{values[key]} beside privacy.mode = "record"', f"{expected}", reason)
+        Fault(_dotted(key), f'{told[key]} beside privacy.mode = "record"', f"{expected}", reason)
         for (key, expected), reason in reasons.items()
-        if key in values and values[key] != expected
+        if key in told and told[key] != expected
     ]
 
 
@@ -196,5 +199,5 @@ def _rule(arm: str, weighting: Weighting | None = None) -> Strategy:
 
 
 def _dotted(key: str) -> str:
-    section, _, name = key.partition(".")
+    section, _, name = key.rpartition(".")
     return f"[{section}].{name}"
