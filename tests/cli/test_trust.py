@@ -118,6 +118,11 @@ def test_a_run_as_it_was_sealed_is_told_so(signed: Path, shell: Shell) -> None:
     assert (told["faults"], told["remarks"]) == ([], [])
     # Three sites that train for one round; the one that would come later is enrolled too.
     assert (told["counts"]["updates"], told["counts"]["enrolments"]) == (3, 4)
+    # By which a site sees whether the keys under its name are its own.
+    for name, file in (("the coordinator", "operator"), ("cardiology", "cardiology")):
+        identity = json.loads((signed / "identities" / f"{file}.json").read_text(encoding="utf-8"))
+        assert told["keys"][name] == identity["did"]
+        assert f"{name} signs as {identity['did']}\n" in said.out
 
 
 def test_a_head_that_a_site_brings_is_held_against_the_ledger(

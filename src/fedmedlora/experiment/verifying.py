@@ -92,6 +92,7 @@ class _Check:
             return
         if self.ledger.operator_key() != key_of(operator):
             self._fault("ledger", f"found another operator, expected {operator}")
+        self.verdict.keys["the coordinator"] = operator
         for site, history in self.told["enrolled"].items():
             for said in history:
                 with guarded(self.verdict, f"enrolment of {site}"):
@@ -118,6 +119,7 @@ class _Check:
             found = "another enrolment" if registered else "nothing"
             self._fault(f"enrolment of {site}", f"found {found} on the ledger, expected this one")
         self.enrolled.setdefault(site, {})[enrolment.did] = enrolment
+        self.verdict.keys[site] = enrolment.did
         self.verdict.count("enrolments")
 
     def _succession(self, site: str) -> None:
