@@ -135,11 +135,12 @@ class Policy:
         if experiment.aggregation.sees == "sum" and (self.blind or not self.single_site):
             raise InputError([_refused("blind", "an update", "its digest alone")])
 
-    def require_plan(self, plan: LocalPlan, privacy: Privacy) -> None:
+    def require_plan(self, plan: LocalPlan, privacy: Privacy, *, run_steps: int) -> None:
         """Check that a training is as private and as provable as this site asks for, and as told.
 
         Args:
             privacy: What the experiment said when the site joined.
+            run_steps: Over how many steps its epsilon is meant; fewer would take less noise.
 
         Raises:
             InputError: It is not.
@@ -148,7 +149,7 @@ class Policy:
             raise InputError([_refused("private", "a training without noise", "one in private")])
         if self.audit and not plan.run and not self.single_site:
             raise InputError([_refused("audit", "a training that nobody signs", "one of a ledger")])
-        told = asdict(privacy) if privacy.mode == "record" else {}
+        told = asdict(privacy) | {"run_steps": run_steps} if privacy.mode == "record" else {}
         asked = asdict(plan.private) if plan.private else {}
         if bool(told) != bool(asked) or any(told[k] != asked[k] for k in told.keys() & asked):
             found, expected = "another one in a training", "that of the experiment as it was told"
