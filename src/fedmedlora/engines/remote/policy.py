@@ -67,7 +67,7 @@ class Policy:
         single_site: Whether an arm may train on this site's notes alone, and its adapter leave: so
             do `single_site`, `personalised`, and a new site's `local_only` and `adapted`.
         blind: Whether the server must see nothing of this site but the sum over several sites.
-        audit: Whether each update must be signed at the site, and each round sealed on a ledger.
+        audit: Whether each update must be signed at the site for a ledger.
         private: What training on this site's notes must keep: "record" trains in private, with
             noise that hides each unit, or not at all.
         unit: Of "record": "patient" wants whole patients hidden, "note" leaves it to experiments.
