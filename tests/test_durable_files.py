@@ -1,10 +1,11 @@
 import os
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from fedmedlora.durable_files import parts_of, remove_parts, write_whole
+from fedmedlora.durable_files import parts_of, remove_parts, write_for_owner, write_whole
 
 
 def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
@@ -53,6 +54,20 @@ def test_a_file_and_its_folder_are_flushed_where_they_must_outlast_a_power_cut(
     write_whole(tmp_path / "results.json", b"content", flushed=flushed)
 
     assert len(asked) == flushes
+
+
+def test_what_is_for_its_owner_was_never_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, seen = tmp_path / "new" / "secret", list[int]()
+    monkeypatch.setattr(os, "fsync", lambda file: seen.append(os.fstat(file).st_mode))
+
+    write_for_owner(path, b"content")
+
+    # The file before it had its name, then the folder.
+    assert [stat.S_IMODE(mode) for mode in seen] == [0o600, 0o700]
+    (tmp_path / "later").touch()
+    assert stat.S_IMODE((tmp_path / "later").stat().st_mode) & 0o044
 
 
 def test_only_unfinished_files_are_removed(tmp_path: Path) -> None:

@@ -32,6 +32,20 @@ def write_whole(path: Path, content: bytes, *, flushed: bool = True) -> None:
         _flush_folder(path.parent)
 
 
+def write_for_owner(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, from its first byte on; its folder too if new.
+
+    Raises:
+        OSError: As `write_whole` does.
+    """
+    previous = os.umask(0o077)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, content)
+    finally:
+        os.umask(previous)
+
+
 def parts_of(path: Path) -> list[Path]:
     """Return what a kill left, or another process is writing, of a file not yet in its place."""
     return sorted(path.parent.glob(f".{glob.escape(path.name)}.*.part"))

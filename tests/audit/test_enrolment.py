@@ -222,6 +222,15 @@ def test_nobody_else_takes_a_name_that_a_run_knows(ledger: Ledger) -> None:
     assert in_force(ledger, SITE)
 
 
+@pytest.mark.parametrize("before", [None, SITE])
+def test_a_chain_key_brings_no_other_document_key(ledger: Ledger, before: Identity | None) -> None:
+    coming(ledger, SITE)
+
+    # What it signs with the other could never be verified, as the ledger knows it by the first.
+    mixed = Identity(OTHER.document_key, SITE.chain_key)
+    assert kept_out(ledger, mixed, before=before) == "wrong_signer"
+
+
 def test_consent_to_other_keys_or_for_another_ledger_is_none(ledger: Ledger) -> None:
     coming(ledger, SITE)
     known, one = (

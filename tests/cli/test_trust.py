@@ -118,6 +118,11 @@ def test_a_run_as_it_was_sealed_is_told_so(signed: Path, shell: Shell) -> None:
     assert (told["faults"], told["remarks"]) == ([], [])
     # Three sites that train for one round; the one that would come later is enrolled too.
     assert (told["counts"]["updates"], told["counts"]["enrolments"]) == (3, 4)
+    # By which a site sees whether the keys under its name are its own.
+    for name, file in (("the coordinator", "operator"), ("cardiology", "cardiology")):
+        identity = json.loads((signed / "identities" / f"{file}.json").read_text(encoding="utf-8"))
+        assert told["keys"][name] == identity["did"]
+        assert f"{name} signs as {identity['did']}\n" in said.out
 
 
 def test_a_head_that_a_site_brings_is_held_against_the_ledger(
@@ -134,6 +139,18 @@ def test_a_head_that_a_site_brings_is_held_against_the_ledger(
     spoilt = shell("audit", "verify", signed, "--heads", kept)
     assert spoilt.code == 1
     assert f"{tmp_path}/kept.jsonl: found no envelope" in spoilt.out
+
+
+def test_a_file_without_heads_proves_nothing(signed: Path, tmp_path: Path, shell: Shell) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    said = [
+        shell("audit", "verify", signed, "--heads", tmp_path / name)
+        for name in ("empty.jsonl", "mistyped.jsonl", ".")
+    ]
+
+    assert [one.code for one in said] == [2, 2, 2]
+    assert "empty.jsonl: heads: found an empty file, expected those that a site" in said[0].err
+    assert "mistyped.jsonl: heads: found no file, expected those that a site kept" in said[1].err
 
 
 def test_what_is_wrong_is_named_and_the_code_is_1(copied: Path, shell: Shell) -> None:

@@ -1,5 +1,6 @@
 """A signed run from its first round to its proof, and everything that is done to it afterwards."""
 
+import json
 import random
 import re
 import shutil
@@ -10,7 +11,9 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.experiment.fakes import Crash, FakeEngine, cohorts, experiment, new_store, toml
@@ -24,6 +27,7 @@ from fedmedlora.experiment.run_ledger import revoke_site
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.verdict import Verdict
 from fedmedlora.experiment.verifying import verify
+from fedmedlora.federation.notary import Closed, Notary
 
 ROOT = Path(__file__).parents[2]
 ARMS = ("single_site", "fed_medlora", "fed_medlora_plus")
@@ -241,6 +245,81 @@ def test_yesterdays_ledger_is_found_by_a_head_that_a_site_kept(
     # A ledger of somebody else is none of theirs.
     other = found(folder, heads=(finished / "heads" / "bones.jsonl",)).faults
     assert any("expected did:key" in fault for fault in other)
+
+
+def test_yesterdays_run_is_found_by_the_ledger_of_today(tmp_path: Path) -> None:
+    new_store(tmp_path, signed_toml("fed_medlora", rounds=3)).close()
+    folder, yesterday = tmp_path / "run", tmp_path / "yesterday"
+    with pytest.raises(Crash):
+        go_on(folder, FakeEngine(crash_at=30))
+    shutil.copytree(folder, yesterday)
+    go_on(folder)
+
+    shutil.copy(folder / "ledger.sqlite", yesterday)
+
+    # One round was closed by then, and all three stand on the ledger.
+    faults = found(yesterday).faults
+    assert any("arm fed_medlora: found 1 records, expected more" in fault for fault in faults)
+    # Nor is a site's head of a round that the run does not have any more let pass.
+    kept = found(yesterday, heads=(folder / "heads" / "bones.jsonl",)).faults
+    assert any("bones.jsonl: found a seal of block" in fault for fault in kept)
+
+
+def test_a_run_whose_seals_were_taken_away_is_not_one_that_goes_on(copied: Path) -> None:
+    changed(copied / "run.sqlite", "DELETE FROM seals")
+    changed(copied / "run.sqlite", "DELETE FROM witnesses")
+    changed(copied / "run.sqlite", "DELETE FROM arms")
+    shutil.rmtree(copied / "heads")
+    rewritten(copied, lambda entry: entry)
+
+    faults = found(copied).faults
+
+    for where in ("arm fed_medlora", "arm fed_medlora_plus", "run"):
+        assert any(fault.startswith(f"{where}: found 0 records") for fault in faults)
+
+
+@dataclass(frozen=True)
+class StoppedBeforeSealing:
+    """A notary that never comes to seal a round."""
+
+    notary: Notary
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 -- whatever the other has
+        return getattr(self.notary, name)
+
+    def seal(self, closed: Closed, *, before: str) -> dict[str, Any]:
+        del closed, before
+        raise Crash
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda one: one["manifests"].pop("lungs"), "found nothing signed, expected a manifest"),
+        (
+            lambda one: one.update(privacy={"lungs": {"epsilon": 0.1}}),
+            "found another privacy than the site has signed",
+        ),
+    ],
+    ids=["an update", "its privacy"],
+)
+def test_what_no_site_signed_is_found_though_the_coordinator_seals_it(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], told: str
+) -> None:
+    new_store(tmp_path, signed_toml("fed_medlora")).close()
+    folder, engine = tmp_path / "run", FakeEngine()
+    with RunStore.open(folder, writable=True) as store:
+        said = store.experiment()
+        with pytest.raises(Crash), rehearsal(said, engine, store, cohorts()) as notary:
+            run(said, engine, store, cohorts(), notary=StoppedBeforeSealing(notary))
+        (document,) = store.rounds("fed_medlora")
+    change(document)
+    changed(folder / "run.sqlite", "UPDATE rounds SET document = ?", json.dumps(document))
+    rewritten(folder, lambda entry: entry)
+
+    go_on(folder)
+
+    assert found(folder).faults == [f"arm fed_medlora, round 1, update of lungs: {told}"]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,14 @@ APART = (
             SMALLEST + "[privacy]\nepsilon = 8.0\n",
             '[privacy].epsilon: found 8 beside mode = "none"',
         ),
+        (
+            SMALLEST + SITE + 'unit = "patient"\n',
+            '[privacy].unit: found "patient" beside mode = "site", expected mode = "record"',
+        ),
+        (
+            SMALLEST + RECORD + "shares = [0.5, 0.5]\n",
+            '[privacy].shares: found (0.5, 0.5) beside mode = "record", expected mode = "site"',
+        ),
         (with_arm("scaffold") + RECORD, "[experiment].arms: found scaffold beside privacy.mode"),
         (
             SMALLEST + RECORD + "[training]\nrounds_per_epoch = 3\n",
@@ -41,6 +49,10 @@ APART = (
         (
             SMALLEST.replace('"minilm"', '"minilm"\nquantization = "4bit"') + RECORD,
             "[model].quantization: found 4bit beside",
+        ),
+        (
+            SMALLEST + RECORD + "[model.lora]\ndropout = 0.1\n",
+            "[model.lora].dropout: found 0.1 beside",
         ),
         (
             SMALLEST + RECORD + "[aggregation]\nvalidation_holdout = 0.1\n",

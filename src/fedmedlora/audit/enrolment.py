@@ -126,6 +126,9 @@ def let_in(
         RefusedError: The ledger takes them from nobody.
     """
     known = ledger.site(one.address)
+    if known is not None and known.document_key != key_of(one.did):
+        found = f"found {one.did}, expected {did_of(known.document_key)}"
+        raise DocumentError("wrong_signer", f"{found}, by which the ledger knows its chain key")
     if before is None:
         if known is None:
             ledger.register(one.address, key_of(one.did), one.sha256, one.consent)

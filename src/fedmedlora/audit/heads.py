@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fedmedlora.audit.documents import Document, DocumentError, signed, verified
 from fedmedlora.durable_files import write_whole
-from fedmedlora.errors import IdentityError
+from fedmedlora.errors import Fault, IdentityError, InputError
 
 HEAD = "urn:fed-medlora:head:1"
 
@@ -105,3 +105,16 @@ class HeadFile:
             return self.path.read_text(encoding="utf-8", errors="replace").splitlines()
         except FileNotFoundError:
             return []
+
+
+def brought_heads(path: Path) -> HeadFile:
+    """Return a file of heads that somebody brings to hold them against a ledger.
+
+    Raises:
+        InputError: There is no head in it, so that nothing would be checked.
+    """
+    if not path.is_file() or not path.stat().st_size:
+        found = "an empty file" if path.is_file() else "no file"
+        advice = "name that of the run's ledger, store/heads/CONTRACT.jsonl in the site's kit"
+        raise InputError([Fault(f"{path}: heads", found, "those that a site kept", advice)])
+    return HeadFile(path)

@@ -29,7 +29,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from fedmedlora.audit.did import did_of
 from fedmedlora.audit.documents import canonical
 from fedmedlora.audit.typed_data import address_of
-from fedmedlora.durable_files import write_whole
+from fedmedlora.durable_files import write_for_owner
 from fedmedlora.errors import IdentityError
 
 _KEY_BYTES, _SALT_BYTES, _NONCE_BYTES = 32, 16, 12
@@ -96,7 +96,7 @@ def write_identity(path: Path, identity: Identity, passphrase: bytes, *, cost: i
         raise IdentityError(
             f"{path}: found an identity, expected none; rotate it, or name another file"
         )
-    _write(path, _sealed(identity, passphrase, cost))
+    write_for_owner(path, _sealed(identity, passphrase, cost))
 
 
 def rotate_identity(path: Path, passphrase: bytes) -> Identity:
@@ -110,8 +110,8 @@ def rotate_identity(path: Path, passphrase: bytes) -> Identity:
         OSError: It cannot be written.
     """
     before, after = open_identity(path, passphrase), new_identity()
-    _write(_former(path) / f"{before.address.hex()}.json", path.read_bytes())
-    _write(path, _sealed(after, passphrase, int(_document(path)["cost"])))
+    write_for_owner(_former(path) / f"{before.address.hex()}.json", path.read_bytes())
+    write_for_owner(path, _sealed(after, passphrase, int(_document(path)["cost"])))
     return after
 
 
@@ -149,15 +149,6 @@ def _sealed(identity: Identity, passphrase: bytes, cost: int) -> bytes:
         "sealed": sealed.hex(),
     }
     return (json.dumps(document, indent=1) + "\n").encode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    previous = os.umask(0o077)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
-    finally:
-        os.umask(previous)
 
 
 def open_identity(path: Path, passphrase: bytes) -> Identity:

@@ -12,9 +12,10 @@ from fedmedlora.cli.parser import build_parser
 _HEAD = """# Commands
 
 Results go to stdout, talk to stderr; with `--json` the result is one JSON object. What goes wrong
-is text on stderr also then; only `data check` has the faults for its result. Exit codes: 0 done, 2
-wrong input (every problem at once), 3 the run could not go on (too few sites, disk), 130
-interrupted, 141 nobody reads the output on, as after `| head`.
+is text on stderr also then; `data check` and `audit verify` have the faults for their result. Exit
+codes: 0 done, 1 `audit verify` found something wrong, 2 wrong input (every problem at once), 3 the
+run could not go on (too few sites, disk), 130 interrupted, 141 nobody reads the output on, as after
+`| head`.
 
 This page is made from the parser: `python -m fedmedlora.cli.reference > docs/cli.md`
 """

@@ -81,7 +81,8 @@ def verify(options: argparse.Namespace) -> int:
     folder: Path = options.run_folder
     verdict = verify_run(folder, heads=options.heads or ())
     checked = ", ".join(f"{number} {what}" for what, number in verdict.counts.items())
-    lines = [*verdict.faults, *verdict.remarks, f"checked: {checked or 'nothing'}"]
+    keys = [f"{name} signs as {did}" for name, did in verdict.keys.items()]
+    lines = [*keys, *verdict.faults, *verdict.remarks, f"checked: {checked or 'nothing'}"]
     if not verdict.faults:
         lines.append(f"{folder}: all of it as it was signed and sealed")
     answer(options, asdict(verdict), lines)

@@ -30,11 +30,20 @@ def private_plan(experiment: Experiment, arm: Arm, site: str) -> PrivatePlan | N
         clip=privacy.clip,
         units_a_step=privacy.units_a_step,
         steps=privacy.steps,
-        run_steps=privacy.steps * num_private_rounds(experiment, is_new=is_new),
+        run_steps=run_steps(experiment, is_new=is_new),
         delta=privacy.delta,
         epsilon=privacy.epsilon,
         noise_multiplier=privacy.noise_multiplier,
     )
+
+
+def run_steps(experiment: Experiment, *, is_new: bool) -> int:
+    """Return over how many steps of a site the noise of an epsilon is drawn.
+
+    Args:
+        is_new: Whether the site comes when the federation is done.
+    """
+    return experiment.privacy.steps * num_private_rounds(experiment, is_new=is_new)
 
 
 def num_private_rounds(experiment: Experiment, *, is_new: bool) -> int:

@@ -37,7 +37,7 @@ def private_contradictions(values: _Values) -> list[Fault]:
         faults += [*_methods(values), *_training(values), *_sites(values)]
     if mode == "site":
         faults += [*_rules(values), *_arms_of_one(values), *_shares(values)]
-    return [*faults, *(_between(values) if mode != "none" else [])]
+    return [*faults, *_of_another_mode(values), *(_between(values) if mode != "none" else [])]
 
 
 def _nothing_hidden(values: _Values) -> list[Fault]:
@@ -50,6 +50,17 @@ def _nothing_hidden(values: _Values) -> list[Fault]:
             "without it nothing is hidden; or leave the key out",
         )
         for key in told
+    ]
+
+
+def _of_another_mode(values: _Values) -> list[Fault]:
+    """Refuse what says something in one mode alone, and promises in another what none keeps."""
+    mode, unit, shares = (values[f"privacy.{key}"] for key in ("mode", "unit", "shares"))
+    told = {"unit": (f'"{unit}"', "record", unit != "note"), "shares": (shares, "site", shares)}
+    return [
+        Fault(f"[privacy].{key}", f'{found} beside mode = "{mode}"', f'mode = "{its}"')
+        for key, (found, its, is_said) in told.items()
+        if is_said and mode != its
     ]
 
 
@@ -80,12 +91,15 @@ def _training(values: _Values) -> list[Fault]:
         ("training.rounds_per_epoch", 1): "units are drawn at random in every round",
         ("training.gradient_checkpointing", False): "gradients by row need every activation once",
         ("model.quantization", "none"): "gradients by row are not tried in four bits",
+        ("model.lora.dropout", 0): "which values a row loses would follow from the rows before it",
         ("aggregation.validation_holdout", 0): "notes that the server is given are hidden by none",
     }
+    lora = {"model.lora.dropout": values["model.lora"].dropout} if "model.lora" in values else {}
+    told = {**values, **lora}
     return [
-        Fault(_dotted(key), f'{values[key]} beside privacy.mode = "record"', f"{expected}", reason)
+        Fault(_dotted(key), f'{told[key]} beside privacy.mode = "record"', f"{expected}", reason)
         for (key, expected), reason in reasons.items()
-        if key in values and values[key] != expected
+        if key in told and told[key] != expected
     ]
 
 
@@ -185,5 +199,5 @@ def _rule(arm: str, weighting: Weighting | None = None) -> Strategy:
 
 
 def _dotted(key: str) -> str:
-    section, _, name = key.partition(".")
+    section, _, name = key.rpartition(".")
     return f"[{section}].{name}"

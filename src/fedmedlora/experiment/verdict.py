@@ -16,11 +16,13 @@ class Verdict:
         faults: What is wrong and where, a sentence each; nothing where all is as it was sealed.
         counts: How much of what was checked.
         remarks: What could not be checked, is not sealed yet, or was revoked.
+        keys: Who signs as whom: the coordinator and each site to their did:key, the last they had.
     """
 
     faults: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    keys: dict[str, str] = field(default_factory=dict)
 
     def count(self, what: str) -> None:
         """Add one to what was checked."""

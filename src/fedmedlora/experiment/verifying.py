@@ -16,7 +16,7 @@ from fedmedlora.audit.chains.replay import chain_faults
 from fedmedlora.audit.did import key_of
 from fedmedlora.audit.documents import digest, signer_of, verified
 from fedmedlora.audit.enrolment import Enrolment, verified_enrolment
-from fedmedlora.audit.heads import Head, HeadFile, verified_head
+from fedmedlora.audit.heads import Head, HeadFile, brought_heads, verified_head
 from fedmedlora.audit.ledger import Ledger
 from fedmedlora.audit.manifests import UPDATE, require_of
 from fedmedlora.audit.notary import run_name
@@ -46,10 +46,10 @@ def verify(folder: Path, *, heads: Sequence[Path] = ()) -> Verdict:
         heads: Files of heads that sites kept, beside those that lie in the run's folder.
 
     Raises:
-        InputError: The folder holds no run, or one in which nothing is signed.
+        InputError: The folder holds no run, or one in which nothing is signed, or a file no head.
         LedgerError: The ledger cannot be reached.
     """
-    verdict = Verdict()
+    verdict, brought = Verdict(), [brought_heads(path) for path in heads]
     with RunStore.open(folder) as store:
         verdict.faults += store.seals.journal_faults()
         if verdict.faults:
@@ -69,7 +69,8 @@ def verify(folder: Path, *, heads: Sequence[Path] = ()) -> Verdict:
         with open_chain(experiment.audit.ledger, folder) as chain:
             ledger = Ledger(chain, bytes.fromhex(told["contract"]))
             check = _Check(verdict, store, experiment, ledger, told)
-            check.everything([*sorted((folder / "heads").glob("*.jsonl")), *heads])
+            here = map(HeadFile, sorted((folder / "heads").glob("*.jsonl")))
+            check.everything([*here, *brought])
     return verdict
 
 
@@ -81,8 +82,9 @@ class _Check:
     ledger: Ledger
     told: Document
     enrolled: dict[str, dict[str, Enrolment]] = field(default_factory=dict)
+    sealed: set[Head] = field(default_factory=set)
 
-    def everything(self, head_files: Sequence[Path]) -> None:
+    def everything(self, head_files: Sequence[HeadFile]) -> None:
         """Check what was told of the ledger, who is enrolled, every round, and every head."""
         operator = self.told["operator"]
         if not self.ledger.is_ours():
@@ -90,21 +92,24 @@ class _Check:
             return
         if self.ledger.operator_key() != key_of(operator):
             self._fault("ledger", f"found another operator, expected {operator}")
+        self.verdict.keys["the coordinator"] = operator
         for site, history in self.told["enrolled"].items():
             for said in history:
                 with guarded(self.verdict, f"enrolment of {site}"):
                     self._enrolment(site, said)
             self._succession(site)
+        with guarded(self.verdict, "seals"):
+            self.sealed = {verified_head(one, operator) for one in self.store.seals.heads()}
         arms = arms_of(self.experiment, list(self.store.meta("notes") or {}))
         for arm in arms:
             if arm.is_together:
                 self._arm(arm)
         self._adapters()
         self._run(is_complete={arm.name for arm in arms} <= set(self.store.arms()))
-        for path in head_files:
-            with guarded(self.verdict, str(path)):
-                for head in HeadFile(path).heads(operator):
-                    self._shown(head, where=str(path))
+        for file in head_files:
+            with guarded(self.verdict, str(file.path)):
+                for head in file.heads(operator):
+                    self._shown(head, where=str(file.path))
 
     def _enrolment(self, site: str, said: Document) -> None:
         consent = bytes.fromhex(said["consent"])
@@ -114,6 +119,7 @@ class _Check:
             found = "another enrolment" if registered else "nothing"
             self._fault(f"enrolment of {site}", f"found {found} on the ledger, expected this one")
         self.enrolled.setdefault(site, {})[enrolment.did] = enrolment
+        self.verdict.keys[site] = enrolment.did
         self.verdict.count("enrolments")
 
     def _succession(self, site: str) -> None:
@@ -137,6 +143,14 @@ class _Check:
                 continue
             with guarded(self.verdict, where):
                 self._round(arm, index, documents, seals[index + 1], where)
+        self._last(arm.name, len(seals), f"arm {arm.name}")
+
+    def _last(self, name: str, num_sealed: int, where: str) -> None:
+        """Check that the ledger has sealed no more than the run has records of."""
+        run = bytes.fromhex(run_name(self.told["nonce"], name))
+        if self.ledger.sealed(run, num_sealed + 1) is not None:
+            found = f"found {num_sealed} records, expected more, as the ledger has sealed"
+            self._fault(where, f"{found}; go on with a run that was killed, or put your copy back")
 
     def _round(
         self, arm: Arm, index: int, documents: Sequence[Document], seal: Document, where: str
@@ -150,9 +164,12 @@ class _Check:
             self._fault(where, "found another journal than was sealed")
         if index and document["before"] != documents[index - 1]["adapter"]:
             self._fault(where, "found another start than the round before came to")
+        for site in sorted({*document["reports"], *document["shares"]} - {*document["manifests"]}):
+            self._fault(f"{where}, update of {site}", "found nothing signed, expected a manifest")
         for site, signed in document["manifests"].items():
-            with guarded(self.verdict, f"{where}, update of {site}"):
-                self._update(site, signed, run, document, head)
+            update = f"{where}, update of {site}"
+            with guarded(self.verdict, update):
+                self._update(site, signed, run, document, head, update)
         self._recomputed(arm, index, documents, where)
         self.verdict.count("rounds")
 
@@ -182,7 +199,7 @@ class _Check:
         return head
 
     def _update(
-        self, site: str, signed: Document, run: str, document: Document, head: Head
+        self, site: str, signed: Document, run: str, document: Document, head: Head, where: str
     ) -> None:
         manifest = signed["manifest"]
         enrolment = self._signer(site, manifest)
@@ -202,15 +219,17 @@ class _Check:
             signed["consent"],
         )
         require_of(claim, said, enrolment.did)
+        if (document.get("privacy") or {}).get(site) != sent["privacy"]:
+            self._fault(where, "found another privacy than the site has signed")
         if sent["num_tokens"] > enrolment.most_tokens:
             found = f"found {sent['num_tokens']} label tokens, expected {enrolment.most_tokens}"
-            self._fault(f"update of {site}", f"{found} at most, as enrolled")
+            self._fault(where, f"{found} at most, as enrolled")
         committed = self.ledger.commitment(bytes.fromhex(run), document["round"], enrolment.address)
         if committed != digest(manifest):
-            self._fault(f"update of {site}", "found another manifest than the ledger has recorded")
+            self._fault(where, "found another manifest than the ledger has recorded")
         registered = self.ledger.site(enrolment.address, block=head.block)
         if registered is None:
-            self._fault(f"update of {site}", f"found nobody of that name at block {head.block}")
+            self._fault(where, f"found nobody of that name at block {head.block}")
         self.verdict.count("updates")
 
     def _signer(self, site: str, document: str) -> Enrolment:
@@ -248,6 +267,7 @@ class _Check:
                 self._seal(seal, run, index, seal["closed"], witnesses, where)
                 if not self.store.seals.has_head(said["journal"]):
                     self._fault(where, "found a journal that does not hold what was sealed")
+        self._last(RUN, len(seals), "run")
         if self.store.seals.is_last(RUN, len(seals)):
             return
         told = "run: found rows that were written after the last seal"
@@ -265,6 +285,8 @@ class _Check:
             self._fault(where, f"found no block {head.block} on the ledger, which was shown before")
         elif block.hash.hex() != head.hash:
             self._fault(where, f"found another block {head.block} on the ledger than was shown")
+        elif head not in self.sealed:
+            self._fault(where, f"found a seal of block {head.block} that the run no longer has")
 
     def _fault(self, where: str, told: str) -> None:
         self.verdict.faults.append(f"{where}: {told}")

@@ -102,6 +102,7 @@ def test_an_arm_on_the_notes_of_one_site_is_permitted_by_that_site(
 
 
 RECORD = Privacy(mode="record", epsilon=4.0, delta=1e-6)
+STEPS = 48
 PRIVATE = PrivatePlan(
     run="small",
     arm="fed_medlora",
@@ -109,7 +110,7 @@ PRIVATE = PrivatePlan(
     clip=1.0,
     units_a_step=8,
     steps=16,
-    run_steps=32,
+    run_steps=STEPS,
     delta=1e-6,
     epsilon=4.0,
 )
@@ -150,6 +151,7 @@ def test_an_experiment_that_asks_for_less_privacy_is_refused_by_who_trains(
         (Policy(), Privacy(), PRIVATE, "found another one in a training"),
         (Policy(), RECORD, replace(PRIVATE, epsilon=400.0), "nothing was trained"),
         (Policy(), RECORD, replace(PRIVATE, clip=9.0), "nothing was trained"),
+        (Policy(), RECORD, replace(PRIVATE, run_steps=1), "nothing was trained"),
         (Policy(), RECORD, replace(PRIVATE, unit="patient"), "nothing was trained"),
     ],
 )
@@ -157,7 +159,7 @@ def test_a_training_that_is_not_as_it_was_told_is_refused(
     policy: Policy, privacy: Privacy, private: PrivatePlan | None, told: str
 ) -> None:
     with pytest.raises(InputError, match=told):
-        policy.require_plan(LocalPlan(1, 1, 2, private=private), privacy)
+        policy.require_plan(LocalPlan(1, 1, 2, private=private), privacy, run_steps=STEPS)
 
 
 def told_keys(policy: Policy, experiment: Experiment, role: SiteRole = "train") -> list[str]:
@@ -206,16 +208,17 @@ def test_an_update_that_nobody_would_sign_is_not_trained() -> None:
     unsigned, signed = LocalPlan(1, 1, 2), LocalPlan(1, 1, 2, run="ab" * 32)
 
     with pytest.raises(InputError, match="audit: found a training that nobody signs asked for"):
-        Policy(audit=True).require_plan(unsigned, Privacy())
-    Policy(audit=True).require_plan(signed, Privacy())
+        Policy(audit=True).require_plan(unsigned, Privacy(), run_steps=STEPS)
+    Policy(audit=True).require_plan(signed, Privacy(), run_steps=STEPS)
     # An arm that is alone by the site's own leave hands in to nobody.
-    Policy(audit=True, single_site=True).require_plan(unsigned, Privacy())
-    Policy().require_plan(unsigned, Privacy())
+    Policy(audit=True, single_site=True).require_plan(unsigned, Privacy(), run_steps=STEPS)
+    Policy().require_plan(unsigned, Privacy(), run_steps=STEPS)
 
 
 def test_a_training_as_it_was_told_is_let_pass() -> None:
-    Policy(private="record").require_plan(LocalPlan(1, 1, 2, private=PRIVATE), RECORD)
-    Policy().require_plan(LocalPlan(1, 1, 2), Privacy())
+    private = LocalPlan(1, 1, 2, private=PRIVATE)
+    Policy(private="record").require_plan(private, RECORD, run_steps=STEPS)
+    Policy().require_plan(LocalPlan(1, 1, 2), Privacy(), run_steps=STEPS)
 
 
 def test_a_machine_that_cannot_train_in_private_takes_no_part(base: BaseModel) -> None:

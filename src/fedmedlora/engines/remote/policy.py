@@ -40,8 +40,8 @@ rounds = 100
 single_site = false
 # Whether the server must see nothing of this site but the sum over several sites.
 blind = false
-# Whether each update must be signed here, and each round sealed on a ledger; an arm that trains on
-# this site's notes alone, where single_site lets it, hands in to nobody and signs nothing.
+# Whether each update must be signed here for a ledger; an arm that trains on this site's notes
+# alone hands in to nobody and signs nothing, so with single_site unsigned trainings pass as well.
 audit = false
 # What training on this site's notes must keep: "record" trains in private or not at all.
 private = "none"
@@ -67,7 +67,7 @@ class Policy:
         single_site: Whether an arm may train on this site's notes alone, and its adapter leave: so
             do `single_site`, `personalised`, and a new site's `local_only` and `adapted`.
         blind: Whether the server must see nothing of this site but the sum over several sites.
-        audit: Whether each update must be signed at the site, and each round sealed on a ledger.
+        audit: Whether each update must be signed at the site for a ledger.
         private: What training on this site's notes must keep: "record" trains in private, with
             noise that hides each unit, or not at all.
         unit: Of "record": "patient" wants whole patients hidden, "note" leaves it to experiments.
@@ -135,11 +135,12 @@ class Policy:
         if experiment.aggregation.sees == "sum" and (self.blind or not self.single_site):
             raise InputError([_refused("blind", "an update", "its digest alone")])
 
-    def require_plan(self, plan: LocalPlan, privacy: Privacy) -> None:
+    def require_plan(self, plan: LocalPlan, privacy: Privacy, *, run_steps: int) -> None:
         """Check that a training is as private and as provable as this site asks for, and as told.
 
         Args:
             privacy: What the experiment said when the site joined.
+            run_steps: Over how many steps its epsilon is meant; fewer would take less noise.
 
         Raises:
             InputError: It is not.
@@ -148,7 +149,7 @@ class Policy:
             raise InputError([_refused("private", "a training without noise", "one in private")])
         if self.audit and not plan.run and not self.single_site:
             raise InputError([_refused("audit", "a training that nobody signs", "one of a ledger")])
-        told = asdict(privacy) if privacy.mode == "record" else {}
+        told = asdict(privacy) | {"run_steps": run_steps} if privacy.mode == "record" else {}
         asked = asdict(plan.private) if plan.private else {}
         if bool(told) != bool(asked) or any(told[k] != asked[k] for k in told.keys() & asked):
             found, expected = "another one in a training", "that of the experiment as it was told"

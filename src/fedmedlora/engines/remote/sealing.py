@@ -9,7 +9,7 @@ from typing import Any
 from fedmedlora.adapters.kinds import plain
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.adapters.wire import encode_update
-from fedmedlora.durable_files import write_whole
+from fedmedlora.durable_files import write_for_owner
 from fedmedlora.engines.blind import BlindHere
 from fedmedlora.engines.remote.messages import Message
 from fedmedlora.errors import EngineError, Fault, InputError
@@ -145,9 +145,7 @@ def make_key(path: Path) -> Key:
         advice = "it may be the key of a run; remove it yourself"
         raise InputError([Fault(str(path), "a file", "none yet", advice)])
     key = new_key()
-    path.touch(mode=0o600)
-    write_whole(path, key.content)
-    path.chmod(0o600)
+    write_for_owner(path, key.content)
     return key
 
 

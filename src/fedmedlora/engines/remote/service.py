@@ -36,6 +36,7 @@ from fedmedlora.errors import EngineError, Fault, FedMedLoRAError, InputError, T
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.cohorts import cohort, unit_faults
 from fedmedlora.experiment.config import parse_experiment
+from fedmedlora.experiment.private_arms import run_steps
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.federation.engine import SERVER, Engine, Participant
 from fedmedlora.formats.site_folder import read_site
@@ -221,7 +222,9 @@ class SiteService:
     def _train(self, question: Message, folder: Path) -> Message:
         opened, body = self._now(self._opened), question.body
         plan = plan_from_json(body["plan"])
-        self._policy.require_plan(plan, self._now(self._joined).experiment.privacy)
+        joined = self._now(self._joined)
+        steps = run_steps(joined.experiment, is_new=joined.cohort.role == "new_site")
+        self._policy.require_plan(plan, joined.experiment.privacy, run_steps=steps)
         one = Participant(self._name, (self._name,), plan.rank, plan.scaling)
         bundle = opened.held.get(body["bundle"])
         logger.info("trains in round %d of %d", plan.round_index, plan.num_rounds)
@@ -231,12 +234,11 @@ class SiteService:
             raise TrainingError(outcome.reason)
         if plan.run:
             sent = self._able_to_sign().attested(sent, plan)
-        experiment = self._now(self._joined).experiment
         self._policy.require_update(len(sent.payload))
         if sent.stays is None and sent.delta:
-            self._policy.require_in_the_open(experiment)
+            self._policy.require_in_the_open(joined.experiment)
         # May be asked for again: of each arm any round's, and the last's.
-        number = (experiment.rounds + 1) * len(experiment.arms)
+        number = (joined.experiment.rounds + 1) * len(joined.experiment.arms)
         keep_newest(self._store / _KEPT, number=number)
         update = folder / "update.safetensors"
         update.write_bytes(sent.payload)
