@@ -1,6 +1,7 @@
 """The page of a study: one HTML file with every table and figure, setting by setting."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple
 
 from fedmedlora.reporting.arms import title
 from fedmedlora.reporting.markup import (
@@ -25,6 +26,7 @@ from fedmedlora.study.drawings.over_x import over_x
 from fedmedlora.study.drawings.shares_against_quality import shares_against_quality
 from fedmedlora.study.drawings.site_by_site import site_by_site
 from fedmedlora.study.lines import Line
+from fedmedlora.study.published import Beside
 from fedmedlora.study.schema import Setting, Study
 from fedmedlora.study.verdicts import Verdict
 
@@ -35,15 +37,23 @@ _READING = (
 )
 
 
-def page(study: Study, rows: Mapping[str, Sequence[Line]], found: Sequence[Verdict] = ()) -> str:
+def page(
+    study: Study,
+    rows: Mapping[str, Sequence[Line]],
+    found: Sequence[Verdict] = (),
+    theirs: Sequence[Beside] = (),
+) -> str:
     """Return the page of a study; settings without a line are left out.
 
     Args:
         rows: Setting to its lines.
         found: What it had to show.
+        theirs: The papers' figures beside its own.
     """
-    asked = [("asked", tables.ASKED, _asked(found))] if found else []
-    parts = asked + [
+    first = [("asked", tables.ASKED, _asked(found))] if found else []
+    if theirs:
+        first.append(("beside", tables.BESIDE, _beside(theirs)))
+    parts = first + [
         (setting.name, setting.title, _setting(study, setting, rows[setting.name]))
         for setting in study.settings
         if rows[setting.name]
@@ -59,12 +69,19 @@ def page(study: Study, rows: Mapping[str, Sequence[Line]], found: Sequence[Verdi
 
 
 def _asked(found: Sequence[Verdict]) -> Html:
-    headings = [Heading(one, figures=False) for one in tables.ASKED_HEAD]
-    rows = [
-        [Cell(text(one.replace("*", ""))) for one in tables.asked_cells(verdict)]
-        for verdict in found
-    ]
-    return table(tables.ASKED, headings, [Rows(rows)])
+    rows = [[one.replace("*", "") for one in tables.asked_cells(verdict)] for verdict in found]
+    return _in_words(tables.ASKED, tables.ASKED_HEAD, rows)
+
+
+def _beside(theirs: Sequence[Beside]) -> Html:
+    rows = [astuple(one) for one in theirs]
+    told = words("p", tables.OTHER_NOTES)
+    return join([told, _in_words(tables.BESIDE, tables.BESIDE_HEAD, rows)])
+
+
+def _in_words(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> Html:
+    headings = [Heading(one, figures=False) for one in head]
+    return table(caption, headings, [Rows([[Cell(text(one)) for one in row] for row in rows])])
 
 
 def _setting(study: Study, setting: Setting, lines: Sequence[Line]) -> Html:

@@ -6,6 +6,7 @@ from fedmedlora.durable_files import write_whole
 from fedmedlora.study.conducting import Done
 from fedmedlora.study.lines import lines_of
 from fedmedlora.study.page import page
+from fedmedlora.study.published import published
 from fedmedlora.study.schema import Study
 from fedmedlora.study.tables import as_csv, markdown
 from fedmedlora.study.verdicts import verdicts
@@ -14,11 +15,11 @@ from fedmedlora.study.verdicts import verdicts
 def write_pages(study: Study, done: Done, out: Path) -> dict[str, Path]:
     """Return where the Markdown, the CSV and the HTML page of a study now lie."""
     rows = {setting.name: lines_of(study, setting, done) for setting in study.settings}
-    found = verdicts(study, done)
+    found, theirs = verdicts(study, done), published(study, done)
     pages = {
-        "markdown": markdown(study, rows, found),
+        "markdown": markdown(study, rows, found, theirs),
         "csv": as_csv(rows),
-        "html": page(study, rows, found),
+        "html": page(study, rows, found, theirs),
     }
     names = {"markdown": "tables.md", "csv": "figures.csv", "html": "study.html"}
     paths = {kind: out / name for kind, name in names.items()}

@@ -3,15 +3,23 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple
 
 from fedmedlora.reporting.arms import title
 from fedmedlora.study.comparing import Estimate
 from fedmedlora.study.lines import Line
+from fedmedlora.study.published import Beside
 from fedmedlora.study.schema import Setting, Study
 from fedmedlora.study.verdicts import Verdict
 
 ASKED = "What it must show"
 ASKED_HEAD = ("setting", "asked", "found", "")
+BESIDE = "Beside the papers"
+BESIDE_HEAD = ("setting", "what", "papers", "here")
+OTHER_NOTES = (
+    "The papers' figures are of other notes, other models and, where it says so, another task: "
+    "they say in which order of size a gain was found, not what it should be here."
+)
 NONE = "-"
 """Stands where there is no figure."""
 SCREENING = "one seed, to see what is far off, not to be quoted."
@@ -36,17 +44,23 @@ _HEAD = (
 
 
 def markdown(
-    study: Study, rows: Mapping[str, Sequence[Line]], found: Sequence[Verdict] = ()
+    study: Study,
+    rows: Mapping[str, Sequence[Line]],
+    found: Sequence[Verdict] = (),
+    theirs: Sequence[Beside] = (),
 ) -> str:
     """Return all tables of a study.
 
     Args:
         rows: Setting to its lines.
         found: What it had to show.
+        theirs: The papers' figures beside its own.
     """
     blocks = [f"# {study.name}", _READING.format(replicates=study.replicates)]
     if found:
         blocks += [f"## {ASKED}", table(ASKED_HEAD, map(asked_cells, found))]
+    if theirs:
+        blocks += [f"## {BESIDE}", OTHER_NOTES, table(BESIDE_HEAD, map(astuple, theirs))]
     for setting in study.settings:
         if rows[setting.name]:
             blocks += list(_setting(study, setting, rows[setting.name]))
