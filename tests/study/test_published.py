@@ -4,18 +4,19 @@ from tests.study.kept import ALONE, BAD, GOOD, PLUS, SCORES, Rows, cell_of, kept
 
 from fedmedlora.study.published import published
 
+OWN: dict[str, dict[str, Rows]] = {
+    PLUS: SCORES[PLUS],
+    ALONE: SCORES[ALONE],
+    "zero_shot": {site: [(0, 1, 1)] * 3 for site in "abc"},
+    "centralised": {"a": GOOD, "b": BAD},
+}
+
 
 def test_the_papers_figures_stand_beside_ours_in_the_same_unit() -> None:
     told = one_study("as_is")
     told = replace(told, settings=(replace(told.settings[0], asks=("gaps",)),))
-    scores: dict[str, dict[str, Rows]] = {
-        PLUS: SCORES[PLUS],
-        ALONE: SCORES[ALONE],
-        "zero_shot": {site: [(0, 1, 1)] * 3 for site in "abc"},
-        "centralised": {"a": GOOD, "b": BAD},
-    }
 
-    found = published(told, [(cell_of("as_is"), kept_cell(scores))])
+    found = published(told, [(cell_of("as_is"), kept_cell(OWN))])
 
     # 48, 26, 0 and (48 + 26) / 2 = 37 of 57; outside both have 26.
     ours = {one.what.partition(",")[0]: one.ours for one in found}
@@ -33,4 +34,4 @@ def test_the_papers_figures_stand_beside_ours_in_the_same_unit() -> None:
 def test_a_setting_that_does_not_ask_for_gaps_has_none() -> None:
     told = one_study("as_is")
 
-    assert published(told, [(cell_of("as_is"), kept_cell({PLUS: SCORES[PLUS]}))]) == []
+    assert published(told, [(cell_of("as_is"), kept_cell(OWN))]) == []
