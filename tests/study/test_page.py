@@ -238,6 +238,14 @@ def test_convergence_is_the_mean_of_sites_and_seeds_as_far_as_all_went(tmp_path:
     assert said(page, "Round by round") == "Fed-MedLoRA+: 45.0 at 1, 65.0 at 2"
 
 
+def test_seconds_add_up_round_by_round(tmp_path: Path) -> None:
+    plus = federated(PLUS, 7, growing(0.4, 0.6))
+
+    page = html(setting(), [cell("main", "as_is", plus)], tmp_path)
+
+    assert said(page, "Second by second") == "Fed-MedLoRA+: 40.0 at 1, 60.0 at 2"
+
+
 def test_bytes_have_a_panel_only_where_arms_differ_in_them(tmp_path: Path) -> None:
     plus = federated(PLUS, 7, growing(0.4, 0.6), num_bytes=1_000_000)
     same = federated("fed_medlora", 6, growing(0.4, 0.5), num_bytes=1_000_000)

@@ -1,7 +1,8 @@
-"""F1 on dev notes, round by round and byte by byte: of the federation, and of a new site."""
+"""F1 on dev notes over rounds, bytes and seconds: of the federation, and of a new site."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
+from typing import Any
 
 from fedmedlora.reporting.arms import mean, title
 from fedmedlora.reporting.axes import Quantity
@@ -14,12 +15,14 @@ from fedmedlora.study.lines import Line
 
 _ROUNDS = Quantity("round", "{:g}".format, "{:g}".format, is_counted=True)
 _BYTES = Quantity("bytes so far, both ways", size, size, by_logarithm=True)
+_SECONDS = Quantity("seconds so far, of one core", "{:.0f}".format, "{:.0f}".format)
 _CONVERGENCE = (
     "How soon each way of training is as good as it gets, on the dev notes of the training sites: "
-    "the flatter a line, the less another round brings.{bytes} Mean over seeds, as far as every "
+    "the flatter a line, the less another round brings.{bytes} Seconds are those of the machine "
+    "it ran on, with whatever else ran there. Mean over seeds, as far as every "
     "seed went.{left}"
 )
-_BY_BYTES = " On the right the same against what travelled: the farther left, the cheaper."
+_BY_BYTES = " Against what travelled, too: the farther left, the cheaper."
 _NEW_SITE = (
     "How soon {site} has a model of its own, on its dev notes: a line that begins high was helped "
     "by what others had learnt. Mean over seeds, as far as every seed went."
@@ -30,7 +33,7 @@ ByRound = Mapping[int, float]
 
 
 def over_rounds(lines: Sequence[Line], looks: Looks) -> Html:
-    """Return how dev F1 grew over rounds, and over bytes where arms differ in them.
+    """Return how dev F1 grew over rounds, seconds, and bytes where arms differ in them.
 
     Nothing where no arm has dev scores of all training sites.
     """
@@ -47,13 +50,22 @@ def over_rounds(lines: Sequence[Line], looks: Looks) -> Html:
     sent = {
         line.arm.name: sent
         for line in looks.drawn(lines)
-        if line.arm.name in grown and (sent := _sent(line.arm))
+        if line.arm.name in grown and (sent := _so_far(line.arm, bytes_of))
     }
-    if len({own[1] for own in sent.values()}) > 1:
-        panels.append(Panel("Byte by byte", _BYTES, DEV_POINTS, _over_bytes(grown, sent, looks)))
+    if differ := len({own[1] for own in sent.values()}) > 1:
+        panels.append(Panel("Byte by byte", _BYTES, DEV_POINTS, _against(grown, sent, looks)))
         travelled = Panel("", _ROUNDS, _BYTES, _over_rounds(sent, looks))
         tables.append(values_table("Sent up to each round, both ways", travelled))
-    told = _CONVERGENCE.format(bytes=_BY_BYTES if panels[1:] else "", left=looks.not_drawn)
+    took = {
+        line.arm.name: _so_far(line.arm, lambda one: float(one["seconds"]))
+        for line in looks.drawn(lines)
+        if line.arm.name in grown
+    }
+    if all(took.values()):
+        panels.append(Panel("Second by second", _SECONDS, DEV_POINTS, _against(grown, took, looks)))
+        lasted = Panel("", _ROUNDS, _SECONDS, _over_rounds(took, looks))
+        tables.append(values_table("Seconds up to each round", lasted))
+    told = _CONVERGENCE.format(bytes=_BY_BYTES if differ else "", left=looks.not_drawn)
     return join([curves(told, panels), details("The figures", *tables)])
 
 
@@ -70,8 +82,8 @@ def new_site_over_rounds(lines: Sequence[Line], looks: Looks) -> Html:
     return join(drawn)
 
 
-def _over_bytes(
-    grown: Mapping[str, ByRound], sent: Mapping[str, ByRound], looks: Looks
+def _against(
+    grown: Mapping[str, ByRound], spent: Mapping[str, ByRound], looks: Looks
 ) -> list[Curve]:
     return [
         Curve(
@@ -79,7 +91,7 @@ def _over_bytes(
             looks.colour(name),
             tuple(Mark(own[index], f1) for index, f1 in grown[name].items()),
         )
-        for name, own in sent.items()
+        for name, own in spent.items()
     ]
 
 
@@ -101,8 +113,8 @@ def _growth(arm: Arm, scored: Sequence[str]) -> ByRound:
     return grown
 
 
-def _sent(arm: Arm) -> ByRound:
-    """Return bytes sent up to each round, mean over seeds; nothing where nothing travelled."""
-    by_seed = [accumulate(map(bytes_of, kept["rounds"])) for kept in arm.kept]
+def _so_far(arm: Arm, spent: Callable[[Mapping[str, Any]], float]) -> ByRound:
+    """Return what was spent up to each round, mean over seeds; nothing where it was nothing."""
+    by_seed = [accumulate(map(spent, kept["rounds"])) for kept in arm.kept]
     means = [sum(each) / len(each) for each in zip(*by_seed, strict=False)]
     return dict(enumerate(means, start=1)) if any(means) else {}
