@@ -2,6 +2,7 @@
 
 import multiprocessing
 import random
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -27,6 +28,10 @@ _CONTEXT.set_forkserver_preload(
         "transformers.models.bert.modeling_bert",
     ]
 )
+# What a process is to do is found by its name, wherever pytest was started.
+_ROOT = str(Path(__file__).parents[3])
+if _ROOT not in sys.path:
+    sys.path.append(_ROOT)
 _PASSPHRASE = b""
 _MOST_QUESTIONS = 12
 _SHORTEST_S, _LONGEST_S = 0.001, 0.3
@@ -81,7 +86,7 @@ class KilledSite:
             self._left -= 1
             # Some questions take a millisecond and some a second: each gets its part of the kills.
             delay = _SHORTEST_S * (_LONGEST_S / _SHORTEST_S) ** self._rng.random()
-            threading.Timer(delay, self._kill).start()
+            threading.Timer(delay, self._kill, [self._process]).start()
         self._asked_for = question.subject
         try:
             self._pipe.send((question, folder))
@@ -108,9 +113,9 @@ class KilledSite:
         self._process.start()
         theirs.close()
 
-    def _kill(self) -> None:
+    def _kill(self, process: multiprocessing.process.BaseProcess) -> None:
         self.killed[self._asked_for or "nothing"] += 1
-        self._process.kill()
+        process.kill()
 
 
 def _serve(pipe: Connection, make: Callable[[], SiteService]) -> None:
