@@ -24,6 +24,7 @@ from fedmedlora.errors import EngineError, ModelError
 from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.blind import Stayed
+from fedmedlora.federation.clipping import Limits
 from fedmedlora.federation.engine import Engine, Participant, Scope
 from fedmedlora.privacy.ckks import new_key
 from fedmedlora.privacy.sealed import add_up, shapes_of
@@ -120,7 +121,9 @@ def test_blind_sites_are_asked_of_any_process(
     shelf, key = FolderShelf(tmp_path / "shelf"), new_key()
     engine = ParallelEngine(opening(bert, shelf=shelf, blind_key=key), num_workers=2)
     start = local.initial()
-    stays = {one: replace(plan, stays=True) for one, plan in PLANS.items() if one != "empty"}
+    stays = {
+        one: replace(plan, limits=Limits(3.0, 1.0)) for one, plan in PLANS.items() if one != "empty"
+    }
     outcomes = {o.participant.name: o for o in engine.train(ALL[:3], start, stays)}
     stayed = [Stayed(name, outcomes[name].sent.stays or "") for name in sorted(stays)]  # type: ignore[union-attr]
     sites = engine.blind()

@@ -3,6 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from tests.federation.learners import Learner
 
@@ -16,6 +17,7 @@ from fedmedlora.federation.backbone import (
     Steering,
     Trained,
 )
+from fedmedlora.federation.clipping import Limits
 from fedmedlora.federation.site_round import site_round
 
 A, B, HEAD = "q.lora_A.weight", "q.lora_B.weight", "classifier.weight"
@@ -124,3 +126,50 @@ def test_a_control_variate_reaches_no_model() -> None:
     )
 
     assert backbone.given.keys() == received().keys()
+
+
+def stayed(limits: Limits, *before: float) -> tuple[AdapterWeights, list[float]]:
+    """Return an update of norm 3 as it stayed, and the norms of all rounds as the site keeps them.
+
+    It has nine ones among sixteen values.
+    """
+    shelf = MemoryShelf()
+    norms = {"norms/adapter": np.array(before, np.float32)}
+    memory = shelf.put(norms) if before else None
+    plan = LocalPlan(0, 2, 9, memory=memory, limits=limits)
+
+    sent = site_round(AddsOne().learner, received(), [], plan, shelf)
+
+    assert sent.payload == b""
+    assert sent.stays is not None
+    assert sent.memory is not None
+    return shelf.get(sent.stays), shelf.get(sent.memory)["norms/adapter"].tolist()
+
+
+def test_an_update_that_stays_is_held_to_the_absolute_limit_before_there_is_another() -> None:
+    # 0.5 * sqrt(16) = 2 of 3
+    held, norms = stayed(Limits(norm_factor=3.0, largest_rms=0.5))
+
+    np.testing.assert_allclose(held[A], np.array([[2 / 3] * 3, [0.0] * 3]), rtol=1e-6)
+    assert norms == [2.0]
+
+
+def test_later_to_what_the_site_did_before(caplog: pytest.LogCaptureFixture) -> None:
+    limits = Limits(norm_factor=3.0, largest_rms=100.0)
+
+    # 3 is within 3 * 3 * 0.5, and beyond 3 * 3 * 0.25.
+    held, norms = stayed(limits, 0.5)
+    np.testing.assert_array_equal(held[A], [[1] * 3, [0] * 3])
+    assert norms == [0.5, 3.0]
+    assert caplog.text == ""
+
+    held, norms = stayed(limits, 0.25)
+    np.testing.assert_allclose(held[A], np.array([[0.75] * 3, [0.0] * 3]), rtol=1e-6)
+    assert norms == [0.25, 2.25]
+    assert "round 2: its update went too far and is scaled down" in caplog.text
+
+
+def test_of_an_update_that_travels_no_norm_is_kept() -> None:
+    sent = site_round(AddsOne().learner, received(), [], LocalPlan(0, 3, 9), MemoryShelf())
+
+    assert (sent.memory, sent.stays) == (None, None)

@@ -73,7 +73,7 @@ class OpenRound:
             self.memories,
             codec=self.codec,
             run=self.run,
-            stays=self.is_blind,
+            limits=self.limits if self.is_blind else None,
             private=private,
         )
 
@@ -96,14 +96,20 @@ class OpenRound:
         whole = self.arm.strategy.local.expected(start, self.round_index)
         return {one.name: narrow(whole, one.rank) for one in self.arm.participants}
 
-    def clipped(self, updates: Sequence[SiteUpdate]) -> Clipped:
-        """Return updates none of which goes too far, and what was measured."""
+    @property
+    def limits(self) -> Limits:
+        """Return how far an update may go."""
         if self.experiment.privacy.mode == "site" and is_private(self.arm):
             # A bound that follows from other sites' updates would let one site move them all.
+            return _NO_LIMITS
+        return self.experiment.admission.limits()
+
+    def clipped(self, updates: Sequence[SiteUpdate]) -> Clipped:
+        """Return updates none of which goes too far, and what was measured."""
+        if self.limits is _NO_LIMITS:
             return clipped(updates, _NO_LIMITS, accepted={}, scalings={})
-        limits = self.experiment.admission.limits()
         scalings = {one.name: one.scaling for one in self.arm.participants}
-        return clipped(updates, limits, accepted=self.accepted, scalings=scalings)
+        return clipped(updates, self.limits, accepted=self.accepted, scalings=scalings)
 
     def local_model(self, bundle: AdapterWeights, update: SiteUpdate) -> AdapterWeights:
         """Return the model a site had after training, as the server can know it.

@@ -24,6 +24,7 @@ from fedmedlora.errors import ModelError
 from fedmedlora.experiment.arms import Arm
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import LocalPlan
+from fedmedlora.federation.clipping import Limits
 from fedmedlora.federation.engine import Engine, Outcome, Participant
 from fedmedlora.federation.notary import NOBODY, Notary
 from fedmedlora.federation.private_plan import PrivatePlan
@@ -68,7 +69,7 @@ def site_plans(
     codec: str = "float32",
     private: Mapping[str, PrivatePlan | None] = NOT_PRIVATE,
     run: str = "",
-    stays: bool = False,
+    limits: Limits | None = None,
 ) -> dict[str, LocalPlan]:
     """Return every participant's plan for a round, by name.
 
@@ -77,6 +78,7 @@ def site_plans(
         memories: Site to the sha256 of what it kept from the round before, of those that kept
             something.
         private: Site to what its training must keep, of those that train in private.
+        limits: How far updates may go that stay at their sites; None where they travel.
     """
     return {
         participant.name: LocalPlan(
@@ -90,7 +92,7 @@ def site_plans(
             codec=codec,
             private=private.get(participant.name),
             run=run,
-            stays=stays,
+            limits=limits,
         )
         for participant in arm.participants
     }
@@ -131,8 +133,8 @@ def collect(
     absences = {p.name: Absence(p.name, silence) for p in missing}
     for outcome in engine.train(missing, start, plans) if missing else ():
         name = outcome.participant.name
-        attested, stays = _attested(outcome, plans[name], notary), plans[name].stays
-        update = _spooled(store, attested, most, stays=stays)
+        attested, plan = _attested(outcome, plans[name], notary), plans[name]
+        update = _spooled(store, attested, most, stays=plan.limits is not None)
         if isinstance(update, Absence):
             absences[name] = update
             continue
@@ -257,7 +259,7 @@ def _key(model: str, before: str, participant: Participant, plan: LocalPlan) -> 
         plan.scaling,
         plan.codec,
         plan.run,
-        *(["stays"] if plan.stays else []),
+        *([asdict(plan.limits)] if plan.limits else []),
     ]
     if plan.private is not None:
         # Who asks changes no value; arms that begin alike pay for one training.

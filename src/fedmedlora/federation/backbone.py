@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.federation.clipping import Limits
 from fedmedlora.federation.private_plan import PrivatePlan
 from fedmedlora.tasks.task import ExampleT_contra
 
@@ -43,7 +44,8 @@ class LocalPlan:
         private: What its training must keep of differential privacy; None trains without.
         run: By what signed documents name the arm of the run, 32 bytes in hex; "" where nothing is
             signed.
-        stays: Whether its update stays at the site under its digest.
+        limits: How far its update may go, which stays at the site under its digest; None where it
+            travels, and the server sees how far it goes.
     """
 
     seed: int
@@ -56,7 +58,7 @@ class LocalPlan:
     codec: str = "float32"
     private: PrivatePlan | None = None
     run: str = ""
-    stays: bool = False
+    limits: Limits | None = None
 
 
 @dataclass(frozen=True, slots=True)

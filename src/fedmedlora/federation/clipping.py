@@ -17,13 +17,16 @@ as much at most, so that a round of attackers alone cannot raise the bound by mo
 
 An update within the bounds is passed on as it came, the very same tensors.
 
+Where the server sees the sum alone, each site holds its own update to its own rounds before: they
+give m, and l is the norm at hand, so that it may grow f times as fast as another's.
+
 Source: Sun et al. 2019, Can You Really Backdoor Federated Learning? (arXiv 1911.07963), section 4,
 norm thresholding; there with a bound that is given. Median, kinds and l are ours.
 """
 
 import math
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -100,15 +103,7 @@ def clipped(
     for update in updates:
         scaling = scalings.get(update.report.site, 1.0)
         norms[update.report.site] = sizes.measured(update.delta, scaling)
-    bounds = {
-        kind: _bound(
-            limits.norm_factor ** (1 if kind == _ADAPTER else 2),
-            limits.largest_rms * math.sqrt(sizes.most[kind]),
-            [one[kind] for one in norms.values() if kind in one],
-            accepted.get(kind, ()),
-        )
-        for kind in sorted(sizes.most)
-    }
+    bounds = _bounds(limits, sizes, norms.values(), accepted)
     clips = tuple(
         Clip(site, kind, norm, bounds[kind])
         for site, one in norms.items()
@@ -116,6 +111,27 @@ def clipped(
         if norm > bounds[kind]
     )
     return Clipped(tuple(_scaled(one, clips) for one in updates), norms, bounds, clips)
+
+
+def held_back(
+    delta: AdapterWeights,
+    limits: Limits,
+    *,
+    before: Mapping[str, Sequence[float]],
+    scaling: float,
+) -> tuple[AdapterWeights, dict[str, float]]:
+    """Return a site's own update so that it does not go too far, and its norms then, by kind.
+
+    Args:
+        before: By kind, the norms that its rounds before ended with.
+        scaling: Its alpha / rank over the federation's.
+    """
+    sizes = _Sizes()
+    norms = sizes.measured(delta, scaling)
+    bounds = _bounds(limits, sizes, [norms], before)
+    factors = {kind: bounds[kind] / norm for kind, norm in norms.items() if norm > bounds[kind]}
+    held = {kind: min(norm, bounds[kind]) for kind, norm in norms.items()}
+    return _Scaled(delta, factors) if factors else delta, held
 
 
 def accepted_norms(documents: Sequence[Mapping[str, Any]]) -> dict[str, list[float]]:
@@ -161,6 +177,23 @@ class _Sizes:
 
 def _square(tensor: NDArray[np.float32]) -> float:
     return float(np.square(tensor, dtype=np.float64).sum())
+
+
+def _bounds(
+    limits: Limits,
+    sizes: _Sizes,
+    norms: Collection[Mapping[str, float]],
+    accepted: Mapping[str, Sequence[float]],
+) -> dict[str, float]:
+    return {
+        kind: _bound(
+            limits.norm_factor ** (1 if kind == _ADAPTER else 2),
+            limits.largest_rms * math.sqrt(sizes.most[kind]),
+            [one[kind] for one in norms if kind in one],
+            accepted.get(kind, ()),
+        )
+        for kind in sorted(sizes.most)
+    }
 
 
 def _bound(factor: float, largest: float, now: Sequence[float], before: Sequence[float]) -> float:

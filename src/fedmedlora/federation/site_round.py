@@ -3,6 +3,7 @@
 Nothing here knows where the site is or where its shelf stands; that is the engine's part.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from fedmedlora.adapters.shelves import Shelf
 from fedmedlora.adapters.weights import AdapterWeights, lora_factor
 from fedmedlora.adapters.wire import read_update
 from fedmedlora.federation.backbone import Backbone, LocalPlan, Steering
+from fedmedlora.federation.clipping import Limits, held_back
 from fedmedlora.federation.error_feedback import Coded, coded
 from fedmedlora.federation.local_rule import Finished, Kept, LocalRule
 from fedmedlora.federation.patches import model, patches
@@ -23,6 +25,10 @@ from fedmedlora.federation.strategies import strategy_by_name
 from fedmedlora.federation.weighting import Weighting
 from fedmedlora.tasks.task import ExampleT
 
+logger = logging.getLogger(__name__)
+
+NORMS = "norms"
+"""The kind of how far a site's updates went that stayed there, round by round."""
 OWN = "own"
 """The kind of tensors that a site keeps to itself, of its rank, under the federation's scaling."""
 
@@ -124,10 +130,14 @@ def site_round(
     delta = {name: sent[name] - begun[name] for name in part if part[name] == "shared"}
     own = {name: sent[name] for name in part if part[name] == "own"}
     meant = {**delta, **kept.sent}
-    # What stays is told of by its digest before anybody can ask for more.
-    stays = shelf.put(meant) if plan.stays else None
-    travels = Coded(b"") if plan.stays else coded(meant, memory, plan.codec)
-    keeps = {**as_kinds(**{OWN: own}), **kept.memory, **travels.memory}
+    norms: AdapterWeights = {}
+    if plan.limits is None:
+        stays, travels = None, coded(meant, memory, plan.codec)
+    else:
+        held, norms = _held_back(meant, plan, plan.limits, of_kind(memory, NORMS))
+        # What stays is told of by its digest before anybody can ask for more.
+        stays, travels = shelf.put(held), Coded(b"")
+    keeps = {**as_kinds(**{OWN: own, NORMS: norms}), **kept.memory, **travels.memory}
     return Sent(
         payload=travels.payload,
         memory=shelf.put(keeps) if keeps else None,
@@ -139,6 +149,20 @@ def site_round(
         stays=stays,
         privacy=trained.privacy,
     )
+
+
+def _held_back(
+    delta: AdapterWeights, plan: LocalPlan, limits: Limits, before: AdapterWeights
+) -> tuple[AdapterWeights, AdapterWeights]:
+    """Return an update that does not go too far, and the norms of all rounds so far by kind."""
+    earlier = {kind: before[kind].tolist() for kind in before}
+    held, norms = held_back(delta, limits, before=earlier, scaling=plan.scaling)
+    if held is not delta:
+        logger.warning("round %d: its update went too far and is scaled down", plan.round_index)
+    so_far = {
+        kind: np.array([*earlier.get(kind, ()), norm], np.float32) for kind, norm in norms.items()
+    }
+    return held, so_far
 
 
 def read_with(bundle: AdapterWeights, memory: AdapterWeights) -> AdapterWeights:

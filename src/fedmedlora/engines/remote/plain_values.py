@@ -7,6 +7,7 @@ from typing import Any, TypeVar, get_args
 from fedmedlora.clinical.notes import Labels
 from fedmedlora.evaluation.cohorts import OwnLora, SiteFacts
 from fedmedlora.federation.backbone import ChosenMethod, LocalPlan
+from fedmedlora.federation.clipping import Limits
 from fedmedlora.federation.engine import Scope
 from fedmedlora.federation.private_plan import PrivatePlan
 from fedmedlora.federation.strategies import methods
@@ -79,7 +80,8 @@ def plan_from_json(value: Plain) -> LocalPlan:
     name, own = value["method"]["name"], value["method"]["own"]
     chosen = ChosenMethod(name, None if own is None else methods()[name].settings(**own))
     private = None if value["private"] is None else PrivatePlan(**value["private"])
-    return LocalPlan(**{**value, "method": chosen, "private": private})
+    limits = None if value["limits"] is None else Limits(**value["limits"])
+    return LocalPlan(**{**value, "method": chosen, "private": private, "limits": limits})
 
 
 def scope_to_json(scope: Scope) -> Plain:
