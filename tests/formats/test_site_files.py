@@ -76,6 +76,41 @@ def test_a_right_folder_has_no_fault() -> None:
     assert faults() == []
 
 
+def test_parts_and_confidence_of_an_entity_are_read_back() -> None:
+    gapped = Entity("T1", "problem", 0, 10, ((0, 4), (5, 10)), 0.25)
+    plain = Entity("T2", "problem", 5, 10)
+    note = Note("n1", "a", f"Mild {UNSAID}.", (gapped, plain), ())
+    site = SiteNotes("a", Labels(("problem",), ()), False, {"train": (note,)})
+
+    files = render_site(site, {})
+
+    assert parse_site(FOLDER, {**files}) == site
+    second = json.loads(files["train.jsonl"])["entities"][1]
+    assert {"fragments", "confidence"}.isdisjoint(second)
+
+
+@pytest.mark.parametrize(
+    "fragments", [{}, [], [[5, 10]], [[5, 7], "x"], [[5, 7], [9]], [[5.0, 7], [8, 10]]]
+)
+def test_parts_of_an_entity_are_pairs_of_offsets(fragments: object) -> None:
+    assert "expected" in the_only(entity_faults(fragments=fragments))
+
+
+@pytest.mark.parametrize("fragments", [[[5, 7], [7, 10]], [[5, 5], [7, 10]], [[5, 8], [7, 10]]])
+def test_parts_of_an_entity_stand_in_order_and_apart(fragments: object) -> None:
+    assert "in order, and apart" in the_only(entity_faults(fragments=fragments))
+
+
+@pytest.mark.parametrize("fragments", [[[5, 7], [8, 9]], [[6, 7], [8, 10]]])
+def test_parts_of_an_entity_reach_from_its_start_to_its_end(fragments: object) -> None:
+    assert "begin at start" in the_only(entity_faults(fragments=fragments))
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 1.1, "high", None, True, float("nan")])
+def test_a_confidence_is_a_probability(confidence: object) -> None:
+    assert "a number of 0 to 1" in the_only(entity_faults(confidence=confidence))
+
+
 def test_a_patient_may_be_named_and_is_read_back() -> None:
     files: dict[str, bytes | Fault] = {
         "site.json": lines(DESCRIPTION),

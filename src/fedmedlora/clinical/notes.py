@@ -16,12 +16,21 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """A typed span: `text[start:end]` of its note."""
+    """A typed span: `text[start:end]` of its note.
+
+    Attributes:
+        fragments: The parts of a span with gaps, each (start, end), in order and apart; the first
+            begins at `start`, the last ends at `end`. Empty where it has none. What learns and what
+            scores read the span whole.
+        confidence: Probability that a model which found it is right; None of one a person marked.
+    """
 
     id: str
     type: str
     start: int
     end: int
+    fragments: tuple[tuple[int, int], ...] = ()
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,17 @@
 """What is wrong with one note as JSON, told without a word of its text."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from fedmedlora.clinical.labels import CROSS_RELATIONS, ENTITY_TYPES, MAIN_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import Labels
 from fedmedlora.errors import Fault
-from fedmedlora.formats.json_shape import id_of, length_of, shape_faults
+from fedmedlora.formats.json_shape import id_of, kind_of, length_of, shape_faults
 
 _NOTE = {"id": str, "site": str, "text": str, "entities": list, "relations": list}
 _ENTITY = {"id": str, "type": str, "start": int, "end": int, "text": str}
+_FEWEST_PARTS = 2
 _RELATION = {"type": str, "head": str, "tail": str}
 
 
@@ -80,8 +82,11 @@ def _entity_faults(
     type_ = text_at(entity, "type")
     if type_ is not None:
         yield from type_faults(type_, f"{path}.type", known=ENTITY_TYPES, announced=announced)
-    if isinstance(entity, dict) and not faults and text:
-        yield from _span_faults(entity, path, text)
+    if isinstance(entity, dict) and not faults:
+        yield from _confidence_faults(entity, path)
+        yield from _fragment_faults(entity, path)
+        if text:
+            yield from _span_faults(entity, path, text)
 
 
 def _span_faults(entity: Mapping[str, Any], path: str, text: str) -> Iterator[Fault]:
@@ -104,6 +109,40 @@ def _span_faults(entity: Mapping[str, Any], path: str, text: str) -> Iterator[Fa
     elif not found.strip():
         found = f"only white space, {len(found)} characters"
         yield Fault(f"{path}.text", found, "the text of an entity", "leave the entity out")
+
+
+def _confidence_faults(entity: Mapping[str, Any], path: str) -> Iterator[Fault]:
+    if "confidence" not in entity:
+        return
+    value = entity["confidence"]
+    if type(value) not in (int, float):
+        yield Fault(f"{path}.confidence", kind_of(value), "a number of 0 to 1")
+    elif not 0 <= value <= 1:
+        yield Fault(f"{path}.confidence", str(value), "a number of 0 to 1")
+
+
+def _fragment_faults(entity: Mapping[str, Any], path: str) -> Iterator[Fault]:
+    """Yield what is wrong with the parts of a span that has gaps."""
+    if "fragments" not in entity:
+        return
+    fragments, where = entity["fragments"], f"{path}.fragments"
+    expected = "[start, end] of two parts or more"
+    if not isinstance(fragments, list):
+        yield Fault(where, kind_of(fragments), f"a list, {expected}")
+        return
+    if len(fragments) < _FEWEST_PARTS or not all(map(_is_a_part, fragments)):
+        yield Fault(where, "a list of something else", expected, "leave it out without gaps")
+        return
+    places = [place for part in fragments for place in part]
+    if places[0] != entity["start"] or places[-1] != entity["end"]:
+        expected = "the first to begin at start, the last to end at end"
+        yield Fault(where, f"{places[0]} to {places[-1]}", expected)
+    elif not all(one < other for one, other in pairwise(places)):
+        yield Fault(where, "parts that are empty, touch or go back", "parts in order, and apart")
+
+
+def _is_a_part(part: object) -> bool:
+    return isinstance(part, list) and [*map(type, part)] == [int, int]
 
 
 def _agreeing(num_same: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fedmedlora.clinical.labels import ENTITY_TYPES, RELATION_TYPES
-from fedmedlora.clinical.notes import Entity, Labels, Note, Relation, SiteNotes
+from fedmedlora.clinical.notes import Labels, Note, SiteNotes
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.formats.json_shape import (
     id_of,
@@ -19,6 +19,7 @@ from fedmedlora.formats.json_shape import (
     shape_faults,
 )
 from fedmedlora.formats.note_faults import note_faults, text_at, type_faults
+from fedmedlora.formats.note_records import note_of, record_of
 from fedmedlora.sites import is_site_name
 
 SPLITS = ("train", "dev", "test", "extra")
@@ -81,7 +82,7 @@ def render_site(site: SiteNotes, meta: Mapping[str, object]) -> dict[str, bytes]
     files = {DESCRIPTION: _json({**description, **meta}, indent=1)}
     for split in SPLITS:
         if split in site.splits:
-            files[notes_file(split)] = b"".join(_json(_record(n)) for n in site.splits[split])
+            files[notes_file(split)] = b"".join(_json(record_of(n)) for n in site.splits[split])
     return files
 
 
@@ -182,7 +183,7 @@ def _notes(
         line_faults += _repeated_id(text_at(line.value, "id"), line_place, first_places)
         faults += placed(line_faults, line_place)
         if isinstance(line.value, dict) and not line_faults:
-            notes.append(_note(line.value))
+            notes.append(note_of(line.value))
     return tuple(notes), faults
 
 
@@ -193,41 +194,6 @@ def _repeated_id(id_: str | None, place: str, first_places: dict[str, str]) -> I
     if first == place:
         return []
     return [Fault("id", f"{id_of(id_)}, the id of the note at {first} too", "an id of its own")]
-
-
-def _note(record: Mapping[str, Any]) -> Note:
-    """Return the note of a record that has no fault."""
-    return Note(
-        record["id"],
-        record["site"],
-        record["text"],
-        tuple(Entity(e["id"], e["type"], e["start"], e["end"]) for e in record["entities"]),
-        tuple(Relation(r["type"], r["head"], r["tail"]) for r in record["relations"]),
-        record.get("patient"),
-    )
-
-
-def _record(note: Note) -> dict[str, object]:
-    entities = [
-        {
-            "id": e.id,
-            "type": e.type,
-            "start": e.start,
-            "end": e.end,
-            "text": note.text[e.start : e.end],
-        }
-        for e in note.entities
-    ]
-    relations = [{"type": r.type, "head": r.head, "tail": r.tail} for r in note.relations]
-    return {
-        "id": note.id,
-        "site": note.site,
-        # Left out where it is not known, so that notes without it keep their digest.
-        **({} if note.patient is None else {"patient": note.patient}),
-        "text": note.text,
-        "entities": entities,
-        "relations": relations,
-    }
 
 
 def _json(value: object, *, indent: int | None = None) -> bytes:

@@ -1,0 +1,58 @@
+"""A note as JSON has it, and back: one line of a site's files.
+
+What is not known is left out, so that notes without it keep their digest.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fedmedlora.clinical.notes import Entity, Note, Relation
+
+
+def note_of(record: Mapping[str, Any]) -> Note:
+    """Return the note of a record that has no fault."""
+    return Note(
+        record["id"],
+        record["site"],
+        record["text"],
+        tuple(map(_entity, record["entities"])),
+        tuple(Relation(r["type"], r["head"], r["tail"]) for r in record["relations"]),
+        record.get("patient"),
+    )
+
+
+def record_of(note: Note) -> dict[str, object]:
+    """Return a note ready for JSON."""
+    relations = [{"type": r.type, "head": r.head, "tail": r.tail} for r in note.relations]
+    return {
+        "id": note.id,
+        "site": note.site,
+        **({} if note.patient is None else {"patient": note.patient}),
+        "text": note.text,
+        "entities": [_entity_record(entity, note.text) for entity in note.entities],
+        "relations": relations,
+    }
+
+
+def _entity(record: Mapping[str, Any]) -> Entity:
+    fragments = tuple((start, end) for start, end in record.get("fragments", ()))
+    return Entity(
+        record["id"],
+        record["type"],
+        record["start"],
+        record["end"],
+        fragments,
+        record.get("confidence"),
+    )
+
+
+def _entity_record(entity: Entity, text: str) -> dict[str, object]:
+    return {
+        "id": entity.id,
+        "type": entity.type,
+        "start": entity.start,
+        "end": entity.end,
+        "text": text[entity.start : entity.end],
+        **({"fragments": [*map(list, entity.fragments)]} if entity.fragments else {}),
+        **({} if entity.confidence is None else {"confidence": entity.confidence}),
+    }
