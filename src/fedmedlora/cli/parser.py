@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fedmedlora import bundled
+from fedmedlora.formats.note_format import names_of_formats
 
 _Command = Callable[[argparse.Namespace], int]
 
@@ -20,9 +21,9 @@ _SOURCE = "a run folder, or a folder that export wrote; bundled is the adapter o
 _READER = f"{_SOURCE}, which also reads where none is named"
 _EXTRACT = "what an adapter finds in notes that nobody annotated"
 _FORMAT = "of the answer; html is one page to look at"
+_TEXTS = "notes as text, folders of *.txt, .csv or .parquet tables; - or none is stdin"
 _DTYPE = "of the weights; bfloat16 is half as large and rounds to three digits"
 _NEW = "a new folder for the adapter"
-_FORMATS = ("json", "jsonl", "html")
 _DTYPES = ("float32", "bfloat16")
 _SPLITS = ("train", "dev", "test")
 _SPLIT = "notes to score; dev stands in for test where a site has none"
@@ -99,10 +100,13 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
     extract = _command(commands, "extract", "extraction", _EXTRACT)
     _source(extract, nargs="?", text=_READER)
-    extract.add_argument(
-        "files", type=Path, nargs="*", metavar="FILE", help="notes as text; - or none is stdin"
-    )
-    extract.add_argument("--format", choices=_FORMATS, default="json", help=_FORMAT)
+    extract.add_argument("files", type=Path, nargs="*", metavar="FILE|DIR", help=_TEXTS)
+    formats = sorted(["html", "json", *names_of_formats()])
+    extract.add_argument("--format", choices=formats, default="json", help=_FORMAT)
+    extract.add_argument("--out", type=Path, metavar="PATH", help="a new file, or folder of files")
+    extract.add_argument("--resume", action="store_true", help="go on with what was begun there")
+    extract.add_argument("--column", metavar="NAME", help="of a table: where its notes are")
+    extract.add_argument("--id-column", metavar="NAME", help="of a table: what they are called")
 
     adapt = _command(commands, "adapt", "adapters", "a new site trains on from an adapter")
     _source(adapt)

@@ -1,0 +1,39 @@
+"""What was found in a note, as annotations of the note."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from fedmedlora.clinical.labels import CROSS_RELATIONS
+from fedmedlora.clinical.notes import Entity, Note, ReadNote, Relation
+from fedmedlora.tasks.findings import Findings, Span
+
+
+def read_note(note: Note, found: Findings) -> ReadNote:
+    """Return a note with what was found in it as its entities, T1, T2 in reading order."""
+    links = [(link.type, link.head, _tail(link.tail, found.entities)) for link in found.links]
+    spans = sorted({*found.entities, *(tail for _, _, tail in links)})
+    ids = {span: f"T{number}" for number, span in enumerate(spans, start=1)}
+    return ReadNote(
+        note.id,
+        note.site,
+        note.text,
+        tuple(Entity(ids[span], span.type, span.start, span.end) for span in spans),
+        tuple(Relation(type_, ids[head], ids[tail]) for type_, head, tail in links),
+        note.patient,
+        dict(Counter(found.lost)),
+    )
+
+
+def _tail(tail: Span, main: Sequence[Span]) -> Span:
+    """Return the entity a relation ends at: for one between main entities, the nearest to it.
+
+    Where none was found there, it is a problem: what treats, causes and adverse effects lead to.
+    """
+    if tail.type not in CROSS_RELATIONS:
+        return tail
+    overlaps = [
+        (min(tail.end, one.end) - max(tail.start, one.start), one.start, one.end, one)
+        for one in main
+    ]
+    most, _, _, entity = max(overlaps, default=(0, 0, 0, tail))
+    return entity if most > 0 else Span(tail.start, tail.end, "problem")
