@@ -25,8 +25,6 @@ from fedmedlora.formats.texts import STDIN, Texts
 from fedmedlora.reporting.absences import lost_in_words
 from fedmedlora.reporting.extraction import extraction_page
 
-_CAUTION = "the adapter of this package, which learnt from invented notes: not for clinical use"
-
 
 def extract(options: argparse.Namespace) -> int:
     """Write what an adapter finds in some notes, each as soon as it is read."""
@@ -39,7 +37,7 @@ def extract(options: argparse.Namespace) -> int:
     if options.resume and is_whole(options.out):
         return _finished(options, {"out": str(options.out)})
     source = open_source(adapter, arm=options.arm)
-    origin = f"{source.origin}: {_CAUTION}" if adapter == bundled.ADAPTER else source.origin
+    origin = f"{source.origin}: {bundled.CAUTION}" if adapter == bundled.ADAPTER else source.origin
     read = reader(source)
     sys.stderr.write(f"read by {origin}\n")
     output, began_on = _output(options, source, texts, is_folder=is_folder)

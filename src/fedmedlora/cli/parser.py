@@ -19,10 +19,12 @@ _SITE = "a site folder: site.json, train.jsonl, dev.jsonl"
 _NOTES = "a site folder; the notes to score are enough"
 _SOURCE = "a run folder, or a folder that export wrote; bundled is the adapter of this package"
 _READER = f"{_SOURCE}, which also reads where none is named"
+_SERVED = f"{_SOURCE}; a run's federation is shown, two read side by side"
 _EXTRACT = "what an adapter finds in notes that nobody annotated"
 _FORMAT = "of the answer; html is one page to look at"
 _TEXTS = "notes as text, folders of *.txt, .csv or .parquet tables; - or none is stdin"
 _DTYPE = "of the weights; bfloat16 is half as large and rounds to three digits"
+_LAST_PORT = 65_535
 _NEW = "a new folder for the adapter"
 _DTYPES = ("float32", "bfloat16")
 _SPLITS = ("train", "dev", "test")
@@ -120,6 +122,15 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     export.add_argument("--to", choices=("peft",), required=True, help="format")
     export.add_argument("--dtype", choices=_DTYPES, default="float32", help=_DTYPE)
     export.add_argument("--out", type=Path, required=True, metavar="DIR", help=_NEW)
+
+    serve = _command(commands, "serve", "serving", "a local page: read notes, look, correct, save")
+    serve.add_argument("sources", type=_place, nargs="*", metavar="RUN|ADAPTER", help=_SERVED)
+    serve.add_argument("--arm", metavar="NAME", help="of a run; the federated one without it")
+    serve.add_argument("--notes", type=Path, metavar="DIR", help="texts, or a site, to choose from")
+    serve.add_argument("--save", type=Path, metavar="SITE_DIR", help="where corrected notes go")
+    serve.add_argument("--host", default="127.0.0.1", help="others than this machine bring a token")
+    serve.add_argument("--port", type=_port, default=8765, metavar="N", help="where it listens")
+    serve.add_argument("--token-file", type=Path, metavar="FILE", help="what each visitor brings")
 
 
 def _notes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -242,6 +253,13 @@ def _place(text: str) -> Path:
 
 def _positive(text: str) -> int:
     return _at_least(text, 1)
+
+
+def _port(text: str) -> int:
+    value = _at_least(text, 1)
+    if value > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a port, {_LAST_PORT} or less")
+    return value
 
 
 def _not_negative(text: str) -> int:

@@ -3,6 +3,7 @@
 No text of a note is in an error or a log; what is wrong with a request is told by its place alone.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -90,9 +91,11 @@ def _add_desk(app: FastAPI, served: Served) -> None:
             raise HTTPException(404, "no reader of that name")
         if not question.text.strip():
             raise HTTPException(422, "text: found white space alone, expected a note")
-        found = _or_refused(lambda: served.turns.read(reader, _PASTED, question.text))
+        began = time.monotonic()
+        found = _or_refused(lambda: served.turns.read(reader, question.text))
+        seconds = time.monotonic() - began
         return shapes.Reading(
-            **_marks(found.note), reader=reader.name, lost=dict(found.lost), seconds=found.seconds
+            **_marks(found), reader=reader.name, lost=dict(found.lost), seconds=seconds
         )
 
     @app.get("/api/federation", responses=_NOT_FOUND)

@@ -44,13 +44,13 @@ class Guard:
     """Stands before an application and lets through what is allowed.
 
     Attributes:
-        hosts: What a browser may call this machine, with the port.
+        hosts: What a browser may call this machine, with the port; None lets it say anything.
         token: What each request to the interface must bring; None asks for none.
         clock: Seconds that only go forward.
     """
 
     app: App
-    hosts: frozenset[str]
+    hosts: frozenset[str] | None
     token: str | None = None
     clock: Callable[[], float] = time.monotonic
     _minute: float = 0.0
@@ -84,7 +84,7 @@ class Guard:
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
         """Return the status and the reason why a request is not let through."""
         host, origin = headers.get("host", ""), headers.get("origin")
-        if host not in self.hosts:
+        if self.hosts is not None and host not in self.hosts:
             return 421, "this is another host than the page's own"
         if origin is not None and origin.partition("://")[2] != host:
             return 403, "this comes from another page"

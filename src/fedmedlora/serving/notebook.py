@@ -1,5 +1,6 @@
 """The notes at hand, and what a person corrected in them, kept as a site's training notes."""
 
+import io
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,9 +10,9 @@ from fedmedlora.durable_files import write_whole
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.formats.site_files import DESCRIPTION, parse_site, render_site
 from fedmedlora.formats.site_folder import read_site
+from fedmedlora.formats.texts import Text, Texts
 from fedmedlora.sites import is_site_name
 
-_TEXTS = "*.txt"
 _NEW_SPLIT = "train"
 _NOWHERE = "notes"
 """The site of notes of which none is known."""
@@ -47,7 +48,7 @@ class Notebook:
                 raise InputError(
                     [Fault("--save", str(self.kept), "a site folder, a new or an empty one")]
                 )
-        self.corrected()
+        self.site()
 
     def notes(self) -> dict[str, Note]:
         """Return the notes at hand by id: as they were, and as they were corrected."""
@@ -55,7 +56,7 @@ class Notebook:
 
     def corrected(self) -> dict[str, Note]:
         """Return the notes that were kept, by id."""
-        return {note.id: note for notes in self._site().splits.values() for note in notes}
+        return {note.id: note for notes in self.site().splits.values() for note in notes}
 
     def keep(self, note: Note) -> str:
         """Keep a corrected note in the place of the one before, and return in which split.
@@ -66,7 +67,7 @@ class Notebook:
         if self.kept is None:
             raise InputError([Fault("--save", "none", "a site folder for corrected notes")])
         with self._lock:
-            site = self._site()
+            site = self.site()
             split = next(
                 (name for name, notes in site.splits.items() if note.id in {n.id for n in notes}),
                 _NEW_SPLIT,
@@ -77,7 +78,7 @@ class Notebook:
             _write(self.kept, SiteNotes(site.name, site.labels, site.public, {split: after}))
             return split
 
-    def _site(self) -> SiteNotes:
+    def site(self) -> SiteNotes:
         """Return the site of the corrected notes, without a note before the first is kept."""
         if self.kept is None or not (self.kept / DESCRIPTION).exists():
             name = self.kept.name if self.kept else _NOWHERE
@@ -90,13 +91,15 @@ class Notebook:
         if (self.source / DESCRIPTION).exists():
             site = read_site(self.source, required=())
             return {note.id: note for notes in site.splits.values() for note in notes}
-        files = sorted(self.source.rglob(_TEXTS)) if self.source.is_dir() else []
-        if not files:
-            expected = "a site folder, or one with notes in files that end in .txt"
-            raise InputError([Fault("--notes", str(self.source), expected)])
-        ids = [str(file.relative_to(self.source).with_suffix("")) for file in files]
-        texts = zip(ids, map(_text, files), strict=True)
-        return {id_: Note(id_, _NOWHERE, text, (), ()) for id_, text in texts if text.strip()}
+        texts = Texts((self.source,), io.BytesIO())
+        texts.require()
+        # What cannot be read is not there to be corrected; `extract` tells why.
+        readable = [one for one in texts if isinstance(one, Text) and one.text.strip()]
+        ids = [str(Path(one.name).relative_to(self.source)) for one in readable]
+        return {
+            id_: Note(id_, _NOWHERE, one.text, (), ())
+            for id_, one in zip(ids, readable, strict=True)
+        }
 
 
 def _put(notes: tuple[Note, ...], note: Note) -> tuple[Note, ...]:
@@ -114,13 +117,3 @@ def _write(folder: Path, site: SiteNotes) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         write_whole(folder / name, content)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_bytes().decode("utf-8")
-    except OSError as error:
-        raise InputError([Fault(str(file), str(error.strerror), "a readable note")]) from error
-    except UnicodeDecodeError as error:
-        found, expected = "bytes that are no UTF-8", "a note as UTF-8 text"
-        raise InputError([Fault(str(file), found, expected)]) from error

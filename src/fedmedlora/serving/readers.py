@@ -1,11 +1,10 @@
 """Adapters that read what the page hands them, one note at a time."""
 
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.clinical.notes import Labels, ReadNote
 
 MOST_WAITING = 4
 """Notes that may wait for the model; who comes then is asked to come again."""
@@ -13,20 +12,6 @@ MOST_WAITING = 4
 
 class BusyError(Exception):
     """As many notes wait already as may."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A note with what was found in it.
-
-    Attributes:
-        lost: How many entities were announced and stand nowhere, by reason.
-        seconds: Wall time of the reading, without waiting for others.
-    """
-
-    note: Note
-    lost: Mapping[str, int]
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +23,14 @@ class Reader:
         origin: Which arm and round of which experiment it is, in words.
         labels: What it looks for.
         caution: What whoever looks at its findings must know, "" where nothing is known.
-        read: From a note's id and text to the note with what was found.
+        read: From a text to a note with what was found.
     """
 
     name: str
     origin: str
     labels: Labels
     caution: str
-    read: Callable[[str, str], Read]
+    read: Callable[[str], ReadNote]
 
 
 @dataclass(slots=True)
@@ -53,25 +38,23 @@ class Turns:
     """Lets one note at a time to the models, for two at once are slower than one by one."""
 
     most_waiting: int = MOST_WAITING
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _turn: threading.Lock = field(default_factory=threading.Lock)
     _counting: threading.Lock = field(default_factory=threading.Lock)
-    _here: int = 0
+    _num_here: int = 0
 
-    def read(self, reader: Reader, note_id: str, text: str) -> Read:
+    def read(self, reader: Reader, text: str) -> ReadNote:
         """Return what a reader finds, when it is this note's turn.
 
         Raises:
             BusyError: Too many wait.
         """
         with self._counting:
-            if self._here > self.most_waiting:
+            if self._num_here > self.most_waiting:
                 raise BusyError
-            self._here += 1
+            self._num_here += 1
         try:
-            with self._lock:
-                began = time.monotonic()
-                found = reader.read(note_id, text)
-                return Read(found.note, found.lost, time.monotonic() - began)
+            with self._turn:
+                return reader.read(text)
         finally:
             with self._counting:
-                self._here -= 1
+                self._num_here -= 1

@@ -232,6 +232,8 @@ document.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
+// Curves between marks stand where the lines broke before.
+window.addEventListener("resize", () => here.chosen && drawAll());
 window.addEventListener("beforeunload", (event) => {
   if (!here.saved) event.preventDefault();
 });
