@@ -34,7 +34,7 @@ test: $(VENV)/ready-to-develop .anvil/ready  ## runs the tests
 
 check: format lint types contracts test  ## format, lint, types, import contracts, tests: what CI runs
 
-check-full: format lint types contracts .anvil/ready  ## check with the long sweeps and fresh random examples
+check-full: format lint types contracts .anvil/ready $(VENV)/browsers  ## check with the long sweeps and fresh random examples
 	$(PYTEST) -m 'not gpu and not network' --hypothesis-profile=explore
 
 bench-setup: $(VENV)/minilm $(RIVALS:=/ready)  ## sets up what `bench` needs: .venv, the rivals' .venv-*, MiniLM
@@ -78,7 +78,12 @@ $(VENV)/minilm: $(VENV)/ready-to-run
 	@touch $@
 
 $(VENV)/ready-to-develop: $(VENV)/minilm
-	$(PIP) --editable '.[dev,audit,blind,fhir,nvflare,privacy,quantization,tables]'
+	$(PIP) --editable '.[dev,audit,blind,fhir,nvflare,privacy,quantization,serve,tables]'
+	@touch $@
+
+# To look at pages as people do, and to ask them thousands of things: `make check-full`.
+$(VENV)/browsers: $(VENV)/ready-to-develop
+	$(PIP) --editable '.[browsers]'
 	@touch $@
 
 # A chain's node to test against; tests that want one are skipped where npm cannot get it.

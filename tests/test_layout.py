@@ -62,6 +62,7 @@ FOREIGN: dict[str, set[str]] = {
     "pretraining": MODELS,
     "privacy": ARRAYS | {"dp_accounting", "tenseal"},
     "reporting": ARRAYS,
+    "serving": {"fastapi", "pydantic", "starlette", "uvicorn"},
     "study": ARRAYS,
     "synthetic": {"numpy"},
     "tasks": {"numpy"},

@@ -4,12 +4,10 @@ import argparse
 import secrets
 import sys
 
-import uvicorn
-
 from fedmedlora import bundled
 from fedmedlora.cli.answers import answer
 from fedmedlora.errors import Fault, InputError
-from fedmedlora.serving.opening import LOOPBACK, guarded, open_page
+from fedmedlora.serving.opening import LOOPBACK, guarded, listen, open_page
 
 _SHORTEST_TOKEN = 16
 _IN_THE_CLEAR = (
@@ -32,15 +30,7 @@ def serve(options: argparse.Namespace) -> int:
     sys.stdout.flush()
     if token:
         sys.stderr.write(_IN_THE_CLEAR)
-    # Its log would tell the names of notes.
-    uvicorn.run(
-        app,
-        host=options.host.strip("[]"),
-        port=options.port,
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-    )
+    listen(app, host=options.host, port=options.port)
     return 0
 
 

@@ -9,7 +9,8 @@ import hmac
 import json
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 MOST_BYTES = 1_000_000
@@ -54,7 +55,7 @@ class Guard:
     token: str | None = None
     clock: Callable[[], float] = time.monotonic
     _minute: float = 0.0
-    _asked: int = field(default=0)
+    _num_asked: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -68,18 +69,17 @@ class Guard:
         if refusal := self._refusal(scope, headers):
             await _answer(*refusal, send)
             return
-        began = False
+        body = _Body(receive)
 
         async def sending(message: Message) -> None:
-            nonlocal began
-            began = True
-            await send(_with_headers(message))
+            # Whatever the application made of half a body.
+            if not body.is_too_large:
+                await send(_with_headers(message))
 
-        try:
-            await self.app(scope, _limited(receive), sending)
-        except _TooLargeError:
-            if not began:
-                await _answer(*_TOO_LARGE, send)
+        with suppress(_TooLargeError):
+            await self.app(scope, body.receive, sending)
+        if body.is_too_large:
+            await _answer(*_TOO_LARGE, send)
 
     def _refusal(self, scope: Scope, headers: dict[str, str]) -> tuple[int, str] | None:
         """Return the status and the reason why a request is not let through."""
@@ -102,9 +102,9 @@ class Guard:
     def _has_room(self) -> bool:
         now = self.clock()
         if now - self._minute >= _MINUTE_S:
-            self._minute, self._asked = now, 0
-        self._asked += 1
-        return self._asked <= MOST_A_MINUTE
+            self._minute, self._num_asked = now, 0
+        self._num_asked += 1
+        return self._num_asked <= MOST_A_MINUTE
 
 
 _TOO_LARGE = (413, f"more than {MOST_BYTES:,} bytes")
@@ -115,18 +115,23 @@ def _is_interface(path: str) -> bool:
     return path.startswith("/api") or path == "/openapi.json"
 
 
-def _limited(receive: Receive) -> Receive:
-    taken = 0
+@dataclass(slots=True)
+class _Body:
+    """The body of a request, which ends where it has more bytes than it may."""
 
-    async def receiving() -> Message:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > MOST_BYTES:
+    whole: Receive
+    num_bytes: int = 0
+
+    @property
+    def is_too_large(self) -> bool:
+        return self.num_bytes > MOST_BYTES
+
+    async def receive(self) -> Message:
+        message = await self.whole()
+        self.num_bytes += len(message.get("body", b""))
+        if self.is_too_large:
             raise _TooLargeError
         return message
-
-    return receiving
 
 
 def _with_headers(message: Message) -> Message:

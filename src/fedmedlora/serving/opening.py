@@ -1,13 +1,14 @@
-"""From what `serve` was told to an application that a web server can run."""
+"""From what `serve` was told to a page that answers.
 
-from collections.abc import Iterable, Sequence
+Model code is imported where an adapter is opened: whoever only watches a federation waits for none.
+"""
+
+from collections.abc import Sequence
 from pathlib import Path
 
 from fedmedlora import bundled
 from fedmedlora.clinical.labels import ENTITY_TYPES, MODIFIER_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import Labels, ReadNote
-from fedmedlora.engines.extracting import reader
-from fedmedlora.engines.sources import Source, open_source
 from fedmedlora.errors import InputError
 from fedmedlora.experiment.database import has_run
 from fedmedlora.formats.texts import Text
@@ -55,19 +56,34 @@ def guarded(served: Served, *, port: int, token: str | None) -> App:
     return Guard(application(served), hosts, token)
 
 
-def _readers(places: Sequence[Path], arm: str | None) -> Iterable[Reader]:
+def listen(app: App, *, host: str, port: int) -> None:
+    """Answer requests until the process is stopped."""
+    # Its log would tell the names of notes.
+    uvicorn.run(
+        app,
+        host=host.strip("[]"),
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )
+
+
+def _readers(places: Sequence[Path], arm: str | None) -> Iterator[Reader]:
     for place in places:
         try:
-            source = open_source(place, arm=arm)
+            yield _reader(place, arm)
         except InputError:
+            # A run that has no finished arm yet is there to be watched.
             if arm is not None or not has_run(place):
                 raise
-            # A run that has no arm yet is there to be watched.
-            continue
-        yield _reader(place, source)
 
 
-def _reader(place: Path, source: Source) -> Reader:
+def _reader(place: Path, arm: str | None) -> Reader:
+    from fedmedlora.engines.extracting import reader  # noqa: PLC0415 -- see above
+    from fedmedlora.engines.sources import open_source  # noqa: PLC0415 -- see above
+
+    source = open_source(place, arm=arm)
     read_all = reader(source)
     is_ours = place == bundled.ADAPTER
 
