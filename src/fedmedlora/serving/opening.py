@@ -3,8 +3,10 @@
 Model code is imported where an adapter is opened: whoever only watches a federation waits for none.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+import uvicorn
 
 from fedmedlora import bundled
 from fedmedlora.clinical.labels import ENTITY_TYPES, MODIFIER_TYPES, RELATION_TYPES
