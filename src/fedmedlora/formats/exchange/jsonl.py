@@ -1,7 +1,6 @@
 """Notes as JSON, one a line: the files of a site without its description."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from fedmedlora.clinical.labels import ENTITY_TYPES, RELATION_TYPES
@@ -9,7 +8,7 @@ from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.errors import Fault
 from fedmedlora.formats.json_shape import json_lines, placed
 from fedmedlora.formats.note_faults import note_faults
-from fedmedlora.formats.note_format import Files, NoteFormat
+from fedmedlora.formats.note_format import Files, NoteFormat, Reading
 from fedmedlora.formats.note_records import note_of, record_of
 
 _FILE = "notes.jsonl"
@@ -20,7 +19,7 @@ def _render(note: Note) -> Files:
     return {_FILE: (json.dumps(record_of(note), ensure_ascii=False) + "\n").encode()}
 
 
-def _read(source: Path) -> Iterator[Note | Fault]:
+def _read(source: Path) -> Reading:
     files = [source] if source.is_file() else sorted(source.glob("*.jsonl"))
     for file in files:
         for line in json_lines(file.read_bytes(), str(file)):
