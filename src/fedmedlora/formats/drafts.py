@@ -7,8 +7,8 @@ from itertools import pairwise
 from fedmedlora.clinical.notes import Entity, Note, Relation
 from fedmedlora.errors import Fault
 from fedmedlora.formats.json_shape import half_character, id_of, length_of
+from fedmedlora.formats.spans import Parts, covered_by
 
-Parts = tuple[tuple[int, int], ...]
 _OFFSETS = "offsets count characters, not bytes, and CR LF as two"
 
 
@@ -132,11 +132,6 @@ def _entity_faults(entity: FoundEntity, text: str) -> Iterator[Fault]:
     elif entity.quoted is not None and _plain(entity.quoted) != _plain(covered):
         found = f"{length_of(entity.quoted)} that does not stand at its offsets"
         yield Fault(entity.place, found, f"the {len(covered)} characters there", _OFFSETS)
-
-
-def covered_by(parts: Parts, text: str) -> str:
-    """Return the text of all parts, with a blank between them, as BRAT and others quote it."""
-    return " ".join(text[start:end] for start, end in sorted(parts))
 
 
 def _plain(text: str) -> str:

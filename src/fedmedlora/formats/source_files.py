@@ -46,4 +46,23 @@ def files_under(source: Path, *endings: str) -> list[Path]:
     """Return the file itself, or those of a folder and its folders with such an ending, sorted."""
     if source.is_file():
         return [source]
-    return sorted(path for path in source.rglob("*") if path.suffix in endings and path.is_file())
+    return sorted(
+        path for path in source.rglob("*") if path.suffix.lower() in endings and path.is_file()
+    )
+
+
+def lines_of(file: Path) -> Iterator[tuple[int, str] | Fault]:
+    """Yield the lines of a long file one by one, without their ends, white ones too."""
+    number = 0
+    try:
+        with file.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                try:
+                    text = line.decode("utf-8")
+                except UnicodeDecodeError as error:
+                    found = f"byte 0x{line[error.start]:02x} at byte {error.start + 1} of the line"
+                    yield Fault(f"{file}:{number}", found, "UTF-8 text", "save the file as UTF-8")
+                else:
+                    yield number, text.removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        yield Fault(f"{file}:{number + 1}", f"'{error.strerror}' on reading", "a readable file")

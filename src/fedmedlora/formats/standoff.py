@@ -12,21 +12,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fedmedlora.clinical.notes import Entity, Note
+from fedmedlora.clinical.notes import Note
 from fedmedlora.errors import Fault
 from fedmedlora.formats.drafts import (
     Draft,
     FoundEntity,
     FoundRelation,
-    covered_by,
     finished,
     probability,
 )
 from fedmedlora.formats.note_format import Files, Reading, Unread
 from fedmedlora.formats.note_paths import note_id_of, path_of
 from fedmedlora.formats.source_files import files_under, numbered_lines, on_one_line, text_of
+from fedmedlora.formats.spans import Parts, covered_by, numbered_ids, parts_of
 
-_OUR_IDS = re.compile(r"T[0-9]{1,9}", re.ASCII)
 # No two parts of a pattern can take the same character, so that no line takes long to refuse.
 _ENTITY = re.compile(r"(T\S+)\t(\S+) ([0-9]{1,9} [0-9; ]*[0-9])\t(.*)", re.ASCII)
 _PART = re.compile(r"([0-9]{1,9}) ([0-9]{1,9})", re.ASCII)
@@ -62,19 +61,6 @@ def read(source: Path) -> Reading:
         annotations = place.with_name(f"{place.name}.ann")
         text_file = place.with_name(f"{place.name}.txt")
         yield from _note(annotations, text_file, note_id_of(annotations.relative_to(root)))
-
-
-def numbered_ids(note: Note) -> dict[str, str]:
-    """Return each entity's id as T and a number: its own where all of a note's are such."""
-    ids = [entity.id for entity in note.entities]
-    if all(map(_OUR_IDS.fullmatch, ids)):
-        return dict(zip(ids, ids, strict=True))
-    return {id_: f"T{number}" for number, id_ in enumerate(ids, start=1)}
-
-
-def parts_of(entity: Entity) -> tuple[tuple[int, int], ...]:
-    """Return the parts of a span, one where it has no gap."""
-    return entity.fragments or ((entity.start, entity.end),)
 
 
 def _lines(note: Note) -> Iterator[str]:
@@ -154,7 +140,7 @@ def _read_line(line: str, place: str, found: _Annotations) -> Fault | Unread | N
     return None
 
 
-def _parts(offsets: str) -> tuple[tuple[int, int], ...]:
+def _parts(offsets: str) -> Parts:
     """Return the parts that offsets like `0 4;6 9` name, none where they are no such."""
     matches = [_PART.fullmatch(part) for part in offsets.split(";")]
     return tuple((int(m[1]), int(m[2])) for m in matches if m) if all(matches) else ()
