@@ -57,7 +57,7 @@ FOREIGN: dict[str, set[str]] = {
     "evaluation": ARRAYS,
     "experiment": ARRAYS,
     "federation": ARRAYS,
-    "formats": {"numpy"},
+    "formats": {"numpy", "pyarrow"},
     "inference": MODELS,
     "pretraining": MODELS,
     "privacy": ARRAYS | {"dp_accounting", "tenseal"},

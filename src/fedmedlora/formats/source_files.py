@@ -10,12 +10,19 @@ _BREAKS = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _ON_ONE_LINE = {ord(break_): " " for break_ in f"{_BREAKS}\t"}
 
 
-def text_of(file: Path) -> str | Fault:
-    """Return the text of a file, character by character as it is there."""
+def bytes_of(file: Path) -> bytes | Fault:
+    """Return the content of a file."""
     try:
-        content = file.read_bytes()
+        return file.read_bytes()
     except OSError as error:
         return Fault(str(file), f"'{error.strerror}' on reading", "a readable file")
+
+
+def text_of(file: Path) -> str | Fault:
+    """Return the text of a file, character by character as it is there."""
+    content = bytes_of(file)
+    if isinstance(content, Fault):
+        return content
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
