@@ -18,6 +18,7 @@ INTERRUPTED = 130
 UNREAD = 141
 _EXTRAS = {
     "nvflare": "nvflare",
+    "pyarrow": "tables",
     **dict.fromkeys(("coincurve", "cryptography", "securesystemslib", "web3"), "audit"),
     **dict.fromkeys(("eth", "eth_abi", "eth_account", "eth_keys", "eth_utils", "rlp"), "audit"),
 }

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fedmedlora import bundled
+from fedmedlora.formats.note_format import note_formats
 
 _Command = Callable[[argparse.Namespace], int]
 
@@ -25,6 +26,9 @@ _NEW = "a new folder for the adapter"
 _FORMATS = ("json", "jsonl", "html")
 _DTYPES = ("float32", "bfloat16")
 _SPLITS = ("train", "dev", "test")
+_FOREIGN = "a folder or a file; train, dev and test are read apart where they are called so"
+_NEW_SITE = "a new folder for the site"
+_MAP = "types of theirs and which of ours they stand for; what stands for none is left out"
 _SPLIT = "notes to score; dev stands in for test where a site has none"
 
 
@@ -119,7 +123,7 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
 
 def _notes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    group = commands.add_parser("data", help="notes: check, count, invent")
+    group = commands.add_parser("data", help="notes: check, count, invent, import, export")
     verbs = group.add_subparsers(metavar="VERB", required=True)
     for verb, text in (("check", "every fault of a site's folder"), ("stats", "what a site has")):
         command = _command(verbs, verb, "notes", text)
@@ -132,6 +136,32 @@ def _notes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     synthesize.add_argument(
         "--notes", type=_positive, metavar="N", help="training notes of the five sites together"
     )
+
+    _exchange(verbs)
+
+
+def _exchange(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    formats = note_formats()
+    read = [name for name, format_ in formats.items() if format_.read]
+    text = "annotated notes in another format, as a site folder"
+    import_ = _command(verbs, "import", "exchange", text, function="import_notes")
+    import_.add_argument("--from", choices=read, required=True, dest="format", help="format")
+    import_.add_argument("source", type=Path, metavar="SRC", help=_FOREIGN)
+    import_.add_argument("--out", type=Path, required=True, metavar="DIR", help=_NEW_SITE)
+    import_.add_argument("--site", metavar="NAME", help="of the site; that of the notes, or SRC's")
+    import_.add_argument(
+        "--map",
+        type=_pair,
+        action="extend",
+        nargs="+",
+        metavar="THEIRS=OURS",
+        help=_MAP,
+    )
+    text = "a site folder in another format, a folder a split"
+    export = _command(verbs, "export", "exchange", text, function="export_notes")
+    export.add_argument("--to", choices=[*formats], required=True, dest="format", help="format")
+    export.add_argument("folder", type=Path, metavar="SITE_DIR", help=_NOTES)
+    export.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new folder")
 
 
 def _federation(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -218,9 +248,12 @@ def _command(
     name: str,
     module: str,
     text: str,
+    *,
+    function: str | None = None,
 ) -> argparse.ArgumentParser:
+    """Return a new command; its function is called as it is unless told."""
     command = commands.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
-    command.set_defaults(run=partial(_run, module, name))
+    command.set_defaults(run=partial(_run, module, function or name))
     command.add_argument("--json", action="store_true", help="print the result as one JSON object")
     return command
 
@@ -234,6 +267,14 @@ def _run(module: str, name: str, options: argparse.Namespace) -> int:
 def _place(text: str) -> Path:
     """Return where an adapter is; a folder of one's own of that name is ./bundled."""
     return bundled.ADAPTER if text == "bundled" else Path(text)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """Return a type of theirs and the type of ours that it stands for."""
+    theirs, _, ours = text.rpartition("=")
+    if not theirs or not ours:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected THEIRS=OURS")
+    return theirs, ours
 
 
 def _positive(text: str) -> int:

@@ -50,7 +50,7 @@ class NoteFormat:
         head: What a file of many notes begins with.
         tail: What it ends with.
         types: The type of ours that each type of the source stands for, where it is another word.
-        lacks: What of a note is not in the files: `patient`, `confidence`.
+        lacks: What of notes is not in the files: `patients`, `confidences`.
         beside: The files that stand beside the splits of a whole site, from what it annotates and
             the splits that there are.
     """

@@ -115,8 +115,8 @@ def kept(note: Note, types: Mapping[str, str], *, lacks: Iterable[str] = ()) -> 
     number = {entity.id: index for index, entity in enumerate(note.entities)}
     spans = [
         (types.get(e.type, e.type), e.start, e.end, e.fragments)
-        + (() if "confidence" in lacks else (e.confidence,))
+        + (() if "confidences" in lacks else (e.confidence,))
         for e in note.entities
     ]
     ends = [(types.get(r.type, r.type), number[r.head], number[r.tail]) for r in note.relations]
-    return note.id, None if "patient" in lacks else note.patient, note.text, spans, ends
+    return note.id, None if "patients" in lacks else note.patient, note.text, spans, ends
