@@ -111,6 +111,8 @@ def _table(file: Path) -> Iterator[Note | Fault]:
     number = 0
     try:
         for batch in _batches(file):
+            # Unchecked, offsets that lie in a file make pyarrow read outside its memory.
+            batch.validate(full=True)
             for record in batch.to_pylist():
                 number += 1
                 yield from note_of_record(record, f"{file}: row {number}")
