@@ -78,7 +78,7 @@ $(VENV)/minilm: $(VENV)/ready-to-run
 	@touch $@
 
 $(VENV)/ready-to-develop: $(VENV)/minilm
-	$(PIP) --editable '.[dev,audit,blind,nvflare,privacy,quantization,tables]'
+	$(PIP) --editable '.[dev,audit,blind,nvflare,privacy,pseudonyms,quantization,tables]'
 	@touch $@
 
 # A chain's node to test against; tests that want one are skipped where npm cannot get it.

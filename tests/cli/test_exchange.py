@@ -82,6 +82,25 @@ def test_there_and_back(shell: Shell, tmp_path: Path, name: str) -> None:
     assert (back / "test.jsonl").read_bytes() == (site / "test.jsonl").read_bytes()
 
 
+def test_persons_are_put_as_placeholders_and_names_are_said_to_stay(
+    shell: Shell, tmp_path: Path
+) -> None:
+    pytest.importorskip("presidio_analyzer")
+    text = f"{MARKER} of 212-555-0187 has pain."
+    for index in range(2):
+        (tmp_path / f"n{index}.txt").write_text(text, encoding="utf-8")
+        (tmp_path / f"n{index}.ann").write_text("T1\tproblem 30 34\tpain\n", encoding="utf-8")
+
+    said = bring(shell, tmp_path, tmp_path / "site", "--site", "a", "--pseudonymise")
+
+    assert said.code == 0
+    assert "replaced: 2 PHONE\n" in said.err
+    assert "names of people and places are not found that way" in said.err
+    note = json.loads((tmp_path / "site" / "dev.jsonl").read_text("utf-8"))
+    assert note["text"] == f"{MARKER} of [PHONE_1] has pain."
+    assert note["entities"][0]["text"] == "pain"
+
+
 def test_a_pair_that_is_none_is_told(shell: Shell, tmp_path: Path) -> None:
     said = shell("data", "import", "--from", "brat", tmp_path, "--out", "x", "--map", "Disease")
 

@@ -8,24 +8,39 @@ from fedmedlora.cli.answers import answer
 from fedmedlora.formats.exporting import export_site
 from fedmedlora.formats.importing import DEV_SHARE, import_site
 from fedmedlora.formats.note_format import note_formats
+from fedmedlora.formats.pseudonyms import pattern_finder, pseudonymise_site
 from fedmedlora.formats.site_folder import read_site, write_site
+
+_CAUTION = (
+    "names of people and places are not found that way, nor are numbers without a known pattern; "
+    "ids of notes and patients stay as they are: have a person read notes before they are shown\n"
+)
 
 
 def import_notes(options: argparse.Namespace) -> int:
     """Write a site folder from annotated notes in another format."""
-    format_ = note_formats()[options.format]
-    imported = import_site(
-        options.source, format_, name=options.site, types=dict(options.map or ())
-    )
-    write_site(options.out, imported.site)
+    format_, types = note_formats()[options.format], dict(options.map or ())
+    # Before the notes are read: an extra that is not there should not take a minute to be told.
+    find = pattern_finder() if options.pseudonymise else None
+    imported = import_site(options.source, format_, name=options.site, types=types)
+    site, replaced = pseudonymise_site(imported.site, find) if find else (imported.site, {})
+    write_site(options.out, site)
     _tell("left out", imported.left_out)
+    _tell("replaced", replaced)
     if imported.dealt:
         sys.stderr.write(f"no dev there: {DEV_SHARE:.0%} of the patients, or of the notes, are\n")
-    notes = {split: len(some) for split, some in imported.site.splits.items()}
-    labels = {"entities": [*imported.site.labels.entities]}
-    labels["relations"] = [*imported.site.labels.relations]
-    whole = {"site": imported.site.name, "out": str(options.out), "notes": notes, **labels}
-    answer(options, {**whole, "left_out": imported.left_out}, [str(options.out)])
+    if find:
+        sys.stderr.write(_CAUTION)
+    whole = {
+        "site": site.name,
+        "out": str(options.out),
+        "notes": {split: len(notes) for split, notes in site.splits.items()},
+        "entities": [*site.labels.entities],
+        "relations": [*site.labels.relations],
+        "left_out": imported.left_out,
+        "replaced": replaced,
+    }
+    answer(options, whole, [str(options.out)])
     return 0
 
 

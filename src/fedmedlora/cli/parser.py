@@ -29,6 +29,7 @@ _SPLITS = ("train", "dev", "test")
 _FOREIGN = "a folder or a file; train, dev and test are read apart where they are called so"
 _NEW_SITE = "a new folder for the site"
 _MAP = "types of theirs and which of ours they stand for; what stands for none is left out"
+_PSEUDONYMS = "put placeholders for numbers and addresses of persons; names are not found that way"
 _SPLIT = "notes to score; dev stands in for test where a site has none"
 
 
@@ -157,6 +158,7 @@ def _exchange(verbs: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
         metavar="THEIRS=OURS",
         help=_MAP,
     )
+    import_.add_argument("--pseudonymise", action="store_true", help=_PSEUDONYMS)
     text = "a site folder in another format, a folder a split"
     export = _command(verbs, "export", "exchange", text, function="export_notes")
     export.add_argument("--to", choices=[*formats], required=True, dest="format", help="format")
