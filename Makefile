@@ -78,7 +78,7 @@ $(VENV)/minilm: $(VENV)/ready-to-run
 	@touch $@
 
 $(VENV)/ready-to-develop: $(VENV)/minilm
-	$(PIP) --editable '.[dev,audit,blind,fhir,nvflare,privacy,quantization,serve,tables]'
+	$(PIP) --editable '.[dev,audit,blind,fhir,nvflare,privacy,pseudonyms,quantization,serve,tables]'
 	@touch $@
 
 # To look at pages as people do, and to ask them thousands of things: `make check-full`.

@@ -57,7 +57,7 @@ FOREIGN: dict[str, set[str]] = {
     "evaluation": ARRAYS,
     "experiment": ARRAYS,
     "federation": ARRAYS,
-    "formats": {"numpy", "fhir", "pyarrow"},
+    "formats": {"numpy", "fhir", "presidio_analyzer", "pyarrow", "spacy", "tldextract"},
     "inference": MODELS,
     "pretraining": MODELS,
     "privacy": ARRAYS | {"dp_accounting", "tenseal"},

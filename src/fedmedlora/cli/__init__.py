@@ -21,6 +21,7 @@ _EXTRAS = {
     "nvflare": "nvflare",
     "pyarrow": "tables",
     **dict.fromkeys(("fastapi", "pydantic", "starlette", "uvicorn"), "serve"),
+    **dict.fromkeys(("presidio_analyzer", "spacy", "tldextract"), "pseudonyms"),
     **dict.fromkeys(("coincurve", "cryptography", "securesystemslib", "web3"), "audit"),
     **dict.fromkeys(("eth", "eth_abi", "eth_account", "eth_keys", "eth_utils", "rlp"), "audit"),
 }

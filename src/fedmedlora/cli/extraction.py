@@ -19,7 +19,7 @@ from fedmedlora.engines.extracting import reader
 from fedmedlora.engines.sources import Source, open_source
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.formats.json_document import indented_json, one_line_json
-from fedmedlora.formats.note_format import NoteFormat, Reading, is_one_file, note_formats
+from fedmedlora.formats.note_format import NoteFormat, Provenance, is_one_file, note_formats
 from fedmedlora.formats.note_output import FileOutput, Output, StreamOutput, is_whole, require_new
 from fedmedlora.formats.texts import STDIN, Texts
 from fedmedlora.reporting.absences import lost_in_words
@@ -78,7 +78,7 @@ def _form(options: argparse.Namespace, origin: str, began_on: date) -> NoteForma
     if options.format == "html":
         return extraction_page(origin)
     form = note_formats()[options.format]
-    reading = Reading(origin, version("fedmedlora"), began_on)
+    reading = Provenance(origin, version("fedmedlora"), began_on)
     return form.read_by(reading) if form.read_by else form
 
 

@@ -76,7 +76,7 @@ def shape_faults(value: object, keys: Mapping[str, type], path: str = "") -> lis
             faults.append(Fault(where, "no such key", _KINDS[kind]))
         elif type(value[key]) is not kind:
             faults.append(Fault(where, kind_of(value[key]), _KINDS[kind]))
-        elif isinstance(value[key], str) and (broken := _half_character(value[key])) is not None:
+        elif isinstance(value[key], str) and (broken := half_character(value[key])) is not None:
             found = f"half a character (a lone surrogate) at offset {broken}"
             faults.append(Fault(where, found, "whole characters"))
     return faults
@@ -157,7 +157,7 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return value
 
 
-def _half_character(text: str) -> int | None:
+def half_character(text: str) -> int | None:
     """Return the offset of the first lone surrogate, which UTF-8 cannot hold."""
     try:
         text.encode("utf-8")

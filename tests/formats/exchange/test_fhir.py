@@ -13,12 +13,12 @@ import pytest
 from fedmedlora.clinical.notes import Entity, Note, Relation
 from fedmedlora.errors import Fault
 from fedmedlora.formats.exchange.fhir import FORMAT
-from fedmedlora.formats.note_format import Files, Reading, is_one_file
+from fedmedlora.formats.note_format import Files, Provenance, is_one_file
 
 Json = dict[str, Any]
 Modifiers = Mapping[str, str]
 
-READING = Reading("plus of demo", "0.1.0", date(2026, 1, 31))
+READING = Provenance("plus of demo", "0.1.0", date(2026, 1, 31))
 READ = FORMAT.read_by(READING) if FORMAT.read_by else FORMAT
 TYPES = {
     "problem": "Condition",

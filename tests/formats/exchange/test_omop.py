@@ -7,9 +7,9 @@ import pytest
 
 from fedmedlora.clinical.notes import Entity, Note, Relation
 from fedmedlora.formats.exchange.omop import FORMAT
-from fedmedlora.formats.note_format import NoteFormat, Reading, is_one_file
+from fedmedlora.formats.note_format import NoteFormat, Provenance, is_one_file
 
-READING = Reading("plus of demo", "0.1.0", date(2026, 1, 31))
+READING = Provenance("plus of demo", "0.1.0", date(2026, 1, 31))
 READ = FORMAT.read_by(READING) if FORMAT.read_by else FORMAT
 MODIFIERS = {
     "negation": "no",

@@ -18,14 +18,14 @@ from fedmedlora.clinical.notes import Entity, Note
 from fedmedlora.errors import Fault
 from fedmedlora.formats.fhir_links import Made, tie
 from fedmedlora.formats.fhir_resources import Json, printable, resource
-from fedmedlora.formats.note_format import Files, NoteFormat, Reading
+from fedmedlora.formats.note_format import Files, NoteFormat, Provenance
 
 _FILE = "bundles.ndjson"
 _PLACE = "http://hl7.org/fhir/StructureDefinition/derivation-reference"
 _CONFIDENCE = "urn:fedmedlora:confidence"
 
 
-def _render(reading: Reading | None, note: Note) -> Files:
+def _render(reading: Provenance | None, note: Note) -> Files:
     content = note.text.encode()
     sha256 = hashlib.sha256(content).digest()
     # A note of the same words and another name is another note.
@@ -101,7 +101,7 @@ def _document(note: Note, content: bytes, sha256: bytes, patient: Json) -> Json:
     }
 
 
-def _device(reading: Reading) -> tuple[str, Json]:
+def _device(reading: Provenance) -> tuple[str, Json]:
     made = {
         "resourceType": "Device",
         "deviceName": [{"name": f"fedmedlora: {reading.origin}", "type": "model-name"}],

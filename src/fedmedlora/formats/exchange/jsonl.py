@@ -1,19 +1,17 @@
-"""Notes as JSON, one a line: the files of a site without its description."""
+"""Notes as JSON, one a line: the files of a site without its description. Holds everything."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-from fedmedlora.clinical.labels import ENTITY_TYPES, RELATION_TYPES
-from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.clinical.notes import Note
 from fedmedlora.errors import Fault
-from fedmedlora.formats.json_shape import json_lines, placed
-from fedmedlora.formats.note_faults import note_faults
-from fedmedlora.formats.note_format import Files, NoteFormat
-from fedmedlora.formats.note_records import note_of, record_of, unread_record
+from fedmedlora.formats.foreign_records import note_of_record
+from fedmedlora.formats.json_shape import json_lines
+from fedmedlora.formats.note_format import Files, NoteFormat, Reading
+from fedmedlora.formats.note_records import record_of, unread_record
+from fedmedlora.formats.source_files import bytes_of, files_under
 
 _FILE = "notes.jsonl"
-_ALL = Labels(ENTITY_TYPES, RELATION_TYPES)
 
 
 def _render(note: Note) -> Files:
@@ -24,17 +22,16 @@ def _unread(fault: Fault) -> Files:
     return {_FILE: (json.dumps(unread_record(fault), ensure_ascii=False) + "\n").encode()}
 
 
-def _read(source: Path) -> Iterator[Note | Fault]:
-    files = [source] if source.is_file() else sorted(source.glob("*.jsonl"))
-    for file in files:
-        for line in json_lines(file.read_bytes(), str(file)):
+def read(source: Path) -> Reading:
+    """Yield the notes of a file, or of all files of a folder and its folders."""
+    for file in files_under(source, ".jsonl"):
+        content = bytes_of(file)
+        lines = [content] if isinstance(content, Fault) else json_lines(content, str(file))
+        for line in lines:
             if isinstance(line, Fault):
                 yield line
-                continue
-            faults = note_faults(line.value, site=None, labels=_ALL)
-            yield from placed(faults, f"{file}:{line.number}")
-            if isinstance(line.value, dict) and not faults:
-                yield note_of(line.value)
+            else:
+                yield from note_of_record(line.value, f"{file}:{line.number}")
 
 
-FORMAT = NoteFormat(_render, _read, unread=_unread)
+FORMAT = NoteFormat(_render, read, unread=_unread)

@@ -16,7 +16,7 @@ from functools import partial
 
 from fedmedlora.clinical.assertions import Statement, statements
 from fedmedlora.clinical.notes import Note
-from fedmedlora.formats.note_format import Files, NoteFormat, Reading
+from fedmedlora.formats.note_format import Files, NoteFormat, Provenance
 
 _FILE = "note_nlp.csv"
 _COLUMNS = (
@@ -42,11 +42,11 @@ _AROUND = 60
 _UNMAPPED = 0
 
 
-def _render(reading: Reading | None, note: Note) -> Files:
+def _render(reading: Provenance | None, note: Note) -> Files:
     return {_FILE: _csv(_row(reading, note, one) for one in statements(note))}
 
 
-def _row(reading: Reading | None, note: Note, one: Statement) -> list[object]:
+def _row(reading: Provenance | None, note: Note, one: Statement) -> list[object]:
     entity = one.entity
     return [
         _number(note, one),
