@@ -1,6 +1,8 @@
 """What is handed over is the model that was scored: logit by logit, loaded without this package."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,21 @@ from tests.training.tiny_decoders import tiny_decoder
 from tests.training.tiny_models import TYPES, tiny_bert, tiny_llama
 from transformers import AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
 
+from fedmedlora.adapters.low_rank import Factors, layers
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.exporting import export_merged, export_peft, merged_dtype
 from fedmedlora.engines.models import open_model
 from fedmedlora.engines.sources import Source
 from fedmedlora.errors import InputError, ModelError
 from fedmedlora.experiment.schema import FormulationName, Lora, Model, Training
+from fedmedlora.federation.patches import as_adapter, next_patch
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.shared_prefix import SideBySide
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
 IDS = torch.tensor([[2, 8, 10, 12, 3]])
 # Sums of float32 products in another order.
-CLOSE = {"rtol": 1e-4, "atol": 1e-5}
+close = partial(torch.allclose, rtol=1e-4, atol=1e-5)
 
 
 def random_adapter(start: AdapterWeights) -> AdapterWeights:
@@ -59,7 +63,7 @@ def logits_of(folder: Path, form: Any) -> torch.Tensor:  # noqa: ANN401 -- one o
 
 @pytest.mark.parametrize("write_base", [tiny_bert, tiny_llama])
 def test_a_merged_tagger_is_a_plain_folder_with_the_same_logits(
-    write_base: Any, tmp_path: Path
+    write_base: Callable[[Path], BaseModel], tmp_path: Path
 ) -> None:
     source, tagger = source_of(write_base(tmp_path / "base"))
     with torch.inference_mode():
@@ -69,7 +73,7 @@ def test_a_merged_tagger_is_a_plain_folder_with_the_same_logits(
     export_merged(source, tmp_path / "merged", card="# card", dtype="float32")
 
     theirs = logits_of(tmp_path / "merged", AutoModelForTokenClassification)
-    assert torch.allclose(theirs.view(1, 5, 2, 3), ours, **CLOSE)
+    assert close(theirs.view(1, 5, 2, 3), ours)
     assert not list(tmp_path.glob("merged/adapter*"))
     assert (tmp_path / "merged" / "README.md").read_text("utf-8") == "# card"
 
@@ -100,7 +104,35 @@ def test_a_merged_writer_is_a_plain_folder_with_the_same_logits(
 
     export_merged(source, tmp_path / "merged", card="", dtype="float32")
 
-    assert torch.allclose(logits_of(tmp_path / "merged", AutoModelForCausalLM), ours, **CLOSE)
+    assert close(logits_of(tmp_path / "merged", AutoModelForCausalLM), ours)
+
+
+def test_what_exact_rules_folded_into_the_base_is_merged_too(
+    bert: BaseModel, tmp_path: Path
+) -> None:
+    source, _ = source_of(bert)
+    opened = open_model(source.model, source.training, TYPES, seed=3)
+    rng = np.random.default_rng(1)
+    changes = {
+        (a, b): Factors(rng.normal(0, 0.1, (32, 3)), rng.normal(0, 0.1, (3, 32)))
+        for a, b in layers(source.adapter)
+        if source.adapter[a].shape[1] == source.adapter[b].shape[0]
+    }
+    bundle = {**source.adapter, **next_patch(source.adapter, changes)}
+    opened.backbone._write(bundle)
+    tagger: Any = opened.backbone.learner
+    with torch.inference_mode():
+        ours = tagger.logits(IDS, torch.ones_like(IDS))
+
+    # As a run's arm is opened: one wider adapter.
+    adapter, times = as_adapter(bundle)
+    lora = Lora(rank=4 * times, alpha=8 * times)
+    wide = replace(source, adapter=adapter, model=replace(source.model, lora=lora))
+    export_merged(wide, tmp_path / "merged", card="", dtype="float32")
+
+    theirs = logits_of(tmp_path / "merged", AutoModelForTokenClassification)
+    assert len(changes) == 8  # query, key, value, and their output, in two layers
+    assert close(theirs.view(1, 5, 2, 3), ours)
 
 
 def test_it_cuts_text_as_its_base_does(bert: BaseModel, tmp_path: Path) -> None:
@@ -160,7 +192,7 @@ def test_an_adapter_of_a_base_in_four_bits_is_not_merged(bert: BaseModel, tmp_pa
     source, _ = source_of(bert)
     packed = replace(source, model=replace(source.model, quantization="4bit"))
 
-    with pytest.raises(ModelError, match="here: found an adapter .* four bits, .*; say --to peft"):
+    with pytest.raises(ModelError, match=r"here: found an adapter .* four bits, .*; say --to peft"):
         export_merged(packed, tmp_path / "merged", card="", dtype="float32")
 
     assert not (tmp_path / "merged").exists()
@@ -172,7 +204,7 @@ def test_a_weight_that_the_number_format_cannot_hold_is_told(
     source, _ = source_of(bert)
     large = {name: array * np.float32(1e4) for name, array in source.adapter.items()}
 
-    with pytest.raises(ModelError, match="that torch.float16 cannot hold, .*; say --dtype float32"):
+    with pytest.raises(ModelError, match=r"torch\.float16 cannot hold, .*; say --dtype float32"):
         export_merged(replace(source, adapter=large), tmp_path / "new", card="", dtype="float16")
 
     assert list(tmp_path.iterdir()) == []

@@ -11,8 +11,8 @@ from tests.training.tiny_models import TYPES, tiny_bert
 
 from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.clinical.notes import Labels, Note
-from fedmedlora.engines.opening import open_local
 from fedmedlora.engines.exporting import export_peft
+from fedmedlora.engines.opening import open_local
 from fedmedlora.engines.sources import Source, open_source
 from fedmedlora.errors import InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort

@@ -23,7 +23,10 @@ def test_of_an_adapter_that_vllm_serves_as_it_starts_nothing_is_said() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"task_type": "TOKEN_CLS", "modules_to_save": ["classifier"]}, "it tags, and vLLM takes"),
+        (
+            {"task_type": "TOKEN_CLS", "modules_to_save": ["classifier"]},
+            "it tags, and vLLM",
+        ),
         ({"r": 17}, "with --max-lora-rank 32: its rank is 17"),
         ({"r": 257}, "with --max-lora-rank 320: its rank is 257"),
         ({"r": 512}, "with --max-lora-rank 512: its rank is 512"),
@@ -40,6 +43,10 @@ def test_what_goes_beyond_it_is_said_in_one_sentence(change: dict[str, Any], tol
 
     assert said.startswith("vLLM ")
     assert re.search(told, said)
+
+
+def test_a_layer_may_be_named_by_its_path() -> None:
+    assert vllm_remarks({**SERVED, "target_modules": ["model.layers.0.self_attn.q_proj"]}) == []
 
 
 def test_each_limit_is_told_by_itself() -> None:

@@ -20,7 +20,9 @@ _SOURCE = "a run folder, or a folder that export wrote; bundled is the adapter o
 _READER = f"{_SOURCE}, which also reads where none is named"
 _EXTRACT = "what an adapter finds in notes that nobody annotated"
 _FORMAT = "of the answer; html is one page to look at"
-_DTYPE = "of the weights; bfloat16 is half as large and rounds to three digits"
+_FORM = "peft is the adapter, merged its base with the adapter in the weights"
+_DTYPE = "of the weights; without it float32, and of a merged base its own"
+_FORMS = ("peft", "merged")
 _NEW = "a new folder for the adapter"
 _FORMATS = ("json", "jsonl", "html")
 _DTYPES = ("float32", "bfloat16")
@@ -111,10 +113,10 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     adapt.add_argument("--rounds", type=_positive, default=2, metavar="N", help="rounds")
     adapt.add_argument("--out", type=Path, default=Path("adapted"), metavar="DIR", help=_NEW)
 
-    export = _command(commands, "export", "adapters", "an adapter as a folder that peft loads")
+    export = _command(commands, "export", "adapters", "an adapter as a folder to hand over")
     _source(export)
-    export.add_argument("--to", choices=("peft",), required=True, help="format")
-    export.add_argument("--dtype", choices=_DTYPES, default="float32", help=_DTYPE)
+    export.add_argument("--to", choices=_FORMS, required=True, help=_FORM)
+    export.add_argument("--dtype", choices=_DTYPES, help=_DTYPE)
     export.add_argument("--out", type=Path, required=True, metavar="DIR", help=_NEW)
 
 

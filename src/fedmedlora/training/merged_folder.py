@@ -74,6 +74,9 @@ def write_merged_folder(
         plain = _merged(model, _FORMATS[dtype])
         plain.config = _config(base, types)
         plain.save_pretrained(new)
+        for file in new.glob("*.safetensors"):
+            # Transformers lets nobody but the owner read them, and they are to be handed over.
+            file.chmod((new / "config.json").stat().st_mode)
         tokenizer: Any = AutoTokenizer.from_pretrained(
             base.folder, local_files_only=True, trust_remote_code=False
         )
