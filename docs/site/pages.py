@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 SHOWN = (
     *("*.md", "docs/**/*.md", "docs/**/*.svg", "src/fedmedlora/bundled/**/*.md"),
     # Pages point at them.
-    "experiments/**/*.toml",
+    *("deploy/*", "experiments/**/*.toml"),
 )
 _LOADING = re.compile(
     r"<(?:script|link|img|iframe|source|object|embed|form)\b[^>]*?"
@@ -36,9 +36,7 @@ def on_config(config: Any) -> Any:  # noqa: ANN401 -- mkdocs's own
 def on_files(files: Files, config: Any) -> Files:  # noqa: ANN401 -- as above
     """Return the theme's files and the repository's pages."""
     theme = [file for file in files if file.src_dir != config.docs_dir]
-    pages = [
-        File(name, str(ROOT), config.site_dir, config.use_directory_urls) for name in _pages()
-    ]
+    pages = [File(name, str(ROOT), config.site_dir, config.use_directory_urls) for name in _pages()]
     return Files([*theme, *pages])
 
 
@@ -80,11 +78,16 @@ def _written_out(nav: Any, others: set[str]) -> Any:  # noqa: ANN401 -- as above
         return {title: _written_out(item, others) for title, item in nav.items()}
     if not isinstance(nav, list):
         return nav
-    items = [_in_folder(item, others) or [_written_out(item, others)] for item in nav]
+    items = [
+        _in_folder(item, others) if _is_folder(item) else [_written_out(item, others)]
+        for item in nav
+    ]
     return [item for some in items for item in some]
 
 
-def _in_folder(item: Any, others: set[str]) -> list[str]:  # noqa: ANN401 -- as above
-    if not isinstance(item, str) or not item.endswith("/*.md"):
-        return []
-    return sorted(page for page in others if Path(page).match(item))
+def _is_folder(item: Any) -> bool:  # noqa: ANN401 -- as above
+    return isinstance(item, str) and item.endswith("/*.md")
+
+
+def _in_folder(pattern: str, others: set[str]) -> list[str]:
+    return sorted(page for page in others if Path(page).match(pattern))

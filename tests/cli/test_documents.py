@@ -98,9 +98,7 @@ def test_each_test_that_is_named_is_there() -> None:
 
 
 @pytest.fixture
-def world(
-    sites: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def world(sites: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder that holds what the README takes for granted, small; it is gone to."""
     folder = tmp_path / "world"
     folder.mkdir()
