@@ -55,6 +55,7 @@ def whole_folder(path: Path) -> Iterator[Path]:
             with file.open("rb+") as stream:
                 os.fsync(stream.fileno())
         _flush_folder(part)
+        # Windows puts no folder in the place of another, not of an empty one either.
         with suppress(FileNotFoundError):
             path.rmdir()
         part.rename(path)

@@ -9,6 +9,7 @@ import json
 import re
 import shlex
 import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tests.cli.conftest import Shell, experiment
 
 from fedmedlora.cli.parser import build_parser
 from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
+from fedmedlora.engines.remote.policy import Policy
+from fedmedlora.experiment.toml_reading import read_table
 from fedmedlora.federation import methods as package
 from fedmedlora.federation.strategies import methods
 
@@ -148,6 +151,16 @@ def test_every_type_stands_in_the_guide_to_notes() -> None:
     text = (ROOT / "docs" / "guide" / "your_notes.md").read_text("utf-8")
 
     assert [type_ for type_ in (*MAIN_TYPES, *RELATION_TYPES) if f"`{type_}`" not in text] == []
+
+
+def test_the_policy_of_the_guide_is_one_that_a_site_may_have() -> None:
+    (guide,) = [page for page in PAGES if page.name == "privacy_choices.md"]
+    (policy,) = [block for _, block in blocks(guide) if block[0].startswith("private = ")]
+
+    reading = read_table(Policy, tomllib.loads("\n".join(policy)), where="policy.toml")
+
+    assert not reading.faults
+    assert Policy(**reading.values).private == "record"
 
 
 @pytest.fixture

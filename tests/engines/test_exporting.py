@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.full_disk import files_of_at_most
 from tests.training.tiny_decoders import tiny_decoder
 from tests.training.tiny_models import TYPES, tiny_bert, tiny_llama
 from transformers import AutoModelForCausalLM, AutoModelForTokenClassification, AutoTokenizer
@@ -19,7 +20,7 @@ from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.exporting import export_merged, export_peft, merged_dtype
 from fedmedlora.engines.models import open_model
 from fedmedlora.engines.sources import Source
-from fedmedlora.errors import InputError, ModelError
+from fedmedlora.errors import InputError, ModelError, StoreError
 from fedmedlora.experiment.schema import FormulationName, Lora, Model, Training
 from fedmedlora.federation.patches import as_adapter, next_patch
 from fedmedlora.training.base_models import BaseModel
@@ -206,6 +207,19 @@ def test_a_weight_that_the_number_format_cannot_hold_is_told(
 
     with pytest.raises(ModelError, match=r"torch\.float16 cannot hold, .*; say --dtype float32"):
         export_merged(replace(source, adapter=large), tmp_path / "new", card="", dtype="float16")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing_of_a_merged_base(bert: BaseModel, tmp_path: Path) -> None:
+    source, _ = source_of(bert)
+
+    # Room for everything but the weights.
+    with (
+        files_of_at_most(20_000),
+        pytest.raises(StoreError, match=r"new: found .* on writing, expected room and permission"),
+    ):
+        export_merged(source, tmp_path / "new", card="", dtype="float32")
 
     assert list(tmp_path.iterdir()) == []
 
