@@ -21,7 +21,7 @@ BENCHES := overheads training_speed markup_training_speed markup_training_speed_
 .DELETE_ON_ERROR:
 # Benchmarks side by side would measure one another.
 .NOTPARALLEL:
-.PHONY: help demo test check check-full bench-setup bench $(BENCHES) base-model format lint types contracts clean
+.PHONY: help demo test check check-full bench-setup bench $(BENCHES) base-model docs format lint types contracts clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -32,7 +32,7 @@ demo: $(VENV)/ready-to-run  ## trains five invented hospitals together and names
 test: $(VENV)/ready-to-develop .anvil/ready  ## runs the tests
 	$(PYTEST)
 
-check: format lint types contracts test  ## format, lint, types, import contracts, tests: what CI runs
+check: format lint types contracts docs test  ## format, lint, types, import contracts, pages, tests: what CI runs
 
 check-full: format lint types contracts .anvil/ready .axe/ready $(VENV)/browsers  ## check with the long sweeps and fresh random examples
 	$(PYTEST) -m 'not gpu and not network' --hypothesis-profile=explore
@@ -46,6 +46,9 @@ bench: bench-setup $(BENCHES)  ## the speed tables into docs/results/speed.md, t
 
 base-model: $(VENV)/ready-to-run  ## trains the bundled base again, two hours or less (TEXT=folder of its text)
 	$(BIN)/python -m fedmedlora.pretraining '$(or $(TEXT),../shared/data/pretraining)' .base-model src/fedmedlora/bundled
+
+docs: $(VENV)/ready-to-develop  ## builds README and docs into build/site, links checked; open index.html there
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(VENV)/ready-to-develop
 	$(BIN)/ruff format --check --quiet .
@@ -78,7 +81,7 @@ $(VENV)/minilm: $(VENV)/ready-to-run
 	@touch $@
 
 $(VENV)/ready-to-develop: $(VENV)/minilm
-	$(PIP) --editable '.[dev,audit,blind,fhir,nvflare,privacy,pseudonyms,quantization,serve,tables]'
+	$(PIP) --editable '.[dev,audit,blind,docs,fhir,nvflare,privacy,pseudonyms,quantization,serve,tables]'
 	@touch $@
 
 # To look at pages as people do, and to ask them thousands of things: `make check-full`.

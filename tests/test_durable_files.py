@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from fedmedlora.durable_files import parts_of, remove_parts, write_for_owner, write_whole
+from fedmedlora.durable_files import (
+    parts_of,
+    remove_parts,
+    whole_folder,
+    write_for_owner,
+    write_whole,
+)
 
 
 def test_a_file_that_cannot_be_written_leaves_the_one_before(tmp_path: Path) -> None:
@@ -84,3 +90,39 @@ def test_what_a_kill_left_of_a_file_is_told_from_others(tmp_path: Path) -> None:
         (tmp_path / name).touch()
 
     assert parts_of(tmp_path / "a.json") == [tmp_path / ".a.json.1f.part"]
+
+
+def test_a_folder_gets_its_name_when_it_is_full(tmp_path: Path) -> None:
+    with whole_folder(tmp_path / "new") as part:
+        (part / "a.txt").write_bytes(b"a")
+        assert not (tmp_path / "new").exists()
+
+    assert (tmp_path / "new" / "a.txt").read_bytes() == b"a"
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_folder_that_is_not_finished_leaves_nothing(tmp_path: Path) -> None:
+    def fill() -> None:
+        with whole_folder(tmp_path / "new") as part:
+            (part / "a.txt").write_bytes(b"a")
+            raise OSError(28, "no space")
+
+    with pytest.raises(OSError, match="no space"):
+        fill()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_takes_the_place_of_an_empty_one_alone(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with whole_folder(tmp_path / "empty") as part:
+        (part / "a.txt").write_bytes(b"a")
+
+    def fill_again() -> None:
+        with whole_folder(tmp_path / "empty") as part:
+            (part / "b.txt").write_bytes(b"b")
+
+    with pytest.raises(OSError, match="not empty"):
+        fill_again()
+
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty", "a.txt"]

@@ -1,8 +1,11 @@
-"""Files that appear whole or not at all, and outlast a power cut where they must."""
+"""Files and folders that appear whole or not at all, and outlast a power cut where they must."""
 
 import glob
 import os
 import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -30,6 +33,35 @@ def write_whole(path: Path, content: bytes, *, flushed: bool = True) -> None:
         part.unlink(missing_ok=True)
     if flushed:
         flush_folder(path.parent)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to be filled, which gets its name when all in it has reached the disk.
+
+    Args:
+        path: New, or an empty folder.
+
+    Raises:
+        OSError: The disk is full, the folder above cannot be written, or something lies under the
+            name; nothing of the new folder is left.
+    """
+    path = path.absolute()
+    part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        for file in part.iterdir():
+            with file.open("rb+") as stream:
+                os.fsync(stream.fileno())
+        _flush_folder(part)
+        # Windows puts no folder in the place of another, not of an empty one either.
+        with suppress(FileNotFoundError):
+            path.rmdir()
+        part.rename(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    _flush_folder(path.parent)
 
 
 def write_for_owner(path: Path, content: bytes) -> None:

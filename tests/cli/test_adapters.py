@@ -141,6 +141,7 @@ def test_commands_that_only_read_a_run_leave_its_folder_alone(
         ["report", finished, "--out", tmp_path / "page.html"],
         ["evaluate", finished, "--data", sites / "nephrology"],
         ["export", finished, "--to", "peft", "--out", tmp_path / "adapter"],
+        ["export", finished, "--to", "merged", "--out", tmp_path / "merged"],
         ["adapt", finished, *new_site, "--out", tmp_path / "new"],
     ):
         assert shell(*words).code == 0

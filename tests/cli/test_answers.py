@@ -66,10 +66,12 @@ def test_a_run_says_where_its_results_are(told: Told, finished: Path) -> None:
 
 
 def test_what_is_written_is_named(told: Told, finished: Path, tmp_path: Path) -> None:
-    page, adapter, hospitals = tmp_path / "a.html", tmp_path / "adapter", tmp_path / "all"
+    page, hospitals = tmp_path / "a.html", tmp_path / "all"
+    adapter, merged = tmp_path / "adapter", tmp_path / "merged"
 
     assert told("report", finished, "--out", page) == {"report": str(page)}
     assert told("export", finished, "--to", "peft", "--out", adapter)["adapter"] == str(adapter)
+    assert told("export", finished, "--to", "merged", "--out", merged)["model"] == str(merged)
     named = told("data", "synthesize", "--out", hospitals, "--notes", 6)["sites"]
     assert {name: Path(place) for name, place in named.items()} == {
         folder.name: folder for folder in hospitals.iterdir()

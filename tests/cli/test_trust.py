@@ -1,5 +1,6 @@
 """Keys, signed runs and their proof, as a person types them."""
 
+import base64
 import json
 import os
 import shutil
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Said, Shell, experiment
 
-from fedmedlora.audit.identity import open_identities, open_identity
+from fedmedlora.audit.identity import new_identity, open_identities, open_identity
 from fedmedlora.cli import main
+from fedmedlora.experiment.store import RunStore
 
 SECRET = b"open, sesame"
 AUDIT = '\n[audit]\nledger = "embedded"\n'
@@ -315,3 +317,31 @@ def test_proof_without_the_extra_is_told_what_to_install(signed: Path) -> None:
     assert said.code == 2
     (line,) = said.err.splitlines()
     assert line.endswith("expected it here; pip install 'fedmedlora[audit]'")
+
+
+def test_the_card_of_an_export_names_the_last_head_of_the_ledger(
+    shell: Shell, signed: Path, tmp_path: Path
+) -> None:
+    with RunStore.open(signed) as store:
+        told = json.loads(store.seals.heads()[-1])
+        sealed = json.loads(base64.b64decode(told["payload"]))["predicate"]
+
+    said = shell("export", signed, "--to", "peft", "--out", tmp_path / "new")
+
+    assert said.code == 0
+    card = (tmp_path / "new" / "README.md").read_text("utf-8")
+    assert f"block {sealed['block']} of chain {sealed['chain_id']}, hash `{sealed['hash']}`" in card
+
+
+def test_a_head_that_is_not_the_operators_is_not_put_into_a_card(
+    shell: Shell, copied: Path, tmp_path: Path
+) -> None:
+    with RunStore.open(copied, writable=True) as store:
+        other = new_identity().did
+        store.put_meta("audit", {**store.meta("audit"), "operator": other})
+
+    said = shell("export", copied, "--to", "peft", "--out", tmp_path / "new")
+
+    assert (said.code, said.out) == (3, "")
+    assert "last head: found signed by did:key:" in said.err
+    assert not (tmp_path / "new").exists()

@@ -11,8 +11,9 @@ from tests.training.tiny_models import TYPES, tiny_bert
 
 from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.engines.exporting import export_peft
 from fedmedlora.engines.opening import open_local
-from fedmedlora.engines.sources import Source, export_peft, open_source
+from fedmedlora.engines.sources import Source, open_source
 from fedmedlora.errors import InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.run import run
@@ -42,7 +43,7 @@ def source(bert: BaseModel) -> Source:
 
 
 def test_an_exported_adapter_comes_back_as_it_was(source: Source, tmp_path: Path) -> None:
-    export_peft(source, tmp_path / "adapter")
+    export_peft(source, tmp_path / "adapter", card="")
 
     found = open_source(tmp_path / "adapter", arm=None)
 
@@ -52,7 +53,7 @@ def test_an_exported_adapter_comes_back_as_it_was(source: Source, tmp_path: Path
 
 
 def test_an_adapter_that_came_back_finds_the_same(source: Source, tmp_path: Path) -> None:
-    export_peft(source, tmp_path / "adapter")
+    export_peft(source, tmp_path / "adapter", card="")
     found = open_source(tmp_path / "adapter", arm=None)
 
     scope = Scope("final", ("ner",), 1)
@@ -70,14 +71,14 @@ def test_an_adapter_trained_on_may_take_the_place_of_the_source_s(
 ) -> None:
     further = {name: array + 1 for name, array in source.adapter.items()}
 
-    export_peft(replace(source, adapter=further), tmp_path / "adapter")
+    export_peft(replace(source, adapter=further), tmp_path / "adapter", card="")
 
     weights = load_file(tmp_path / "adapter" / "adapter_model.safetensors")
     assert all(np.array_equal(weights[name], further[name]) for name in further)
 
 
 def test_another_base_is_refused(source: Source, tmp_path: Path) -> None:
-    export_peft(source, tmp_path / "adapter")
+    export_peft(source, tmp_path / "adapter", card="")
     base = tiny_bert(tmp_path / "base")
     weights = load_file(base.folder / "model.safetensors")
     weights["embeddings.LayerNorm.bias"] += 1
@@ -95,7 +96,7 @@ def test_nothing_is_exported_for_another_base(source: Source, tmp_path: Path) ->
     other = replace(source, base_digest="0" * 64)
 
     with pytest.raises(ModelError, match=f"expected {'0' * 64}; install the base model this"):
-        export_peft(other, tmp_path / "adapter")
+        export_peft(other, tmp_path / "adapter", card="")
 
     assert not (tmp_path / "adapter").exists()
 
@@ -103,7 +104,7 @@ def test_nothing_is_exported_for_another_base(source: Source, tmp_path: Path) ->
 def test_the_base_may_lie_elsewhere_as_long_as_it_is_the_same(
     source: Source, bert: BaseModel, tmp_path: Path
 ) -> None:
-    export_peft(source, tmp_path / "adapter")
+    export_peft(source, tmp_path / "adapter", card="")
     shutil.copytree(bert.folder, tmp_path / "moved")
     facts = json.loads((tmp_path / "adapter" / "fedmedlora.json").read_text("utf-8"))
     facts["model"]["base"] = str(tmp_path / "moved")
@@ -127,7 +128,7 @@ def test_the_base_may_lie_elsewhere_as_long_as_it_is_the_same(
 def test_facts_that_say_too_little_are_refused(
     source: Source, tmp_path: Path, facts: str, found: str
 ) -> None:
-    export_peft(source, tmp_path / "adapter")
+    export_peft(source, tmp_path / "adapter", card="")
     (tmp_path / "adapter" / "fedmedlora.json").write_text(facts, "utf-8")
 
     with pytest.raises(InputError, match=rf"fedmedlora\.json{found}"):

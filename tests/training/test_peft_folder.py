@@ -42,7 +42,7 @@ def test_what_was_written_is_read_back(
 ) -> None:
     folder = tmp_path / "new" / "adapter"
 
-    write_peft_folder(folder, adapter, config, FACTS)
+    write_peft_folder(folder, adapter, config, FACTS, card="")
 
     assert is_peft_folder(folder)
     weights, facts = read_peft_folder(folder)
@@ -60,7 +60,7 @@ def test_plain_peft_loads_it_and_gives_the_same_logits(
     tagger: TaggingModel,
     bert: BaseModel,
 ) -> None:
-    write_peft_folder(tmp_path, adapter, config, FACTS, dtype=dtype)
+    write_peft_folder(tmp_path, adapter, config, FACTS, card="", dtype=dtype)
     tagger.slots.write(read_peft_folder(tmp_path)[0])
     ids = torch.tensor([[2, 8, 10, 12, 3]])
 
@@ -83,7 +83,7 @@ def test_a_folder_in_use_is_not_written_to(
     (tmp_path / "notes.txt").write_text("mine", "utf-8")
 
     with pytest.raises(InputError, match="found a folder in use, expected a new or empty one"):
-        write_peft_folder(tmp_path, adapter, config, FACTS)
+        write_peft_folder(tmp_path, adapter, config, FACTS, card="")
 
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
@@ -91,7 +91,7 @@ def test_a_folder_in_use_is_not_written_to(
 def test_a_folder_without_facts_is_refused(
     tmp_path: Path, adapter: AdapterWeights, config: PeftConfig
 ) -> None:
-    write_peft_folder(tmp_path, adapter, config, FACTS)
+    write_peft_folder(tmp_path, adapter, config, FACTS, card="")
     (tmp_path / "fedmedlora.json").unlink()
 
     with pytest.raises(InputError, match=r"fedmedlora\.json: found no readable JSON"):
@@ -103,7 +103,7 @@ def test_an_adapter_that_is_not_finite_is_refused(
 ) -> None:
     name = min(adapter)
     adapter[name][0, 0] = np.nan
-    write_peft_folder(tmp_path, adapter, config, FACTS)
+    write_peft_folder(tmp_path, adapter, config, FACTS, card="")
 
     with pytest.raises(ModelError, match=f"found a value that is not finite in '{name}'"):
         read_peft_folder(tmp_path)
@@ -112,7 +112,7 @@ def test_an_adapter_that_is_not_finite_is_refused(
 def test_weights_alone_are_no_peft_folder(
     tmp_path: Path, adapter: AdapterWeights, config: PeftConfig
 ) -> None:
-    write_peft_folder(tmp_path, adapter, config, FACTS)
+    write_peft_folder(tmp_path, adapter, config, FACTS, card="")
     (tmp_path / "adapter_config.json").unlink()
 
     assert not is_peft_folder(tmp_path)
@@ -121,7 +121,7 @@ def test_weights_alone_are_no_peft_folder(
 def test_both_documents_are_the_same_text_in_every_process(
     tmp_path: Path, adapter: AdapterWeights, config: PeftConfig
 ) -> None:
-    write_peft_folder(tmp_path, adapter, config, FACTS)
+    write_peft_folder(tmp_path, adapter, config, FACTS, card="")
 
     assert json.loads((tmp_path / "fedmedlora.json").read_text("utf-8")) == FACTS
     settings = json.loads((tmp_path / "adapter_config.json").read_text("utf-8"))

@@ -1,6 +1,7 @@
 """Adapters: evaluate, adapt, export."""
 
 import argparse
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 
 from fedmedlora.adapters.weights import AdapterWeights, add
 from fedmedlora.cli.answers import answer
-from fedmedlora.engines.sources import Source, export_peft, open_source
+from fedmedlora.cli.cards import card_of
+from fedmedlora.engines.exporting import export_merged, export_peft, merged_dtype
+from fedmedlora.engines.sources import Source, open_source
 from fedmedlora.errors import Fault, InputError, TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.intervals import f1_intervals
@@ -21,6 +24,8 @@ from fedmedlora.federation.engine import Engine, Participant, Scope
 from fedmedlora.formats.site_folder import read_site
 from fedmedlora.reporting.absences import lost_in_words
 from fedmedlora.tasks.scoring import PARTS, site_scores
+from fedmedlora.training.settings import Dtype
+from fedmedlora.training.vllm_limits import vllm_remarks
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -48,7 +53,9 @@ def adapt(options: argparse.Namespace) -> int:
     trained = {"notes": len(site.train), "rounds": options.rounds}
     told = f"after training (notes: {trained['notes']}, rounds: {trained['rounds']})"
     adapter = _adapted(engine, source, site.name, options.rounds)
-    export_peft(replace(source, adapter=adapter, origin=f"{source.origin}, {told}"), options.out)
+    # What the run came to, before, is not what this adapter does.
+    further = replace(source, adapter=adapter, origin=f"{source.origin}, {told}", arm=None)
+    export_peft(further, options.out, card=card_of(further, form="peft", dtype="float32"))
     after = _scores(engine, adapter, site, "final")
     place = str(options.out)
     lines = [source.origin, "before", *_lines(before), told, *_lines(after), place]
@@ -64,12 +71,33 @@ def adapt(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Write an adapter as a folder that peft loads."""
-    source = open_source(options.source, arm=options.arm)
-    export_peft(source, options.out, dtype=options.dtype)
+    """Write an adapter as a folder that peft loads, or its base with the adapter in it."""
+    return _EXPORTS[options.to](options, open_source(options.source, arm=options.arm))
+
+
+def _export_peft(options: argparse.Namespace, source: Source) -> int:
+    dtype: Dtype = options.dtype or "float32"
+    card = card_of(source, form="peft", dtype=dtype)
+    remarks = vllm_remarks(export_peft(source, options.out, card=card, dtype=dtype))
     place = str(options.out)
-    answer(options, {"origin": source.origin, "adapter": place}, [source.origin, place])
+    if not options.json:
+        sys.stderr.writelines(f"{remark}\n" for remark in remarks)
+    told = {"origin": source.origin, "adapter": place, "vllm": remarks}
+    answer(options, told, [source.origin, place])
     return 0
+
+
+def _export_merged(options: argparse.Namespace, source: Source) -> int:
+    dtype = merged_dtype(source, options.dtype)
+    card = card_of(source, form="merged", dtype=dtype)
+    export_merged(source, options.out, card=card, dtype=dtype)
+    place = str(options.out)
+    told = {"origin": source.origin, "model": place, "dtype": dtype}
+    answer(options, told, [source.origin, place])
+    return 0
+
+
+_EXPORTS = {"peft": _export_peft, "merged": _export_merged}
 
 
 def _require_free(folder: Path) -> None:

@@ -19,7 +19,9 @@ _SERVED = f"{_SOURCE}; a run's federation is shown, two read side by side"
 _EXTRACT = "what an adapter finds in notes that nobody annotated"
 _FORMAT = "of the answer; html is one page to look at"
 _TEXTS = "notes as text, folders of *.txt, .csv or .parquet tables; - or none is stdin"
-_DTYPE = "of the weights; bfloat16 is half as large and rounds to three digits"
+_FORM = "peft is the adapter, merged its base with the adapter in the weights"
+_DTYPE = "of the weights; without it float32, and of a merged base its own"
+_FORMS = ("peft", "merged")
 _NEW = "a new folder for the adapter"
 _DTYPES = ("float32", "bfloat16")
 _SPLITS = ("train", "dev", "test")
@@ -116,10 +118,10 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     adapt.add_argument("--rounds", type=positive, default=2, metavar="N", help="rounds")
     adapt.add_argument("--out", type=Path, default=Path("adapted"), metavar="DIR", help=_NEW)
 
-    export = add(commands, "export", "adapters", "an adapter as a folder that peft loads")
+    export = add(commands, "export", "adapters", "an adapter as a folder to hand over")
     _source(export)
-    export.add_argument("--to", choices=("peft",), required=True, help="format")
-    export.add_argument("--dtype", choices=_DTYPES, default="float32", help=_DTYPE)
+    export.add_argument("--to", choices=_FORMS, required=True, help=_FORM)
+    export.add_argument("--dtype", choices=_DTYPES, help=_DTYPE)
     export.add_argument("--out", type=Path, required=True, metavar="DIR", help=_NEW)
 
     serve = add(commands, "serve", "serving", "a local page: read notes, look, correct, save")

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.adapters.weights import AdapterWeights, names_fault, shape_fault
 from fedmedlora.engines.local import LocalEngine
-from fedmedlora.engines.models import open_model
 from fedmedlora.engines.opening import open_local
 from fedmedlora.errors import Fault, InputError, ModelError
 from fedmedlora.evaluation.cohorts import Cohort
@@ -21,8 +20,7 @@ from fedmedlora.federation.patches import as_adapter
 from fedmedlora.federation.strategies import methods
 from fedmedlora.federation.weighting import Weighting
 from fedmedlora.ranges import Rule
-from fedmedlora.training.peft_folder import is_peft_folder, read_peft_folder, write_peft_folder
-from fedmedlora.training.settings import Dtype
+from fedmedlora.training.peft_folder import is_peft_folder, read_peft_folder
 
 _SCHEMA = 2
 _ANY = Weighting(1.0, 1.0, 1.0)
@@ -37,6 +35,7 @@ class Source:
         base_digest: sha256 of the base model it belongs to.
         types: Channels of its tagging head.
         place: Where it was read, for errors.
+        arm: Of the run it was read from; None for an adapter folder, of whose run nothing is known.
     """
 
     adapter: AdapterWeights
@@ -47,6 +46,7 @@ class Source:
     types: tuple[str, ...]
     seed: int
     place: str
+    arm: str | None = None
 
     def engine(self, cohorts: Mapping[str, Cohort]) -> LocalEngine[Any]:
         """Return an engine over some sites for this adapter.
@@ -65,8 +65,21 @@ class Source:
             # The methods that an adapter trains on with keep nothing at a site.
             shelf=MemoryShelf(),
         )
-        _require_fit(self, engine.initial())
+        self.require_fit(engine.initial())
         return engine
+
+    def require_fit(self, expected: AdapterWeights) -> None:
+        """Check that the adapter is one of a base, as its untrained adapter shows.
+
+        Raises:
+            ModelError: Names or shapes differ.
+        """
+        found = self.adapter
+        shapes = (shape_fault(name, found[name].shape, expected[name].shape) for name in expected)
+        # Shapes are looked at only where the names agree.
+        if fault := names_fault(found, expected) or next(filter(None, shapes), None):
+            made_for = replace(fault, advice="use the base, rank and types it was made for")
+            raise ModelError(f"{self.place}: {made_for}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,19 +121,12 @@ def open_source(path: Path, *, arm: str | None) -> Source:
             types=tuple(store.meta("types")),
             seed=experiment.seed,
             place=str(path),
+            arm=name,
         )
 
 
-def export_peft(source: Source, folder: Path, *, dtype: Dtype = "float32") -> None:
-    """Write a source's adapter as a folder that peft loads, with the facts of the source."""
-    backbone = open_model(
-        source.model,
-        source.training,
-        source.types,
-        seed=source.seed,
-        digest=source.base_digest,
-    ).backbone
-    _require_fit(source, backbone.initial())
+def facts_of(source: Source) -> dict[str, Any]:
+    """Return what stands beside the weights of an exported adapter, as `open_source` reads it."""
     facts = _Facts(
         schema=_SCHEMA,
         origin=source.origin,
@@ -131,8 +137,7 @@ def export_peft(source: Source, folder: Path, *, dtype: Dtype = "float32") -> No
         training=source.training,
     )
     # What is left out reads as its default, and None is one wherever it may stand.
-    said = asdict(facts, dict_factory=lambda items: {k: v for k, v in items if v is not None})
-    write_peft_folder(folder, source.adapter, backbone.peft_config(), said, dtype=dtype)
+    return asdict(facts, dict_factory=lambda items: {k: v for k, v in items if v is not None})
 
 
 def _from_folder(path: Path) -> Source:
@@ -184,12 +189,3 @@ def _require_one_model(arm: str, adapter: AdapterWeights, *, place: str) -> None
     found = f"{arm}, whose sites each read with tensors of their own"
     advice = "its scores at each site stand in the report"
     raise InputError([Fault(place, found, "an arm with one adapter for all", advice)])
-
-
-def _require_fit(source: Source, expected: AdapterWeights) -> None:
-    found = source.adapter
-    shapes = (shape_fault(name, found[name].shape, expected[name].shape) for name in expected)
-    # Shapes are looked at only where the names agree.
-    if fault := names_fault(found, expected) or next(filter(None, shapes), None):
-        made_for = replace(fault, advice="use the base, rank and types it was made for")
-        raise ModelError(f"{source.place}: {made_for}")

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from fedmedlora.audit.chain import Chain
 from fedmedlora.audit.chains.opening import open_chain
 from fedmedlora.audit.documents import DocumentError
 from fedmedlora.audit.enrolment import Enrolment, remembered, verified_enrolment
+from fedmedlora.audit.heads import verified_head
 from fedmedlora.audit.identity import Identity
 from fedmedlora.audit.ledger import Ledger, RefusedError
 from fedmedlora.audit.manifests import Settings, notes_commitment, software_digest
@@ -27,6 +29,23 @@ def told_of(store: RunStore) -> Document | None:
     """Return what a run remembers of its ledger, None where nothing is signed."""
     told: Document | None = store.meta(_KEY)
     return told
+
+
+def last_head(store: RunStore) -> Document | None:
+    """Return the last head of a run's ledger that its operator signed, None where there is none.
+
+    Raises:
+        StoreError: It is not the operator's.
+    """
+    told, heads = told_of(store), store.seals.heads()
+    if told is None or not heads:
+        return None
+    try:
+        return asdict(verified_head(heads[-1], told["operator"]))
+    except DocumentError as error:
+        raise StoreError(
+            f"{store.folder}: last head: {error}; put the run back from your copy"
+        ) from error
 
 
 def operator_of(store: RunStore, identities: Sequence[Identity]) -> Identity:

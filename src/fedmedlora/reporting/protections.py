@@ -1,5 +1,6 @@
-"""Which protections a run had, one a row: on, off, or always on."""
+"""Which protections a run had, one a row: on, off, or always on; and what they leave open."""
 
+from fedmedlora.reporting import prose
 from fedmedlora.reporting.arms import Json
 from fedmedlora.reporting.markup import Heading, Html, Rows, table
 from fedmedlora.reporting.tables import named
@@ -30,3 +31,11 @@ def protections_table(results: Json) -> Html:
     headings = [Heading("Protection", figures=False), Heading("In this run", figures=False)]
     rows = [[named(what), named(how)] for what, how in protections(results)]
     return table("Protections", headings, [Rows(rows)])
+
+
+def left_open(results: Json) -> str:
+    """Return what a run's protections do not hide from the server, in a sentence or two."""
+    settings = (results.get("environment") or {}).get("settings") or {}
+    if settings.get("aggregation.sees") == "sum":
+        return prose.SHARED_KEY
+    return prose.NO_SECURE_SUM if results.get("privacy") else prose.NOT_PRIVATE

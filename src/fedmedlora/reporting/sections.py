@@ -9,7 +9,7 @@ from fedmedlora.reporting.asking import asked_part, shown_table
 from fedmedlora.reporting.figures import HeatRow, Series, Strip, heat_map, rounds_chart, strips
 from fedmedlora.reporting.markup import NOTHING, Html, details, element, join, words
 from fedmedlora.reporting.notes import drawn_note, legend
-from fedmedlora.reporting.protections import protections_table
+from fedmedlora.reporting.protections import left_open, protections_table
 from fedmedlora.reporting.quantities import count, percent, size
 from fedmedlora.reporting.tables import nothing
 
@@ -229,16 +229,11 @@ def privacy_part(results: Json) -> Html:
     aside = (prose.SET_ASIDE.format(notes=count(held)),) if held else ()
     endpoint = (results.get("models") or {}).get("endpoint") or {}
     away = (prose.SENT_AWAY.format(endpoint=endpoint["base"]),) if endpoint else ()
-    settings = (results.get("environment") or {}).get("settings") or {}
-    if settings.get("aggregation.sees") == "sum":
-        missing = prose.SHARED_KEY
-    else:
-        missing = prose.NO_SECURE_SUM if results.get("privacy") else prose.NOT_PRIVATE
     pooled = (prose.CENTRALISED,) if arms.arms_of(results, "centralised") else ()
     columns = (
         ("What leaves a site", (prose.LEAVES_A_SITE, *away)),
         ("What does not", (prose.STAYS_AT_A_SITE, *aside, *pooled, prose.DRAWN)),
-        ("What is not guaranteed", (missing, prose.LEAKS)),
+        ("What is not guaranteed", (left_open(results), prose.LEAKS)),
     )
     listed = (_listed(title, lines) for title, lines in columns)
     where = prose.BETWEEN_HOSPITALS if results.get("between_hospitals") else prose.REHEARSAL

@@ -3,6 +3,7 @@
 adapter_config.json           peft's own
 adapter_model.safetensors     peft's own
 fedmedlora.json               base, its digest, formulation, types: what extraction needs
+README.md                     its model card
 """
 
 import json
@@ -15,8 +16,8 @@ from peft import PeftConfig
 
 from fedmedlora.adapters.files import encode, encode_narrow, open_adapter
 from fedmedlora.adapters.weights import AdapterWeights
-from fedmedlora.durable_files import write_whole
-from fedmedlora.errors import Fault, InputError, ModelError, StoreError
+from fedmedlora.errors import Fault, InputError, ModelError
+from fedmedlora.training.exported_folder import exported_folder
 from fedmedlora.training.settings import Dtype
 
 _CONFIG = "adapter_config.json"
@@ -39,6 +40,7 @@ def write_peft_folder(
     config: PeftConfig,
     facts: Mapping[str, Any],
     *,
+    card: str,
     dtype: Dtype = "float32",
 ) -> None:
     """Write an adapter folder.
@@ -48,32 +50,17 @@ def write_peft_folder(
         adapter: In float32.
         config: Of the model it belongs to.
         facts: What peft has no place for.
+        card: Its model card.
         dtype: Of the weights on disk.
 
     Raises:
         InputError: The folder holds something already.
-        StoreError: The disk refuses; no file is left.
+        StoreError: The disk refuses; nothing is left.
     """
-    if folder.exists() and any(folder.iterdir()):
-        advice = "name another --out"
-        raise InputError([Fault(str(folder), "a folder in use", "a new or empty one", advice)])
-    files = {
-        _WEIGHTS: _ENCODERS[dtype](adapter),
-        _CONFIG: _as_json(config.to_dict()).encode(),
-        _FACTS: _as_json(facts).encode(),
-    }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
-            write_whole(folder / name, content)
-    except OSError as error:
-        # Half an adapter would be in the way of the next try.
-        for part in [folder / name for name in files if (folder / name).is_file()]:
-            part.unlink()
-        raise StoreError(
-            f"{folder}: found {error.strerror!r} on writing, expected room and permission; "
-            "free the disk or choose another folder"
-        ) from error
+    with exported_folder(folder, card=card) as new:
+        (new / _WEIGHTS).write_bytes(_ENCODERS[dtype](adapter))
+        (new / _CONFIG).write_text(_as_json(config.to_dict()), encoding="utf-8")
+        (new / _FACTS).write_text(_as_json(facts), encoding="utf-8")
 
 
 def _as_json(values: Mapping[str, Any]) -> str:
