@@ -2,7 +2,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from tests.training.tiny_models import TYPES
 
 from fedmedlora.adapters.shelves import MemoryShelf
@@ -17,6 +16,7 @@ from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.scoring import PARTS, Counts
 from fedmedlora.tasks.tagging import Tagging, TaggingExample
+from fedmedlora.tasks.task import Output
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
 LABELS = Labels(("problem", "drug"), ("causes",))
@@ -83,9 +83,9 @@ class Counting:
         self,
         adapter: AdapterWeights,  # noqa: ARG002 -- the protocol's
         examples: Sequence[TaggingExample],
-    ) -> list[NDArray[np.int64]]:
+    ) -> list[Output]:
         self.num_asked += len(examples)
-        return [np.maximum(example.targets, 0) for example in examples]
+        return [Output(np.maximum(example.targets, 0)) for example in examples]
 
     def spent(self) -> Mapping[str, int]:
         return {"asked": self.num_asked}

@@ -1,0 +1,117 @@
+"""How sure an arm's adapter is and should be: counted on dev notes, looked at on those of the end.
+
+Each training site reads dev notes with the arm's adapter and counts its finds, right or wrong, by
+bin of confidence; the counts are all that leaves it. Summed over sites they say what confidence
+should have been, and the finds of the final notes, counted the same way, whether that holds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from fedmedlora.adapters.kinds import plain
+from fedmedlora.adapters.weights import AdapterWeights
+from fedmedlora.evaluation.calibration import (
+    KINDS,
+    NUM_BINS,
+    NUM_SHOWN,
+    Calibration,
+    Kind,
+    Rows,
+    calibrated,
+    expected_calibration_error,
+    middles,
+    reliability,
+    summed,
+)
+from fedmedlora.experiment.arms import Arm
+from fedmedlora.federation.engine import Engine, Scope
+from fedmedlora.tasks.tally import tally_from_json
+
+Document = dict[str, Any]
+
+
+def calibration_document(
+    arm: Arm,
+    bundle: AdapterWeights,
+    memories: Mapping[str, str],
+    engine: Engine,
+    *,
+    sites: Sequence[str],
+    limit: int,
+) -> Document | None:
+    """Return what some sites' dev notes say of an arm's confidence, for its document.
+
+    Args:
+        limit: At most so many notes a site.
+
+    Returns:
+        By site what was counted, and what follows; None where the model tells nothing of how sure
+        it is, no site answers, or no note is to be read.
+    """
+    if not limit:
+        return None
+    readers, needed = arm.strategy.local.readers(plain(bundle), memories, sites)
+    scope = Scope("dev", KINDS, limit, confidence_bins=NUM_BINS)
+    told = {
+        site: tally.reliability
+        for site, tally in engine.evaluate(bundle, readers, scope, memories=needed)
+    }
+    if not any(rows.any() for counts in told.values() for rows in counts.values()):
+        return None
+    counts = {
+        site: {kind: rows.tolist() for kind, rows in told[site].items()} for site in sorted(told)
+    }
+    return {"sites": counts, **asdict(calibrated([*told.values()]))}
+
+
+def calibration_of(document: Document) -> Calibration:
+    """Return an arm's calibration, out of its document; of one that was not calibrated, nothing."""
+    told = document.get("calibration") or {}
+    return Calibration(tuple(told.get("ner", ())), tuple(told.get("re", ())))
+
+
+def calibration_told(
+    document: Document, finals: Mapping[str, Document], sites: Sequence[str]
+) -> Document | None:
+    """Return how far an arm's confidence is off, as results.json has it.
+
+    Args:
+        document: The arm's.
+        finals: Its final scores by site.
+        sites: Those that train.
+
+    Returns:
+        By kind, on the final notes of the training sites, raw and calibrated: the error and the
+        bins it is made of. None of an arm that was not calibrated.
+    """
+    own = calibration_of(document)
+    if own == Calibration():
+        return None
+    tallies = [tally_from_json(finals[site]["tally"]) for site in sites if site in finals]
+    counts = summed([tally.reliability for tally in tallies])
+    told: Document = {
+        kind: {
+            "found": int(counts[kind][:, 0].sum()),
+            "raw": _reliability(middles(NUM_BINS).tolist(), counts[kind]),
+            "calibrated": _reliability(values, counts[kind]),
+        }
+        for kind in KINDS
+        if (values := _values(own, kind)) and kind in counts and counts[kind].any()
+    }
+    if not told:
+        return None
+    splits = sorted({finals[site]["scores"]["split"] for site in sites if site in finals})
+    return {"num_bins": NUM_SHOWN, "splits": splits, **told}
+
+
+def _values(calibration: Calibration, kind: Kind) -> Sequence[float]:
+    return {"ner": calibration.ner, "re": calibration.re}[kind]
+
+
+def _reliability(confidences: Sequence[float], rows: Rows) -> Document:
+    reached = reliability(np.asarray(confidences), rows)
+    bins = [asdict(one) for one in reached]
+    return {"ece": expected_calibration_error(reached), "bins": bins}
