@@ -91,6 +91,14 @@ class Counting:
         return {"asked": self.num_asked}
 
 
+class Certain(Counting):
+    """The same, without a doubt."""
+
+    def answer(self, adapter: AdapterWeights, examples: Sequence[TaggingExample]) -> list[Output]:
+        outputs = super().answer(adapter, examples)
+        return [Output(one.values, np.zeros(one.values.shape)) for one in outputs]
+
+
 def engine_over(
     tokenizer: HuggingFaceTokenizer, *cohorts: Cohort, vocabulary: Sequence[int] = ()
 ) -> LocalEngine[TaggingExample]:
@@ -237,6 +245,34 @@ class TestEvaluate:
         ]
         # However the three notes are drawn, they are alike.
         assert found.rows("ner_strict").tolist() == [[6, 0, 0]] * 3
+
+    def test_counts_finds_by_confidence_where_that_is_asked_for(
+        self, tokenizer: HuggingFaceTokenizer
+    ) -> None:
+        sites = {"a": cohort("a", dev=3)}
+        task = Extraction(Tagging(CHANNELS, tokenizer), tokenizer, 40)
+        engine = LocalEngine(
+            Certain(), task, sites, tokenizer=tokenizer, vocabulary=(), shelf=MemoryShelf()
+        )
+
+        ((_, found),) = engine.evaluate(START, ["a"], Scope("dev", PARTS, 2, confidence_bins=4))
+        ((_, without),) = engine.evaluate(START, ["a"], Scope("dev", PARTS, 2))
+
+        # Two notes, each with two entities and a relation, all right and beyond doubt.
+        assert {part: rows.tolist() for part, rows in found.reliability.items()} == {
+            "ner": [[0, 0], [0, 0], [0, 0], [4, 4]],
+            "re": [[0, 0], [0, 0], [0, 0], [2, 2]],
+        }
+        assert without.reliability == {}
+
+    def test_of_a_model_that_tells_nothing_no_find_is_counted(
+        self, tokenizer: HuggingFaceTokenizer
+    ) -> None:
+        engine = engine_over(tokenizer, cohort("a"))
+
+        ((_, found),) = engine.evaluate(START, ["a"], Scope("dev", PARTS, 1, confidence_bins=4))
+
+        assert not any(rows.any() for rows in found.reliability.values())
 
     def test_leaves_out_parts_that_are_not_asked_for(self, tokenizer: HuggingFaceTokenizer) -> None:
         engine = engine_over(tokenizer, cohort("a"))

@@ -14,6 +14,7 @@ from fedmedlora.evaluation.calibration import (
     Rows,
     bin_of,
     calibrated,
+    confidences,
     counted,
     expected_calibration_error,
     isotonic,
@@ -154,10 +155,16 @@ class TestCalibration:
     def test_a_find_has_the_value_of_its_bin(self) -> None:
         own = Calibration(ner=(0.1, 0.2, 0.6, 0.9))
 
-        assert (own.confidence("ner", HALF), own.confidence("ner", SURE)) == (0.6, 0.9)
+        found = Findings((PAIN, DRUG), log_probs={PAIN: HALF, DRUG: SURE})
+
+        assert confidences(found, own) == {PAIN: 0.6, DRUG: 0.9}
 
     def test_of_a_kind_that_was_not_calibrated_nothing_is_made_up(self) -> None:
-        assert Calibration(ner=(0.5,)).confidence("re", HALF) is None
+        found = Findings((PAIN,), log_probs={PAIN: HALF, Link(PAIN, DOSE): HALF})
+
+        assert confidences(found, Calibration(ner=(0.5,))) == {PAIN: 0.5}
+        assert confidences(found, Calibration(re=(0.1, 0.2))) == {Link(PAIN, DOSE): 0.2}
+        assert confidences(Findings((PAIN,)), Calibration(ner=(0.5,))) == {}
 
     def test_sites_count_together_and_kinds_apart(self) -> None:
         few: list[dict[Kind, Rows]] = [

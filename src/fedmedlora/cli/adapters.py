@@ -10,6 +10,7 @@ from fedmedlora.adapters.weights import AdapterWeights, add
 from fedmedlora.cli.answers import answer
 from fedmedlora.engines.sources import Source, export_peft, open_source
 from fedmedlora.errors import Fault, InputError, TrainingError
+from fedmedlora.evaluation.calibration import UNCALIBRATED
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.intervals import f1_intervals
 from fedmedlora.experiment.cohorts import cohort
@@ -48,7 +49,9 @@ def adapt(options: argparse.Namespace) -> int:
     trained = {"notes": len(site.train), "rounds": options.rounds}
     told = f"after training (notes: {trained['notes']}, rounds: {trained['rounds']})"
     adapter = _adapted(engine, source, site.name, options.rounds)
-    export_peft(replace(source, adapter=adapter, origin=f"{source.origin}, {told}"), options.out)
+    # How sure the adapter was before says nothing of how sure it is now.
+    own = replace(source, adapter=adapter, calibration=UNCALIBRATED)
+    export_peft(replace(own, origin=f"{source.origin}, {told}"), options.out)
     after = _scores(engine, adapter, site, "final")
     place = str(options.out)
     lines = [source.origin, "before", *_lines(before), told, *_lines(after), place]

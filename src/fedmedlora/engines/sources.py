@@ -10,8 +10,10 @@ from fedmedlora.adapters.weights import AdapterWeights, names_fault, shape_fault
 from fedmedlora.engines.models import open_model
 from fedmedlora.engines.opening import open_local
 from fedmedlora.errors import Fault, InputError, ModelError
+from fedmedlora.evaluation.calibration import UNCALIBRATED, Calibration
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.arms import federated_arms
+from fedmedlora.experiment.calibrating import calibration_of
 from fedmedlora.experiment.database import has_run
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.experiment.store import RunStore
@@ -37,6 +39,8 @@ class Source:
         base_digest: sha256 of the base model it belongs to.
         types: Channels of its tagging head.
         place: Where it was read, for errors.
+        calibration: How likely its finds are right, by how likely it held them; nothing where
+            nobody counted.
     """
 
     adapter: AdapterWeights
@@ -47,6 +51,7 @@ class Source:
     types: tuple[str, ...]
     seed: int
     place: str
+    calibration: Calibration = UNCALIBRATED
 
     def engine(self, cohorts: Mapping[str, Cohort]) -> Engine:
         """Return an engine over some sites for this adapter.
@@ -80,6 +85,7 @@ class _Facts:
     seed: int
     model: Model
     training: Training
+    calibration: Calibration = UNCALIBRATED
 
 
 def open_source(path: Path, *, arm: str | None) -> Source:
@@ -108,6 +114,7 @@ def open_source(path: Path, *, arm: str | None) -> Source:
             types=tuple(store.meta("types")),
             seed=experiment.seed,
             place=str(path),
+            calibration=calibration_of(chosen),
         )
 
 
@@ -129,6 +136,7 @@ def export_peft(source: Source, folder: Path, *, dtype: Dtype = "float32") -> No
         seed=source.seed,
         model=source.model,
         training=source.training,
+        calibration=source.calibration,
     )
     # What is left out reads as its default, and None is one wherever it may stand.
     said = asdict(facts, dict_factory=lambda items: {k: v for k, v in items if v is not None})
@@ -150,6 +158,7 @@ def _from_folder(path: Path) -> Source:
         types=facts.types,
         seed=facts.seed,
         place=str(path),
+        calibration=facts.calibration,
     )
 
 

@@ -20,10 +20,12 @@ into Accurate Multiclass Probability Estimates (KDD 2002), section 2.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fedmedlora.ranges import at_least, at_most
 from fedmedlora.tasks.findings import Findings, Link, Span
 from fedmedlora.tasks.scoring import Part
 
@@ -38,6 +40,7 @@ Rows = NDArray[np.int64]
 """How many finds of each bin there are, and how many of them are right, (bins, 2)."""
 
 _REACH = 8.0
+_Probability = Annotated[float, at_least(0), at_most(1)]
 
 
 def bin_of(log_prob: float, *, num_bins: int) -> int:
@@ -159,13 +162,27 @@ def expected_calibration_error(reached: Sequence[Reached]) -> float | None:
 class Calibration:
     """The calibrated confidence of each bin, by kind; none of a kind with too few finds."""
 
-    ner: tuple[float, ...] = ()
-    re: tuple[float, ...] = ()
+    ner: tuple[_Probability, ...] = ()
+    re: tuple[_Probability, ...] = ()
 
-    def confidence(self, kind: Kind, log_prob: float) -> float | None:
-        """Return how likely a find is right; None where nothing is known of its kind."""
-        values = {"ner": self.ner, "re": self.re}[kind]
-        return values[bin_of(log_prob, num_bins=len(values))] if values else None
+    def of(self, kind: Kind) -> tuple[float, ...]:
+        """Return the values of a kind."""
+        return {"ner": self.ner, "re": self.re}[kind]
+
+
+UNCALIBRATED = Calibration()
+
+
+def confidences(found: Findings, calibration: Calibration) -> dict[Span | Link, float]:
+    """Return how likely each find of a note is right: an entity, or a relation with both its ends.
+
+    What the model told nothing of, or whose kind was not calibrated, is not in it.
+    """
+    return {
+        find: values[bin_of(log_prob, num_bins=len(values))]
+        for find, log_prob in found.log_probs.items()
+        if (values := calibration.of(kind_of(find)))
+    }
 
 
 def calibrated(sites: Sequence[Mapping[Kind, Rows]]) -> Calibration:

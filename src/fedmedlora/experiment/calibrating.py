@@ -17,8 +17,8 @@ from fedmedlora.evaluation.calibration import (
     KINDS,
     NUM_BINS,
     NUM_SHOWN,
+    UNCALIBRATED,
     Calibration,
-    Kind,
     Rows,
     calibrated,
     expected_calibration_error,
@@ -88,7 +88,7 @@ def calibration_told(
         bins it is made of. None of an arm that was not calibrated.
     """
     own = calibration_of(document)
-    if own == Calibration():
+    if own == UNCALIBRATED:
         return None
     tallies = [tally_from_json(finals[site]["tally"]) for site in sites if site in finals]
     counts = summed([tally.reliability for tally in tallies])
@@ -99,16 +99,12 @@ def calibration_told(
             "calibrated": _reliability(values, counts[kind]),
         }
         for kind in KINDS
-        if (values := _values(own, kind)) and kind in counts and counts[kind].any()
+        if (values := own.of(kind)) and kind in counts and counts[kind].any()
     }
     if not told:
         return None
     splits = sorted({finals[site]["scores"]["split"] for site in sites if site in finals})
     return {"num_bins": NUM_SHOWN, "splits": splits, **told}
-
-
-def _values(calibration: Calibration, kind: Kind) -> Sequence[float]:
-    return {"ner": calibration.ner, "re": calibration.re}[kind]
 
 
 def _reliability(confidences: Sequence[float], rows: Rows) -> Document:
