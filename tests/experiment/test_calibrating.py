@@ -111,6 +111,19 @@ def test_a_run_that_was_killed_behind_its_scores_is_calibrated_when_it_goes_on(
     assert arms[0]["calibration"] == arms[1]["calibration"]
 
 
+def test_a_site_that_counts_otherwise_than_it_was_asked_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    odd = {("heart", "dev"): [(900, 900)], ("heart", "final"): [(7, 7)] * 65}
+
+    run_with(tmp_path, FakeEngine(finds={**SURE, **odd}))
+
+    arm, told = documents(tmp_path)
+    assert calibration_of(arm).ner == pytest.approx((0.5,) * NUM_BINS)
+    assert told["fed_medlora_plus"]["calibration"]["ner"]["found"] == 30
+    assert "site heart: found finds counted in other bins of confidence" in caplog.text
+
+
 def test_a_site_that_does_not_answer_leaves_the_others_calibrated(tmp_path: Path) -> None:
     silent = replace(FakeEngine(), finds={key: SURE[key] for key in SURE if key[0] == "lungs"})
 

@@ -20,7 +20,7 @@ NER = {
 
 
 def calibrated(results: Json, **told: object) -> Json:
-    own = {"num_bins": 10, "splits": ["test"], "ner": NER, **told}
+    own = {"num_bins": 10, "sites": ["north", "south"], "splits": ["test"], "ner": NER, **told}
     *others, last = results["arms"]
     return {**results, "arms": [{**last, "calibration": own}, *others]}
 
@@ -31,6 +31,7 @@ def test_the_error_is_told_in_words_with_its_bins(results: Json) -> None:
     assert "Entities: what the model says itself is off by 12.3 points of 100" in told
     assert "what was calibrated by 2.1 (expected calibration error, ECE, over 10 bins;" in told
     assert "1,204 finds in the test notes" in told
+    assert "counted before on dev notes of north, south)" in told
     assert "flatters" not in told
 
 

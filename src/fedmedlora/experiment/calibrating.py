@@ -5,6 +5,7 @@ bin of confidence; the counts are all that leaves it. Summed over sites they say
 should have been, and the finds of the final notes, counted the same way, whether that holds.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -19,6 +20,7 @@ from fedmedlora.evaluation.calibration import (
     NUM_SHOWN,
     UNCALIBRATED,
     Calibration,
+    Kind,
     Rows,
     calibrated,
     expected_calibration_error,
@@ -28,7 +30,9 @@ from fedmedlora.evaluation.calibration import (
 )
 from fedmedlora.experiment.arms import Arm
 from fedmedlora.federation.engine import Engine, Scope
-from fedmedlora.tasks.tally import tally_from_json
+from fedmedlora.tasks.tally import Tally, tally_from_json
+
+logger = logging.getLogger(__name__)
 
 Document = dict[str, Any]
 
@@ -56,7 +60,7 @@ def calibration_document(
     readers, needed = arm.strategy.local.readers(plain(bundle), memories, sites)
     scope = Scope("dev", KINDS, limit, confidence_bins=NUM_BINS)
     told = {
-        site: tally.reliability
+        site: _counts(tally, site)
         for site, tally in engine.evaluate(bundle, readers, scope, memories=needed)
     }
     if not any(rows.any() for counts in told.values() for rows in counts.values()):
@@ -90,8 +94,9 @@ def calibration_told(
     own = calibration_of(document)
     if own == UNCALIBRATED:
         return None
-    tallies = [tally_from_json(finals[site]["tally"]) for site in sites if site in finals]
-    counts = summed([tally.reliability for tally in tallies])
+    counts = summed(
+        [_counts(tally_from_json(finals[site]["tally"]), site) for site in sites if site in finals]
+    )
     told: Document = {
         kind: {
             "found": int(counts[kind][:, 0].sum()),
@@ -104,7 +109,21 @@ def calibration_told(
     if not told:
         return None
     splits = sorted({finals[site]["scores"]["split"] for site in sites if site in finals})
-    return {"num_bins": NUM_SHOWN, "splits": splits, **told}
+    counted_at = [*document["calibration"]["sites"]]
+    return {"num_bins": NUM_SHOWN, "sites": counted_at, "splits": splits, **told}
+
+
+def _counts(tally: Tally, site: str) -> Mapping[Kind, Rows]:
+    """Return what a site counted; nothing of one that counted otherwise than it was asked."""
+    if all(rows.shape == (NUM_BINS, 2) for rows in tally.reliability.values()):
+        return tally.reliability
+    logger.warning(
+        "site %s: found finds counted in other bins of confidence, expected %d of them; its counts "
+        "are left out",
+        site,
+        NUM_BINS,
+    )
+    return {}
 
 
 def _reliability(confidences: Sequence[float], rows: Rows) -> Document:

@@ -50,6 +50,7 @@ def _sentences(own: Json) -> Iterator[str]:
                 calibrated=put_right,
                 found=count(own[kind]["found"]),
                 num_bins=own["num_bins"],
+                sites=", ".join(own["sites"]),
                 splits=" and ".join(own["splits"]),
             )
     if "dev" in own["splits"]:

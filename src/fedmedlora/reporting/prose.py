@@ -137,7 +137,7 @@ CONFIDENCE = (
 CONFIDENCE_ERROR = (
     "{kind}: what the model says itself is off by {raw} points of 100 on the mean, what was "
     "calibrated by {calibrated} (expected calibration error, ECE, over {num_bins} bins; {found} "
-    "finds in the {splits} notes of the training sites)."
+    "finds in the {splits} notes of the training sites; counted before on dev notes of {sites})."
 )
 NOT_HELD_OUT = (
     "Where these are dev notes they had a part in the calibration, which flatters the second "
