@@ -34,7 +34,7 @@ test: $(VENV)/ready-to-develop .anvil/ready  ## runs the tests
 
 check: format lint types contracts test  ## format, lint, types, import contracts, tests: what CI runs
 
-check-full: format lint types contracts .anvil/ready  ## check with the long sweeps and fresh random examples
+check-full: format lint types contracts .anvil/ready .axe/ready $(VENV)/browsers  ## check with the long sweeps and fresh random examples
 	$(PYTEST) -m 'not gpu and not network' --hypothesis-profile=explore
 
 bench-setup: $(VENV)/minilm $(RIVALS:=/ready)  ## sets up what `bench` needs: .venv, the rivals' .venv-*, MiniLM
@@ -60,7 +60,7 @@ contracts: $(VENV)/ready-to-develop
 	$(BIN)/lint-imports --no-logo
 
 clean:  ## takes away what make set up; runs stay
-	rm -rf $(VENV) $(RIVALS) .anvil build
+	rm -rf $(VENV) $(RIVALS) .anvil .axe build
 
 $(VENV)/ready-to-run: $(PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -78,7 +78,12 @@ $(VENV)/minilm: $(VENV)/ready-to-run
 	@touch $@
 
 $(VENV)/ready-to-develop: $(VENV)/minilm
-	$(PIP) --editable '.[dev,audit,blind,nvflare,privacy,quantization]'
+	$(PIP) --editable '.[dev,audit,blind,fhir,nvflare,privacy,quantization,serve,tables]'
+	@touch $@
+
+# To look at pages as people do, and to ask them thousands of things: `make check-full`.
+$(VENV)/browsers: $(VENV)/ready-to-develop
+	$(PIP) --editable '.[browsers]'
 	@touch $@
 
 # A chain's node to test against; tests that want one are skipped where npm cannot get it.
@@ -86,6 +91,13 @@ $(VENV)/ready-to-develop: $(VENV)/minilm
 	@mkdir -p $(@D)
 	@if command -v npm > /dev/null; then npm install --no-fund --no-audit --silent --prefix $(@D) @foundry-rs/anvil@1.7.1 \
 	  || echo '$(@D): npm could not get anvil; tests on a node are skipped' >&2; fi
+	@touch $@
+
+# What finds out whether everybody can use a page.
+.axe/ready:
+	@mkdir -p $(@D)
+	@if command -v npm > /dev/null; then npm install --no-fund --no-audit --silent --prefix $(@D) axe-core@4.14.1 \
+	  || echo '$(@D): npm could not get axe-core; its test is skipped' >&2; fi
 	@touch $@
 
 .venv-%/ready: benchmarks/contest/%.txt | $(VENV)/ready-to-run

@@ -29,7 +29,7 @@ def write_whole(path: Path, content: bytes, *, flushed: bool = True) -> None:
     finally:
         part.unlink(missing_ok=True)
     if flushed:
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
 
 
 def write_for_owner(path: Path, content: bytes) -> None:
@@ -57,7 +57,8 @@ def remove_parts(*folders: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Return when the names of a folder's files have reached the disk."""
     # Windows has no way to flush a folder; there the rename itself is all one can ask for.
     if os.name != "posix":
         return

@@ -9,8 +9,12 @@ from typing import Any
 
 def members(package: ModuleType, attribute: str) -> Mapping[str, Any]:
     """Return what each module of a package has under one name, by module, in name order."""
-    names = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
     return {
         name: getattr(importlib.import_module(f"{package.__name__}.{name}"), attribute)
-        for name in names
+        for name in names(package)
     }
+
+
+def names(package: ModuleType) -> list[str]:
+    """Return the names of a package's modules, in order; none is imported."""
+    return sorted(found.name for found in pkgutil.iter_modules(package.__path__))

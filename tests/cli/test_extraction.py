@@ -1,69 +1,17 @@
 import io
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
+import numpy as np
 import pytest
-from tests.cli.conftest import Shell
+from tests.cli.conftest import MARKER, Shell
 
 from fedmedlora import bundled
 from fedmedlora.cli import extraction, main
-from fedmedlora.cli.extraction import _document
-
-FOUND = {
-    "note_id": "n.txt",
-    "text": "aspirin 5 mg for severe pain",
-    "predicted": {
-        "entities": [
-            {"start": 0, "end": 7, "type": "drug"},
-            {"start": 24, "end": 28, "type": "problem"},
-        ],
-        "links": [
-            {
-                "head": {"start": 0, "end": 7, "type": "drug"},
-                "tail": {"start": 8, "end": 12, "type": "dosage"},
-            },
-            {
-                "head": {"start": 0, "end": 7, "type": "drug"},
-                "tail": {"start": 17, "end": 28, "type": "treats"},
-            },
-        ],
-    },
-    "lost": {"never_closed": 2},
-}
-"""'severe pain' is what the drug treats; the problem found there is 'pain'."""
-
-
-def entity(id_: str, type_: str, start: int, end: int, text: str) -> dict[str, Any]:
-    return {"id": id_, "type": type_, "start": start, "end": end, "text": text}
-
-
-def test_a_note_has_the_shape_of_a_site_s_files() -> None:
-    assert _document(FOUND) == {
-        "id": "n.txt",
-        "text": FOUND["text"],
-        "entities": [
-            entity("T1", "drug", 0, 7, "aspirin"),
-            entity("T2", "dosage", 8, 12, "5 mg"),
-            entity("T3", "problem", 24, 28, "pain"),
-        ],
-        "relations": [
-            {"type": "dosage", "head": "T1", "tail": "T2"},
-            {"type": "treats", "head": "T1", "tail": "T3"},
-        ],
-        "lost": {"never_closed": 2},
-    }
-
-
-def test_a_relation_to_nothing_that_was_found_ends_at_a_problem() -> None:
-    predicted: Any = FOUND["predicted"]
-    alone = {**FOUND, "predicted": {**predicted, "entities": predicted["entities"][:1]}}
-
-    document = _document(alone)
-
-    assert entity("T3", "problem", 17, 28, "severe pain") in document["entities"]
-    assert {"type": "treats", "head": "T1", "tail": "T3"} in document["relations"]
+from fedmedlora.clinical.notes import Entity, ReadNote, Relation
+from fedmedlora.formats.texts import Text
 
 
 @pytest.fixture
@@ -72,14 +20,24 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
     read: list[dict[str, str]] = []
 
     def open_source(place: Path, **_: object) -> SimpleNamespace:
-        return SimpleNamespace(origin=f"round 1 in {place.name}")
+        adapter = {"a": np.zeros(1, np.float32)}
+        return SimpleNamespace(
+            origin=f"round 1 in {place.name}", adapter=adapter, base_digest="0" * 64
+        )
 
-    def predictions(_: object, texts: dict[str, str]) -> list[dict[str, Any]]:
-        read.append(texts)
-        return [{**FOUND, "note_id": name} for name in texts]
+    def results(texts: Sequence[Text]) -> list[ReadNote]:
+        if any(text.text.startswith("fail") for text in texts):
+            raise ValueError(MARKER)
+        read.append({text.name: text.text for text in texts})
+        entities = (Entity("T1", "drug", 0, 1), Entity("T2", "dosage", 0, 2))
+        relations = (Relation("dosage", "T1", "T2"),)
+        return [
+            ReadNote(text.name, "notes", text.text, entities, relations, lost={"never_closed": 2})
+            for text in texts
+        ]
 
     monkeypatch.setattr(extraction, "open_source", open_source)
-    monkeypatch.setattr(extraction, "_predictions", predictions)
+    monkeypatch.setattr(extraction, "reader", lambda _: results)
     return read
 
 
@@ -218,20 +176,125 @@ def test_a_script_gets_all_notes_in_one_line(
     assert len(json.loads(line)["notes"]) == len(found) == 1
 
 
-def test_files_that_cannot_be_read_are_told_at_once(
+def test_what_is_not_there_is_told_before_a_model_is_loaded(
     found: list[dict[str, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "latin").write_bytes("Fièvre".encode("latin-1"))
-    files = [str(tmp_path / name) for name in ("none", "latin", "")]
+    files = [str(tmp_path / name) for name in ("none", "nothing", "")]
 
-    assert main(["extract", *files]) == 2
+    assert main(["extract", *files, "--format", "jsonl"]) == 2
 
-    told = capsys.readouterr().err
-    assert f"{files[0]}: found No such file" in told
-    assert f"{files[1]}: found bytes that are no UTF-8" in told
-    assert "iconv" in told
-    # A folder that does not come first is no note.
-    assert f"{tmp_path}: found Is a directory" in told
-    assert told.count("a run or an adapter is a folder and comes first\n") == 2
-    assert "vre" not in told
+    told = capsys.readouterr().err.splitlines()
+    assert [line.startswith(f"{file}: found ") for line, file in zip(told, files, strict=True)]
+    assert told[0].endswith("a run or an adapter is a folder and comes first")
+    assert "no *.txt in it" in told[2]
+    assert found == []
+
+
+@pytest.mark.parametrize("format_", ["json", "jsonl", "html"])
+def test_notes_that_cannot_be_read_stop_no_other_and_are_told_without_a_word_of_them(
+    found: list[dict[str, str]],
+    tmp_path: Path,
+    adapter: str,
+    capsys: pytest.CaptureFixture[str],
+    format_: str,
+) -> None:
+    contents = {
+        "a": b"\xe4 " + MARKER.encode(),
+        "b": b"pain",
+        "c": b" \n",
+        "d": b"",
+        "e": f"fail {MARKER}".encode(),
+        "f": b"cough",
+    }
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    for name, content in contents.items():
+        (notes / f"{name}.txt").write_bytes(content)
+
+    assert main(["extract", adapter, str(notes), "--format", format_]) == 2
+
+    said = capsys.readouterr()
+    assert MARKER not in said.out + said.err
+    assert [line.partition(", expected")[0] for line in said.err.splitlines()[1:-2]] == [
+        f"{notes}/a.txt: found bytes that are no UTF-8",
+        f"{notes}/c.txt: found only white space",
+        f"{notes}/d.txt: found no text",
+        f"{notes}/e.txt: found ValueError in the model",
+    ]
+    assert said.err.splitlines()[-1] == "4 of 6 notes could not be read"
+    places = [said.out.index(f"{notes}/{name}.txt") for name in contents]
+    assert places == sorted(places)
+    # Read one by one where all together failed.
+    assert [list(one) for one in found] == [[f"{notes}/b.txt"], [f"{notes}/f.txt"]]
+
+
+def test_an_output_is_there_once_it_is_whole_and_asked_for_again_nothing_is_done(
+    found: list[dict[str, str]], adapter: str, note: str, tmp_path: Path, shell: Shell
+) -> None:
+    out = tmp_path / "deep" / "out.jsonl"
+    words = ("extract", adapter, note, "--format", "jsonl", "--out", out)
+
+    first = shell(*words, "--json")
+
+    assert first.code == 0
+    assert json.loads(first.out) == {
+        "out": str(out),
+        "origin": "round 1 in adapter",
+        "notes": 1,
+        "unread": 0,
+        "lost": {"never_closed": 2},
+    }
+    assert [json.loads(line)["id"] for line in out.read_text("utf-8").splitlines()] == [note]
+    assert list(out.parent.iterdir()) == [out]
+    again = shell(*words)
+    assert again.code == 2
+    assert again.err.startswith(f"--out: found {out}, which is there, expected ")
+    resumed = shell(*words, "--resume")
+    assert (resumed.code, resumed.out) == (0, f"{out}\n")
+    assert len(found) == 1
+
+
+def test_an_output_that_was_begun_goes_on_when_it_is_said(
+    found: list[dict[str, str]],
+    adapter: str,
+    note: str,
+    tmp_path: Path,
+    shell: Shell,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    out = tmp_path / "out.jsonl"
+    notes = [Path(note).with_name(f"{name}.txt") for name in "abc"]
+    for file in notes:
+        file.write_text("x" * 40_000, "utf-8")
+    words = ("extract", adapter, *notes, "--format", "jsonl", "--out", out)
+
+    class StoppedError(BaseException):
+        """As if the process were killed."""
+
+    def stop(*_: object) -> None:
+        raise StoppedError
+
+    with monkeypatch.context() as context:
+        context.setattr("fedmedlora.cli.progress.Progress.tell", stop)
+        with pytest.raises(StoppedError):
+            shell(*words)
+    begun = shell(*words)
+    other = shell("extract", adapter, notes[0], "--format", "jsonl", "--out", out, "--resume")
+    resumed = shell(*words, "--resume")
+
+    assert (begun.code, other.code, resumed.code) == (2, 2, 0)
+    assert f"{out}.part, which was begun, expected" in begun.err
+    assert "another adapter, format or place of notes, expected" in other.err
+    lines = out.read_text("utf-8").splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [str(file) for file in notes]
+    assert [len(one) for one in found] == [1, 1, 1]
+
+
+def test_what_a_folder_of_files_or_going_on_needs_is_asked_for(
+    found: list[dict[str, str]], adapter: str, note: str, shell: Shell
+) -> None:
+    said = shell("extract", adapter, note, "--resume")
+
+    assert said.code == 2
+    assert said.err == ("--out: found nothing, expected where to write; --resume goes on there\n")
     assert found == []

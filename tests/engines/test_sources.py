@@ -11,6 +11,7 @@ from tests.training.tiny_models import TYPES, tiny_bert
 
 from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.engines.extracting import reader
 from fedmedlora.engines.opening import open_local
 from fedmedlora.engines.sources import Source, export_peft, open_source
 from fedmedlora.errors import InputError, ModelError
@@ -19,6 +20,7 @@ from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.run import run
 from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.federation.engine import Scope
+from fedmedlora.formats.texts import Text
 from fedmedlora.training.base_models import BaseModel, find_base_model
 
 NOTE = Note("n1", "a", "severe chest pain , no fever . aspirin 5 mg", (), ())
@@ -86,6 +88,18 @@ def test_an_adapter_folder_from_before_there_was_confidence_has_none(
     path.write_text(json.dumps(facts), "utf-8")
 
     assert open_source(tmp_path / "adapter", arm=None).calibration == Calibration()
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"), [(Calibration(ner=(0.25,)), {0.25}), (Calibration(re=(0.5,)), {None})]
+)
+def test_what_is_read_has_the_confidence_that_it_learnt(
+    source: Source, own: Calibration, expected: set[float | None]
+) -> None:
+    [note] = reader(replace(source, calibration=own))([Text("n1", NOTE.text)])
+
+    # A random adapter finds something; the model has no relations.
+    assert {entity.confidence for entity in note.entities} == expected
 
 
 def test_the_arm_of_a_run_brings_its_own(tmp_path: Path) -> None:

@@ -17,7 +17,10 @@ from fedmedlora.errors import FedMedLoRAError, InputError
 INTERRUPTED = 130
 UNREAD = 141
 _EXTRAS = {
+    "fhir": "fhir",
     "nvflare": "nvflare",
+    "pyarrow": "tables",
+    **dict.fromkeys(("fastapi", "pydantic", "starlette", "uvicorn"), "serve"),
     **dict.fromkeys(("coincurve", "cryptography", "securesystemslib", "web3"), "audit"),
     **dict.fromkeys(("eth", "eth_abi", "eth_account", "eth_keys", "eth_utils", "rlp"), "audit"),
 }

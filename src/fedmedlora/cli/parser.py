@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from fedmedlora import bundled
+from fedmedlora.formats.note_format import names_of_formats
 
 _Command = Callable[[argparse.Namespace], int]
 
@@ -18,11 +19,13 @@ _SITE = "a site folder: site.json, train.jsonl, dev.jsonl"
 _NOTES = "a site folder; the notes to score are enough"
 _SOURCE = "a run folder, or a folder that export wrote; bundled is the adapter of this package"
 _READER = f"{_SOURCE}, which also reads where none is named"
+_SERVED = f"{_SOURCE}; a run's federation is shown, two read side by side"
 _EXTRACT = "what an adapter finds in notes that nobody annotated"
 _FORMAT = "of the answer; html is one page to look at"
+_TEXTS = "notes as text, folders of *.txt, .csv or .parquet tables; - or none is stdin"
 _DTYPE = "of the weights; bfloat16 is half as large and rounds to three digits"
+_LAST_PORT = 65_535
 _NEW = "a new folder for the adapter"
-_FORMATS = ("json", "jsonl", "html")
 _DTYPES = ("float32", "bfloat16")
 _SPLITS = ("train", "dev", "test")
 _SPLIT = "notes to score; dev stands in for test where a site has none"
@@ -99,10 +102,13 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
 
     extract = _command(commands, "extract", "extraction", _EXTRACT)
     _source(extract, nargs="?", text=_READER)
-    extract.add_argument(
-        "files", type=Path, nargs="*", metavar="FILE", help="notes as text; - or none is stdin"
-    )
-    extract.add_argument("--format", choices=_FORMATS, default="json", help=_FORMAT)
+    extract.add_argument("files", type=Path, nargs="*", metavar="FILE|DIR", help=_TEXTS)
+    formats = sorted(["html", "json", *names_of_formats()])
+    extract.add_argument("--format", choices=formats, default="json", help=_FORMAT)
+    extract.add_argument("--out", type=Path, metavar="PATH", help="a new file, or folder of files")
+    extract.add_argument("--resume", action="store_true", help="go on with what was begun there")
+    extract.add_argument("--column", metavar="NAME", help="of a table: where its notes are")
+    extract.add_argument("--id-column", metavar="NAME", help="of a table: what they are called")
 
     adapt = _command(commands, "adapt", "adapters", "a new site trains on from an adapter")
     _source(adapt)
@@ -116,6 +122,15 @@ def _adapters(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     export.add_argument("--to", choices=("peft",), required=True, help="format")
     export.add_argument("--dtype", choices=_DTYPES, default="float32", help=_DTYPE)
     export.add_argument("--out", type=Path, required=True, metavar="DIR", help=_NEW)
+
+    serve = _command(commands, "serve", "serving", "a local page: read notes, look, correct, save")
+    serve.add_argument("sources", type=_place, nargs="*", metavar="RUN|ADAPTER", help=_SERVED)
+    serve.add_argument("--arm", metavar="NAME", help="of a run; the federated one without it")
+    serve.add_argument("--notes", type=Path, metavar="DIR", help="texts, or a site, to choose from")
+    serve.add_argument("--save", type=Path, metavar="SITE_DIR", help="where corrected notes go")
+    serve.add_argument("--host", default="127.0.0.1", help="others than this machine bring a token")
+    serve.add_argument("--port", type=_port, default=8765, metavar="N", help="where it listens")
+    serve.add_argument("--token-file", type=Path, metavar="FILE", help="what each visitor brings")
 
 
 def _notes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -238,6 +253,13 @@ def _place(text: str) -> Path:
 
 def _positive(text: str) -> int:
     return _at_least(text, 1)
+
+
+def _port(text: str) -> int:
+    value = _at_least(text, 1)
+    if value > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a port, {_LAST_PORT} or less")
+    return value
 
 
 def _not_negative(text: str) -> int:

@@ -4,7 +4,7 @@ Offsets are characters of `Note.text`, end exclusive. Entities may nest and over
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
@@ -56,6 +56,17 @@ class Note:
     entities: tuple[Entity, ...]
     relations: tuple[Relation, ...]
     patient: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadNote(Note):
+    """A note as a model read it.
+
+    Attributes:
+        lost: How many entities it announced that stand nowhere in the text, by reason.
+    """
+
+    lost: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,13 +172,17 @@ class LocalEngine(Generic[ExampleT]):
         found = self._task.ceiling(notes, cohort.labels)
         return sum(self._task.score(notes, found, cohort.labels), NoteCounts())
 
+    def read(self, bundle: AdapterWeights, notes: Sequence[Note], labels: Labels) -> list[Findings]:
+        """Return what a model finds in notes that belong to no site."""
+        return self._task.predict(notes, labels, self._answer(model(bundle)))
+
     def predictions(
         self, bundle: AdapterWeights, site: str, split: str, *, limit: int
     ) -> list[dict[str, object]]:
         """Return what the report draws; nothing where the site is not public."""
         cohort = self._cohorts[site]
         notes = cohort.notes(split)[:limit] if cohort.public else ()
-        found = self._task.predict(notes, cohort.labels, self._answer(model(bundle)))
+        found = self.read(bundle, notes, cohort.labels)
         return [
             {
                 "site": site,

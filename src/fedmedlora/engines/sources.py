@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.adapters.weights import AdapterWeights, names_fault, shape_fault
+from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.models import open_model
 from fedmedlora.engines.opening import open_local
 from fedmedlora.errors import Fault, InputError, ModelError
@@ -18,7 +19,6 @@ from fedmedlora.experiment.database import has_run
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.toml_reading import read_table
-from fedmedlora.federation.engine import Engine
 from fedmedlora.federation.patches import as_adapter
 from fedmedlora.federation.strategies import methods
 from fedmedlora.federation.weighting import Weighting
@@ -53,7 +53,7 @@ class Source:
     place: str
     calibration: Calibration = UNCALIBRATED
 
-    def engine(self, cohorts: Mapping[str, Cohort]) -> Engine:
+    def engine(self, cohorts: Mapping[str, Cohort]) -> LocalEngine[Any]:
         """Return an engine over some sites for this adapter.
 
         Raises:

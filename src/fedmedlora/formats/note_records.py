@@ -6,7 +6,8 @@ What is not known is left out, so that notes without it keep their digest.
 from collections.abc import Mapping
 from typing import Any
 
-from fedmedlora.clinical.notes import Entity, Note, Relation
+from fedmedlora.clinical.notes import Entity, Note, ReadNote, Relation
+from fedmedlora.errors import Fault
 
 
 def note_of(record: Mapping[str, Any]) -> Note:
@@ -31,7 +32,13 @@ def record_of(note: Note) -> dict[str, object]:
         "text": note.text,
         "entities": [_entity_record(entity, note.text) for entity in note.entities],
         "relations": relations,
+        **({"lost": dict(note.lost)} if isinstance(note, ReadNote) else {}),
     }
+
+
+def unread_record(fault: Fault) -> dict[str, object]:
+    """Return what stands in the place of a note that could not be read; `where` is its name."""
+    return {"id": fault.where, "found": fault.found, "expected": fault.expected}
 
 
 def _entity(record: Mapping[str, Any]) -> Entity:

@@ -10,7 +10,7 @@ from fedmedlora.errors import Fault
 from fedmedlora.formats.json_shape import json_lines, placed
 from fedmedlora.formats.note_faults import note_faults
 from fedmedlora.formats.note_format import Files, NoteFormat
-from fedmedlora.formats.note_records import note_of, record_of
+from fedmedlora.formats.note_records import note_of, record_of, unread_record
 
 _FILE = "notes.jsonl"
 _ALL = Labels(ENTITY_TYPES, RELATION_TYPES)
@@ -18,6 +18,10 @@ _ALL = Labels(ENTITY_TYPES, RELATION_TYPES)
 
 def _render(note: Note) -> Files:
     return {_FILE: (json.dumps(record_of(note), ensure_ascii=False) + "\n").encode()}
+
+
+def _unread(fault: Fault) -> Files:
+    return {_FILE: (json.dumps(unread_record(fault), ensure_ascii=False) + "\n").encode()}
 
 
 def _read(source: Path) -> Iterator[Note | Fault]:
@@ -33,4 +37,4 @@ def _read(source: Path) -> Iterator[Note | Fault]:
                 yield note_of(line.value)
 
 
-FORMAT = NoteFormat(_render, _read)
+FORMAT = NoteFormat(_render, _read, unread=_unread)
