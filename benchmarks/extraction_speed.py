@@ -136,7 +136,7 @@ def _trained(
 
 def _ours(writer: CausalModel, examples: Sequence[WrittenExample]) -> Answers:
     written = write(writer.hidden, writer.vocabulary, examples)
-    return [answer.tolist() for answer in written]
+    return [answer.values.tolist() for answer in written]
 
 
 def _generated(
@@ -200,7 +200,7 @@ def _batch(
             max_new_tokens=20 * most if is_ruled else most,
         )
     end = drawn[0].grammar.end
-    return [_to_end(row, end) for row in written[:, width:].tolist()]
+    return [_to_end(row, end) for row in written[:, width:].values.tolist()]
 
 
 def _to_end(ids: Sequence[int], end: int) -> list[int]:

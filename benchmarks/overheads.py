@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from contest.figures import keep, machine, spread, table, told_aside
 from contest.sentences import TYPES
@@ -42,6 +41,7 @@ from fedmedlora.federation.engine import NOTHING_KEPT, Scope
 from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.tally import Tally
+from fedmedlora.tasks.task import Output
 
 SITES = ("cardiology", "oncology", "psychiatry", "paediatrics", "orthopaedics")
 LIMITS = {"help, seconds": 0.3, "round, seconds": 0.05, "memory, five sites over one": 1.2}
@@ -100,12 +100,10 @@ class Untrained:
         del adapter, examples
         return 1.0
 
-    def answer(
-        self, adapter: AdapterWeights, examples: Sequence[WrittenExample]
-    ) -> list[NDArray[np.int64]]:
+    def answer(self, adapter: AdapterWeights, examples: Sequence[WrittenExample]) -> list[Output]:
         """Return what is asked for."""
         del adapter
-        return [example.ideal for example in examples]
+        return [Output(example.ideal) for example in examples]
 
     def spent(self) -> Mapping[str, int]:
         """Return nothing."""

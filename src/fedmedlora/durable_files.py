@@ -54,14 +54,14 @@ def whole_folder(path: Path) -> Iterator[Path]:
         for file in part.iterdir():
             with file.open("rb+") as stream:
                 os.fsync(stream.fileno())
-        _flush_folder(part)
+        flush_folder(part)
         # Windows puts no folder in the place of another, not of an empty one either.
         with suppress(FileNotFoundError):
             path.rmdir()
         part.rename(path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    _flush_folder(path.parent)
+    flush_folder(path.parent)
 
 
 def write_for_owner(path: Path, content: bytes) -> None:

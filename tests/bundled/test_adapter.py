@@ -63,7 +63,7 @@ def test_plain_peft_tags_as_we_do_where_the_attention_is_opened() -> None:
         logits = loaded(input_ids=torch.tensor([example.input_ids])).logits
 
     tags = logits.view(len(example.input_ids), -1, 3).argmax(dim=-1).numpy()
-    assert (tags == ours.backbone.answer(source.adapter, [example])[0]).all()
+    assert (tags == ours.backbone.answer(source.adapter, [example])[0].values).all()
     found = {text[span.start : span.end] for span in ours.formulation.found(reading, tags).spans}
     assert found == {"furosemide", "dyspnoea"}
 

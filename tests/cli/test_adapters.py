@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -114,8 +115,12 @@ def test_a_new_site_trains_on_and_sees_what_it_gained(
 ) -> None:
     site, out = sites / "gastroenterology", tmp_path / "new"
     options = ["--data", site, "--rounds", 1, "--max-notes", 1, "--out", out, "--json"]
+    given = shutil.copytree(exported, tmp_path / "given")
+    facts = json.loads((given / "fedmedlora.json").read_text("utf-8"))
+    sure = {**facts, "calibration": {"ner": [0.5], "re": [0.25]}}
+    (given / "fedmedlora.json").write_text(json.dumps(sure), "utf-8")
 
-    said = shell("adapt", exported, *options)
+    said = shell("adapt", given, *options)
 
     assert (said.code, said.err) == (0, "")
     told = json.loads(said.out)
@@ -126,6 +131,9 @@ def test_a_new_site_trains_on_and_sees_what_it_gained(
     assert told["adapter"] == str(out)
     weights = "adapter_model.safetensors"
     assert (out / weights).read_bytes() != (exported / weights).read_bytes()
+    # How sure the other adapter was says nothing of this one.
+    adapted = json.loads((out / "fedmedlora.json").read_text("utf-8"))
+    assert adapted["calibration"] == {"ner": [], "re": []}
     after = shell("evaluate", out, "--data", site, "--json")
     origin = f"{told['origin']}, after training (notes: 1, rounds: 1)"
     assert json.loads(after.out) == {"origin": origin, **told["after"]}

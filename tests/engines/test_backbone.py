@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from tests.engines.backbones import tagging_backbone, whole_backbone
 from tests.training.tiny_models import LORA, TRAINING, examples
 
@@ -17,6 +16,7 @@ from fedmedlora.errors import ModelError, TrainingError
 from fedmedlora.federation.backbone import LocalPlan, Steering
 from fedmedlora.tasks.reading import Reading
 from fedmedlora.tasks.tagging import Tagging, TaggingExample
+from fedmedlora.tasks.task import Output
 from fedmedlora.training.base_models import MINILM_SHA256, BaseModel, find_base_model
 from fedmedlora.training.settings import LoraSettings
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
@@ -35,8 +35,8 @@ def noise(like: AdapterWeights, seed: int) -> AdapterWeights:
     return {name: rng.normal(size=like[name].shape).astype(np.float32) for name in like}
 
 
-def as_lists(tags: Sequence[NDArray[np.int64]]) -> list[list[list[int]]]:
-    return [one.tolist() for one in tags]
+def as_lists(outputs: Sequence[Output]) -> list[list[list[int]]]:
+    return [one.values.tolist() for one in outputs]
 
 
 def test_every_backbone_of_one_seed_starts_from_one_adapter(

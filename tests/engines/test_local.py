@@ -2,7 +2,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 from tests.training.tiny_models import TYPES
 
 from fedmedlora.adapters.shelves import MemoryShelf
@@ -17,6 +16,7 @@ from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.scoring import PARTS, Counts
 from fedmedlora.tasks.tagging import Tagging, TaggingExample
+from fedmedlora.tasks.task import Output
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
 LABELS = Labels(("problem", "drug"), ("causes",))
@@ -83,12 +83,20 @@ class Counting:
         self,
         adapter: AdapterWeights,  # noqa: ARG002 -- the protocol's
         examples: Sequence[TaggingExample],
-    ) -> list[NDArray[np.int64]]:
+    ) -> list[Output]:
         self.num_asked += len(examples)
-        return [np.maximum(example.targets, 0) for example in examples]
+        return [Output(np.maximum(example.targets, 0)) for example in examples]
 
     def spent(self) -> Mapping[str, int]:
         return {"asked": self.num_asked}
+
+
+class Certain(Counting):
+    """The same, without a doubt."""
+
+    def answer(self, adapter: AdapterWeights, examples: Sequence[TaggingExample]) -> list[Output]:
+        outputs = super().answer(adapter, examples)
+        return [Output(one.values, np.zeros(one.values.shape)) for one in outputs]
 
 
 def engine_over(
@@ -237,6 +245,34 @@ class TestEvaluate:
         ]
         # However the three notes are drawn, they are alike.
         assert found.rows("ner_strict").tolist() == [[6, 0, 0]] * 3
+
+    def test_counts_finds_by_confidence_where_that_is_asked_for(
+        self, tokenizer: HuggingFaceTokenizer
+    ) -> None:
+        sites = {"a": cohort("a", dev=3)}
+        task = Extraction(Tagging(CHANNELS, tokenizer), tokenizer, 40)
+        engine = LocalEngine(
+            Certain(), task, sites, tokenizer=tokenizer, vocabulary=(), shelf=MemoryShelf()
+        )
+
+        ((_, found),) = engine.evaluate(START, ["a"], Scope("dev", PARTS, 2, confidence_bins=4))
+        ((_, without),) = engine.evaluate(START, ["a"], Scope("dev", PARTS, 2))
+
+        # Two notes, each with two entities and a relation, all right and beyond doubt.
+        assert {part: rows.tolist() for part, rows in found.reliability.items()} == {
+            "ner": [[0, 0], [0, 0], [0, 0], [4, 4]],
+            "re": [[0, 0], [0, 0], [0, 0], [2, 2]],
+        }
+        assert without.reliability == {}
+
+    def test_of_a_model_that_tells_nothing_no_find_is_counted(
+        self, tokenizer: HuggingFaceTokenizer
+    ) -> None:
+        engine = engine_over(tokenizer, cohort("a"))
+
+        ((_, found),) = engine.evaluate(START, ["a"], Scope("dev", PARTS, 1, confidence_bins=4))
+
+        assert not any(rows.any() for rows in found.reliability.values())
 
     def test_leaves_out_parts_that_are_not_asked_for(self, tokenizer: HuggingFaceTokenizer) -> None:
         engine = engine_over(tokenizer, cohort("a"))

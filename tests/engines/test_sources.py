@@ -12,13 +12,16 @@ from tests.training.tiny_models import TYPES, tiny_bert
 from fedmedlora.adapters.shelves import MemoryShelf
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.engines.exporting import export_peft
+from fedmedlora.engines.extracting import reader
 from fedmedlora.engines.opening import open_local
 from fedmedlora.engines.sources import Source, open_source
 from fedmedlora.errors import InputError, ModelError
+from fedmedlora.evaluation.calibration import Calibration
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.run import run
 from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.federation.engine import Scope
+from fedmedlora.formats.texts import Text
 from fedmedlora.training.base_models import BaseModel, find_base_model
 
 NOTE = Note("n1", "a", "severe chest pain , no fever . aspirin 5 mg", (), ())
@@ -64,6 +67,50 @@ def test_an_adapter_that_came_back_finds_the_same(source: Source, tmp_path: Path
 
     assert tallies[0] == tallies[1]
     assert tallies[0].total.ner.matched("strict").fp > 0  # a random adapter finds something
+
+
+def test_what_it_learnt_of_its_confidence_comes_along(source: Source, tmp_path: Path) -> None:
+    own = Calibration(ner=(0.0, 0.25, 1.0))
+
+    export_peft(replace(source, calibration=own), tmp_path / "adapter")
+    export_peft(source, tmp_path / "bare")
+
+    assert open_source(tmp_path / "adapter", arm=None).calibration == own
+    assert open_source(tmp_path / "bare", arm=None).calibration == Calibration()
+
+
+def test_an_adapter_folder_from_before_there_was_confidence_has_none(
+    source: Source, tmp_path: Path
+) -> None:
+    export_peft(source, tmp_path / "adapter")
+    path = tmp_path / "adapter" / "fedmedlora.json"
+    facts = json.loads(path.read_text("utf-8"))
+    del facts["calibration"]
+    path.write_text(json.dumps(facts), "utf-8")
+
+    assert open_source(tmp_path / "adapter", arm=None).calibration == Calibration()
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"), [(Calibration(ner=(0.25,)), {0.25}), (Calibration(re=(0.5,)), {None})]
+)
+def test_what_is_read_has_the_confidence_that_it_learnt(
+    source: Source, own: Calibration, expected: set[float | None]
+) -> None:
+    [note] = reader(replace(source, calibration=own))([Text("n1", NOTE.text)])
+
+    # A random adapter finds something; the model has no relations.
+    assert {entity.confidence for entity in note.entities} == expected
+
+
+def test_the_arm_of_a_run_brings_its_own(tmp_path: Path) -> None:
+    text = toml(("fed_medlora",), rounds=1)
+    bins = [(0, 0)] * 63 + [(60, 45)]
+    with new_store(tmp_path, text) as store:
+        run(experiment(text), FakeEngine(finds={("heart", "dev"): bins}), store, cohorts())
+        store.put_meta("types", TYPES)
+
+    assert open_source(tmp_path / "run", arm=None).calibration.ner == (0.75,) * 64
 
 
 def test_an_adapter_trained_on_may_take_the_place_of_the_source_s(
@@ -120,6 +167,7 @@ def test_the_base_may_lie_elsewhere_as_long_as_it_is_the_same(
     [
         ("{}", r"\.seed: found nothing, expected a whole number"),
         ('{"model": {"lora": {"rank": "16"}}}', r"\.model\.lora\.rank: found \"16\""),
+        ('{"calibration": {"ner": [0.5, 1.5]}}', r"\.calibration\.ner\[1\]: found 1.5"),
         ('{"schema": 3}', r"\.schema: found 3, expected a whole number that is 2"),
         ("not json", ": found no readable JSON"),
         ("[]", r": found \[\], expected a table"),

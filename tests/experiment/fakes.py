@@ -39,7 +39,7 @@ from fedmedlora.federation.site_round import read_with, site_round
 from fedmedlora.federation.turns import Turn
 from fedmedlora.privacy.ckks import Key
 from fedmedlora.sites import SiteRole
-from fedmedlora.tasks.scoring import Counts, NoteCounts, PartCounts
+from fedmedlora.tasks.scoring import Counts, NoteCounts, Part, PartCounts
 from fedmedlora.tasks.tally import Tally
 
 A, B = "q.lora_A.weight", "q.lora_B.weight"
@@ -113,6 +113,7 @@ class FakeEngine:
         crash_at: Which step of the engine throws, counted from 1; 0 for none.
         asked: (participant, round) of every training, in order.
         read: (site, split) of every evaluation, in order.
+        finds: (site, split) to its entities by bin of confidence, where these are asked for.
         spending: What reading has taken; grows with every evaluation where it holds anything.
         delivered: (before, after, bytes) of what every round changed.
         shelf: Where sites keep what does not travel.
@@ -138,6 +139,7 @@ class FakeEngine:
     steps: int = 0
     asked: list[tuple[str, int]] = field(default_factory=list)
     read: list[tuple[str, str]] = field(default_factory=list)
+    finds: Mapping[tuple[str, str], Sequence[tuple[int, int]]] = field(default_factory=dict)
     spending: dict[str, int] = field(default_factory=dict)
     delivered: list[tuple[str, str, int]] = field(default_factory=list)
     shelf: Shelf = field(default_factory=MemoryShelf)
@@ -218,7 +220,9 @@ class FakeEngine:
         found = _counts(right) if right else _missed()
         note = NoteCounts(found, found, found) if "re" in scope.parts else NoteCounts(ner=found)
         drawn = draws({site: scope.limit}, replicates=scope.replicates, seed=scope.seed)
-        return tally([note] * scope.limit, drawn[site])
+        told = self.finds.get((site, scope.split)) if scope.confidence_bins else None
+        bins: dict[Part, NDArray[np.int64]] = {"ner": np.array(told)} if told else {}
+        return tally([note] * scope.limit, drawn[site], bins)
 
     def blind(self) -> BlindSites:
         return BlindHere(self.shelf, self.blind_key, lambda adapter: self._loss(adapter, SERVER))

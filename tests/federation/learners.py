@@ -4,11 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
+from fedmedlora.tasks.task import Output
 
 How = Callable[[AdapterWeights, Sequence[Any], LocalPlan, Steering], Trained]
 
@@ -36,7 +34,7 @@ class Learner:
     def loss(self, adapter: AdapterWeights, examples: Sequence[Any]) -> float:
         raise NotImplementedError
 
-    def answer(self, adapter: AdapterWeights, examples: Sequence[Any]) -> list[NDArray[np.int64]]:
+    def answer(self, adapter: AdapterWeights, examples: Sequence[Any]) -> list[Output]:
         raise NotImplementedError
 
     def spent(self) -> Mapping[str, int]:

@@ -26,17 +26,26 @@ def test_each_example_gets_its_own_tags_in_the_order_of_the_examples() -> None:
 
     tags = tag(by_id, given, pad_id=PAD, device=CPU)
 
-    assert [t[:, 0].tolist() for t in tags] == [[1, 2, 0, 1], [2], [0, 1]]
+    assert [t.values[:, 0].tolist() for t in tags] == [[1, 2, 0, 1], [2], [0, 1]]
     # 4, 1 and 2 tokens, modulo 3: padding is not attended to.
-    assert [t[:, 1].tolist() for t in tags] == [[1, 1, 1, 1], [1], [2, 2]]
+    assert [t.values[:, 1].tolist() for t in tags] == [[1, 1, 1, 1], [1], [2, 2]]
 
 
 def test_tags_are_shaped_like_the_targets() -> None:
     given = [example(*range(1, length)) for length in (9, 3, 6)]
 
     for one, tags in zip(given, tag(by_id, given, pad_id=PAD, device=CPU), strict=True):
-        assert tags.shape == one.targets.shape
-        assert tags.dtype == np.int64
+        assert tags.log_probs is not None
+        assert tags.values.shape == tags.log_probs.shape == one.targets.shape
+        assert tags.values.dtype == np.int64
+
+
+def test_with_a_tag_comes_its_log_probability_among_the_three() -> None:
+    [told] = tag(by_id, [example(7, 8)], pad_id=PAD, device=CPU)
+
+    # Logits 1, 0 and 0 at every place: e / (e + 2) = 0.57612.
+    assert told.log_probs is not None
+    assert np.exp(told.log_probs) == pytest.approx(np.full((2, 2), 0.57612), abs=1e-5)
 
 
 def test_nothing_asked_is_nothing_answered() -> None:
@@ -49,4 +58,4 @@ def test_any_number_of_examples_is_answered(number: int) -> None:
 
     tags = tag(by_id, given, pad_id=PAD, device=CPU)
 
-    assert [t[0, 0] for t in tags] == [(place % 50 + 1) % 3 for place in range(number)]
+    assert [t.values[0, 0] for t in tags] == [(place % 50 + 1) % 3 for place in range(number)]

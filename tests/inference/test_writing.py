@@ -17,6 +17,7 @@ from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.copy_or_tag import CopyOrTag, Marks
 from fedmedlora.tasks.json_list import JsonList
 from fedmedlora.tasks.list_items import ListItems
+from fedmedlora.tasks.markup import Markup
 from fedmedlora.training.causal_model import CausalModel
 
 
@@ -49,7 +50,7 @@ def generated(model: CausalModel, examples: Sequence[WrittenExample]) -> list[li
 
 def ours(model: CausalModel, examples: Sequence[WrittenExample]) -> list[list[int]]:
     model.model.eval()
-    return [one.tolist() for one in write(model.hidden, model.vocabulary, examples)]
+    return [one.values.tolist() for one in write(model.hidden, model.vocabulary, examples)]
 
 
 def test_answers_are_those_of_one_id_at_a_time(
@@ -67,6 +68,28 @@ def test_answers_are_those_of_one_id_at_a_time(
         cast("CopyOrTag", one.grammar).run(answer).spans
         for one, answer in zip(examples, answers, strict=True)
     )
+
+
+@pytest.mark.parametrize("form", [Markup, JsonList])
+def test_log_probabilities_are_those_of_the_answer_read_at_once(
+    tmp_path: Path, form: type[Markup | JsonList]
+) -> None:
+    base = tiny_decoder(tmp_path, "llama")
+    model, examples = stirred_model(base), written_examples(base, form)
+    model.model.eval()
+
+    outputs = write(model.hidden, model.vocabulary, examples)
+
+    for example, output in zip(examples, outputs, strict=True):
+        assert output.log_probs is not None
+        assert output.values.shape == output.log_probs.shape
+        answer = replace(example, completion=tuple(output.values.tolist()))
+        with torch.inference_mode():
+            nats = float(model.nats([answer]))
+        # Both float32, over some hundred ids.
+        assert -output.log_probs.sum() == pytest.approx(nats, rel=1e-4)
+        choices = np.array([len(step.legal) > 1 for step in answer.steps])
+        assert ((output.log_probs < 0) == choices).all()
 
 
 def test_lists_are_those_of_one_id_at_a_time(tmp_path: Path) -> None:
@@ -152,7 +175,7 @@ def test_logits_that_differ_by_less_than_bfloat16_tells_do_not_tie() -> None:
     # As deep as may be: nothing that the model has read changes its mind.
     [written] = write(hidden, vocabulary, [WrittenExample((1,), (5, 3), (), grammar)])
 
-    assert written.tolist() == [7, 7, 7, 5, 8, 8, 8, 2]
+    assert written.values.tolist() == [7, 7, 7, 5, 8, 8, 8, 2]
 
 
 def test_nothing_is_asked_of_the_model_where_nothing_can_be_chosen(tmp_path: Path) -> None:

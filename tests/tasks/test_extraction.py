@@ -3,7 +3,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from tests.tasks.words import Words as Spelt
 
 from fedmedlora.clinical.notes import Entity, Labels, Note, Relation
@@ -14,7 +13,7 @@ from fedmedlora.tasks.marks import CLOSE, opening
 from fedmedlora.tasks.markup import Markup
 from fedmedlora.tasks.scoring import Counts
 from fedmedlora.tasks.tagging import BEGIN, IGNORED, Tagging, TaggingExample
-from fedmedlora.tasks.task import Answer, Tokenizer
+from fedmedlora.tasks.task import Answer, Output, Tokenizer
 
 TYPES = ("problem", "drug", "dosage", "severity", "treats")
 PROBLEM, DRUG, DOSAGE, SEVERITY, TREATS = range(5)
@@ -68,14 +67,14 @@ def saying(
     """A model that says what `tags` makes of an input, and the list of what it was asked."""
     asked: list[tuple[int, ...]] = []
 
-    def answer(examples: Sequence[TaggingExample]) -> list[NDArray[np.int64]]:
+    def answer(examples: Sequence[TaggingExample]) -> list[Output]:
         outputs = []
         for example in examples:
             asked.append(example.input_ids)
             output = np.zeros((len(example.input_ids), len(TYPES)), dtype=np.int64)
             for place, tag in tags(example.input_ids).items():
                 output[place] = tag
-            outputs.append(output)
+            outputs.append(Output(output))
         return outputs
 
     return answer, asked
@@ -178,14 +177,45 @@ class TestPredict:
         link = Link(PAIN, SEVERE)
         assert found == [Findings((PAIN,), (link,), (link,))]
 
+    def test_how_likely_a_find_was_is_the_product_over_what_made_it(
+        self, extraction: Tagger
+    ) -> None:
+        """A model that finds "chest pain", and of it and of all else "severe"."""
+
+        def answer(examples: Sequence[TaggingExample]) -> list[Output]:
+            outputs = []
+            for example in examples:
+                values = np.zeros((len(example.input_ids), len(TYPES)), np.int64)
+                log_probs = np.zeros(values.shape)
+                if example.input_ids == FIRST_LINE:
+                    values[[2, 3], PROBLEM] = 1, 2
+                    log_probs[[1, 2, 3, 4, 5], PROBLEM] = np.log([0.3, 0.9, 0.8, 0.5, 0.2])
+                if example.input_ids[1] == 106:
+                    values[1, SEVERITY] = 1
+                    log_probs[[1, 2, 4], SEVERITY] = np.log([0.5, 0.9, 0.4])
+                outputs.append(Output(values, log_probs))
+            return outputs
+
+        [found] = extraction.predict([NOTE], ALL, answer, parts=PARTS)
+        [without] = extraction.predict([NOTE], ALL, answer, parts=(NER, RE_GOLD))
+
+        # chest, pain and the full stop: 0.9 x 0.8 x 0.5 = 0.36; severe, and chest behind the
+        # marks of the head: 0.5 x 0.4 = 0.2, of a head that is there 0.36 x 0.2 = 0.072.
+        assert {find: round(np.exp(p), 9) for find, p in found.log_probs.items()} == {
+            PAIN: 0.36,
+            Link(PAIN, SEVERE): 0.072,
+        }
+        # Of a gold head that is given, nothing is told.
+        assert [*without.log_probs] == [PAIN]
+
     def test_what_cannot_be_placed_is_told_for_its_note(self) -> None:
         """A model that goes its own way: a drug that is not there, and a severity of its own."""
         words = Spelt()
         task = Extraction(Markup(TYPES, words, end_id=2), words, 40)
         said = f"{opening('drug')}ibuprofen{CLOSE} {opening('mood')}bad{CLOSE}"
 
-        def answer(examples: Sequence[WrittenExample]) -> list[NDArray[np.int64]]:
-            return [np.array(words.tokenize(said).ids, np.int64) for _ in examples]
+        def answer(examples: Sequence[WrittenExample]) -> list[Output]:
+            return [Output(np.array(words.tokenize(said).ids, np.int64)) for _ in examples]
 
         first, empty = task.predict([NOTE, EMPTY], ALL, answer, parts=(NER, RE_GOLD))
 
@@ -380,9 +410,9 @@ class TestShowing:
         task = Extraction(Markup(TYPES, words, end_id=2), words, 40)
         asked: list[WrittenExample] = []
 
-        def answer(examples: Sequence[WrittenExample]) -> list[NDArray[np.int64]]:
+        def answer(examples: Sequence[WrittenExample]) -> list[Output]:
             asked.extend(examples)
-            return [example.ideal for example in examples]
+            return [Output(example.ideal) for example in examples]
 
         shown = task.shown([NOTE], ALL, number=1)
         found = task.predict([NOTE], ALL, answer, shown=shown)

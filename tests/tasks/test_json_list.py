@@ -154,6 +154,19 @@ class TestFound:
         both = listing.example(whole(tokens), [ASPIRIN, Span(35, 39, "problem")])
         assert read(listing, whole(tokens), both).spans == (ASPIRIN, Span(35, 39, "problem"))
 
+    def test_an_item_is_made_by_its_ids(
+        self, listing: JsonList, words: Words, tokens: Tokens
+    ) -> None:
+        example = listing.example(whole(tokens), [CHEST_PAIN, ASPIRIN])
+
+        decided = listing.found(whole(tokens), example.ideal).decided
+
+        made_by = {span: words.said(example.ideal[decided[span]].tolist()) for span in decided}
+        assert made_by == {
+            CHEST_PAIN: f"[ {item('problem', 'chest pain')}",
+            ASPIRIN: f", {item('drug', 'aspirin')}",
+        }
+
     def test_an_answer_that_breaks_off_counts_as_far_as_it_goes(
         self, listing: JsonList, words: Words, tokens: Tokens
     ) -> None:

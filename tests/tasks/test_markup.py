@@ -196,6 +196,35 @@ class TestSpans:
 
         assert markup.found(whole(tokens), example.ideal) == Found(tuple(sorted(gold)))
 
+    def test_are_made_by_their_marks_and_what_lies_between(
+        self, markup: Markup, words: Words, tokens: Tokens
+    ) -> None:
+        pain = Span(13, 17, "drug")
+        example = markup.example(whole(tokens), [CHEST_PAIN, pain, ASPIRIN])
+
+        decided = markup.found(whole(tokens), example.ideal).decided
+
+        made_by = {span: words.said(example.ideal[decided[span]].tolist()) for span in decided}
+        inner = f"{DRUG} pain {CLOSE}"
+        assert made_by == {
+            CHEST_PAIN: f"{PROBLEM} chest {inner} {CLOSE}",
+            pain: inner,
+            ASPIRIN: f"{DRUG} aspirin {CLOSE}",
+        }
+
+    def test_of_what_is_read_as_plain_text_no_id_alone_is_the_reason(
+        self, markup: Markup, words: Words, tokens: Tokens
+    ) -> None:
+        # "chest pain" is closed, but what it lies in is open where the answer leaves the text.
+        answer = words.tokenize(
+            f"{DRUG} severe {CLOSE} {PROBLEM} {PROBLEM} chest pain {CLOSE} aspirin {CLOSE}"
+        )
+
+        found = markup.found(whole(tokens), ids(answer))
+
+        assert CHEST_PAIN in found.spans
+        assert [*found.decided] == [Span(0, 6, "drug")]
+
     def test_with_a_head_in_brackets_stay_where_they_are(
         self, markup: Markup, tokens: Tokens
     ) -> None:

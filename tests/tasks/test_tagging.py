@@ -176,6 +176,19 @@ class TestHead:
 
         assert tagging.found(reading, tagging.example(reading, gold).targets) == Found(tuple(gold))
 
+    def test_is_made_by_the_tags_of_its_words_and_of_the_word_behind(
+        self, tagging: Tagging, tokens: Tokens
+    ) -> None:
+        targets = tagging.example(whole(tokens), [CHEST_PAIN, Span(18, 22, "drug")]).targets
+
+        decided = tagging.found(whole(tokens), targets).decided
+
+        # The frame is place 0; behind "gone" is no word.
+        assert decided == {
+            CHEST_PAIN: ([2, 3, 4], PROBLEM),
+            Span(18, 22, "drug"): ([4], DRUG),
+        }
+
     def test_output_on_marks_and_frame_is_not_read(self, tagging: Tagging, tokens: Tokens) -> None:
         reading = whole(tokens, head=CHEST_PAIN)
         output = np.zeros((9, 3), dtype=np.int64)

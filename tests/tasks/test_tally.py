@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fedmedlora.errors import StoreError
-from fedmedlora.tasks.scoring import Counts, NoteCounts, PartCounts
+from fedmedlora.tasks.scoring import Counts, NoteCounts, PartCounts, to_json
 from fedmedlora.tasks.tally import FIGURES, Tally, tally_from_json, tally_to_json
 
 TOTAL = NoteCounts(
@@ -34,9 +34,24 @@ def test_a_tally_comes_back_from_json() -> None:
     }
 
 
+def test_bins_come_back_from_json_and_are_missing_where_they_were_not_counted() -> None:
+    tally = Tally(3, TOTAL, reliability={"re": np.array([[3, 1], [0, 0]])})
+
+    found = tally_from_json(json.loads(json.dumps(tally_to_json(tally))))
+
+    assert {part: rows.tolist() for part, rows in found.reliability.items()} == {
+        "re": [[3, 1], [0, 0]]
+    }
+    # As runs from before it was counted have it.
+    assert tally_from_json(tally_to_json(tally)[:3]).reliability == {}
+
+
 @pytest.mark.parametrize(
     "value",
     [
+        [3, to_json(TOTAL), {}, {"ner": [[1, 2]]}],
+        [3, to_json(TOTAL), {}, {"ner": [[1, -1]]}],
+        [3, to_json(TOTAL), {}, {"ner": [[1, 1, 1]]}],
         [3, [0, [], [], []]],
         [3, None, {}],
         None,

@@ -13,6 +13,7 @@ from fedmedlora.cli.cards import card_of
 from fedmedlora.engines.exporting import export_merged, export_peft, merged_dtype
 from fedmedlora.engines.sources import Source, open_source
 from fedmedlora.errors import Fault, InputError, TrainingError
+from fedmedlora.evaluation.calibration import UNCALIBRATED
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.intervals import f1_intervals
 from fedmedlora.experiment.cohorts import cohort
@@ -53,8 +54,14 @@ def adapt(options: argparse.Namespace) -> int:
     trained = {"notes": len(site.train), "rounds": options.rounds}
     told = f"after training (notes: {trained['notes']}, rounds: {trained['rounds']})"
     adapter = _adapted(engine, source, site.name, options.rounds)
-    # What the run came to, before, is not what this adapter does.
-    further = replace(source, adapter=adapter, origin=f"{source.origin}, {told}", arm=None)
+    # What the run came to, and how sure the adapter was, says nothing of what it is now.
+    further = replace(
+        source,
+        adapter=adapter,
+        origin=f"{source.origin}, {told}",
+        arm=None,
+        calibration=UNCALIBRATED,
+    )
     export_peft(further, options.out, card=card_of(further, form="peft", dtype="float32"))
     after = _scores(engine, adapter, site, "final")
     place = str(options.out)

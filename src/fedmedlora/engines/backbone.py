@@ -6,10 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Generic
 
-import numpy as np
 import torch
 from accelerate import Accelerator
-from numpy.typing import NDArray
 from peft import PeftConfig, PeftModel
 
 from fedmedlora.adapters.kinds import plain
@@ -17,7 +15,7 @@ from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.errors import ModelError, TrainingError
 from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
 from fedmedlora.tasks.batches import sorted_batches
-from fedmedlora.tasks.task import Answer, ExampleT
+from fedmedlora.tasks.task import Answer, ExampleT, Output
 from fedmedlora.training.adapter_slots import lora_layers
 from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.folded_patches import FoldedPatches
@@ -151,10 +149,8 @@ class HuggingFaceBackbone(Generic[ExampleT]):
                 told.update(zip(indices, values, strict=True))
         return [told[index] for index in range(len(examples))]
 
-    def answer(
-        self, adapter: AdapterWeights, examples: Sequence[ExampleT]
-    ) -> Sequence[NDArray[np.int64]]:
-        """Return each example's likeliest output, in the form of its `ideal`."""
+    def answer(self, adapter: AdapterWeights, examples: Sequence[ExampleT]) -> Sequence[Output]:
+        """Return each example's likeliest output."""
         self._write(adapter)
         self.learner.model.eval()
         with _memory_told("reading"):

@@ -11,6 +11,7 @@ from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import Labels, Note, ReadNote
 from fedmedlora.engines.sources import Source
 from fedmedlora.errors import Fault, InputError
+from fedmedlora.evaluation.calibration import confidences
 from fedmedlora.formats.note_format import Files, NoteFormat, shared_files
 from fedmedlora.formats.note_output import Mark, Output, leads_out
 from fedmedlora.formats.texts import Text
@@ -39,7 +40,10 @@ def reader(source: Source) -> Read:
     def read(texts: Sequence[Text]) -> list[ReadNote]:
         notes = [Note(text.name, _SITE, text.text, (), ()) for text in texts]
         found = engine.read(source.adapter, notes, labels)
-        return [read_note(*one) for one in zip(notes, found, strict=True)]
+        return [
+            read_note(note, own, confidences(own, source.calibration))
+            for note, own in zip(notes, found, strict=True)
+        ]
 
     return read
 

@@ -15,6 +15,7 @@ from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.engines.blind import BlindHere
 from fedmedlora.engines.units import in_units
 from fedmedlora.errors import TrainingError
+from fedmedlora.evaluation.calibration import counted
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.intervals import draws, tally
 from fedmedlora.experiment.environment import peak_memory_bytes
@@ -29,7 +30,7 @@ from fedmedlora.federation.turns import Turn
 from fedmedlora.privacy.ckks import Key
 from fedmedlora.tasks.extraction import Extraction, Shown
 from fedmedlora.tasks.findings import Findings, gold_findings
-from fedmedlora.tasks.scoring import NoteCounts
+from fedmedlora.tasks.scoring import NoteCounts, Part
 from fedmedlora.tasks.tally import Tally
 from fedmedlora.tasks.task import Answer, ExampleT, Tokenizer
 
@@ -141,7 +142,13 @@ class LocalEngine(Generic[ExampleT]):
             found = self._task.predict(notes, cohort.labels, answer, parts=scope.parts, shown=shown)
             counts = self._task.score(notes, found, cohort.labels)
             drawn = draws({site: len(counts)}, replicates=scope.replicates, seed=scope.seed)
-            yield site, tally(counts, drawn[site])
+            yield site, tally(counts, drawn[site], self._reliability(site, notes, found, scope))
+
+    def _reliability(
+        self, site: str, notes: Sequence[Note], found: Sequence[Findings], scope: Scope
+    ) -> dict[Part, NDArray[np.int64]]:
+        golds = [gold_findings(note, self._cohorts[site].labels) for note in notes]
+        return counted(golds, found, num_bins=scope.confidence_bins)
 
     def shown(self, site: str, number: int) -> Mapping[str, int]:
         """Return how many windows and heads of a site a model is shown where so many are wanted."""

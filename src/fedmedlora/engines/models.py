@@ -5,9 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Generic
 
-import numpy as np
 from accelerate import Accelerator
-from numpy.typing import NDArray
 
 from fedmedlora.adapters.shelves import Shelf
 from fedmedlora.engines.backbone import HuggingFaceBackbone
@@ -27,7 +25,7 @@ from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.reading import Formulation
 from fedmedlora.tasks.tagging import Tagging, TaggingExample
-from fedmedlora.tasks.task import Answer, ExampleT
+from fedmedlora.tasks.task import Answer, ExampleT, Output
 from fedmedlora.training.causal_model import load_causal_model
 from fedmedlora.training.precision import resolved
 from fedmedlora.training.process import prepared
@@ -201,7 +199,7 @@ def _writing(request: _Request, formulation: Writing) -> OpenModel[WrittenExampl
         seed=request.seed,
     )
 
-    def answer(examples: Sequence[WrittenExample]) -> list[NDArray[np.int64]]:
+    def answer(examples: Sequence[WrittenExample]) -> list[Output]:
         # Looked up at each call: the backbone moves the model to its device.
         return write(writer.hidden, writer.vocabulary, examples)
 

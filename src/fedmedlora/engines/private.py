@@ -7,9 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.backbone import HuggingFaceBackbone
 from fedmedlora.errors import TrainingError
@@ -19,7 +16,7 @@ from fedmedlora.privacy.accounting import noise_for
 from fedmedlora.privacy.randomness import Randomness
 from fedmedlora.privacy.spending import Payment, Spending
 from fedmedlora.privacy.statement import record_statement
-from fedmedlora.tasks.task import ExampleT
+from fedmedlora.tasks.task import ExampleT, Output
 from fedmedlora.training.private_steps import PrivateSteps
 
 
@@ -99,10 +96,8 @@ class _PrivateBackbone(Generic[ExampleT]):
         """Return the mean loss of an adapter, in nats per label token."""
         return self._side.trained.loss(adapter, examples)
 
-    def answer(
-        self, adapter: AdapterWeights, examples: Sequence[ExampleT]
-    ) -> Sequence[NDArray[np.int64]]:
-        """Return each example's likeliest output, in the form of its `ideal`."""
+    def answer(self, adapter: AdapterWeights, examples: Sequence[ExampleT]) -> Sequence[Output]:
+        """Return each example's likeliest output."""
         return self._side.trained.answer(adapter, examples)
 
     def spent(self) -> Mapping[str, int]:

@@ -10,8 +10,10 @@ from fedmedlora.adapters.weights import AdapterWeights, names_fault, shape_fault
 from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.opening import open_local
 from fedmedlora.errors import Fault, InputError, ModelError
+from fedmedlora.evaluation.calibration import UNCALIBRATED, Calibration
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.arms import federated_arms
+from fedmedlora.experiment.calibrating import calibration_of
 from fedmedlora.experiment.database import has_run
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.experiment.store import RunStore
@@ -36,6 +38,8 @@ class Source:
         types: Channels of its tagging head.
         place: Where it was read, for errors.
         arm: Of the run it was read from; None for an adapter folder, of whose run nothing is known.
+        calibration: How likely its finds are right, by how likely it held them; nothing where
+            nobody counted.
     """
 
     adapter: AdapterWeights
@@ -47,6 +51,7 @@ class Source:
     seed: int
     place: str
     arm: str | None = None
+    calibration: Calibration = UNCALIBRATED
 
     def engine(self, cohorts: Mapping[str, Cohort]) -> LocalEngine[Any]:
         """Return an engine over some sites for this adapter.
@@ -93,6 +98,7 @@ class _Facts:
     seed: int
     model: Model
     training: Training
+    calibration: Calibration = UNCALIBRATED
 
 
 def open_source(path: Path, *, arm: str | None) -> Source:
@@ -122,6 +128,7 @@ def open_source(path: Path, *, arm: str | None) -> Source:
             seed=experiment.seed,
             place=str(path),
             arm=name,
+            calibration=calibration_of(chosen),
         )
 
 
@@ -135,6 +142,7 @@ def facts_of(source: Source) -> dict[str, Any]:
         seed=source.seed,
         model=source.model,
         training=source.training,
+        calibration=source.calibration,
     )
     # What is left out reads as its default, and None is one wherever it may stand.
     return asdict(facts, dict_factory=lambda items: {k: v for k, v in items if v is not None})
@@ -155,6 +163,7 @@ def _from_folder(path: Path) -> Source:
         types=facts.types,
         seed=facts.seed,
         place=str(path),
+        calibration=facts.calibration,
     )
 
 

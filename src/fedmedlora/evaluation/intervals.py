@@ -10,6 +10,7 @@ Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapters 
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,18 +44,23 @@ def draws(
     return multiplicities
 
 
-def tally(notes: Sequence[NoteCounts], multiplicities: NDArray[np.int64]) -> Tally:
+def tally(
+    notes: Sequence[NoteCounts],
+    multiplicities: NDArray[np.int64],
+    reliability: Mapping[Part, NDArray[np.int64]] = MappingProxyType({}),
+) -> Tally:
     """Return the notes of a site added up, as they are and in each draw.
 
     Args:
         multiplicities: How often each note is drawn, (replicates, notes).
+        reliability: Their finds by bin of confidence, where these are counted.
     """
     rows = {
         figure: np.array([row(note, figure) for note in notes], np.int64).reshape(len(notes), 3)
         for figure in (FIGURES if len(multiplicities) else ())
     }
     drawn = {figure: multiplicities @ rows[figure] for figure in rows}
-    return Tally(len(notes), sum(notes, NoteCounts()), drawn)
+    return Tally(len(notes), sum(notes, NoteCounts()), drawn, reliability)
 
 
 def counts_of_notes(

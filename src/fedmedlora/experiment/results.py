@@ -11,6 +11,7 @@ from fedmedlora.evaluation.fairness import summary
 from fedmedlora.evaluation.metrics import METRICS, Metric
 from fedmedlora.experiment.arms import preferred_arm
 from fedmedlora.experiment.baselines import Endpoint
+from fedmedlora.experiment.calibrating import calibration_told
 from fedmedlora.experiment.config import settings
 from fedmedlora.experiment.disk import store_errors
 from fedmedlora.experiment.privacy_told import privacy_told
@@ -97,6 +98,7 @@ def _arm(
     asked = {site: document["asked"] for site, document in finals.items() if "asked" in document}
     shown = {site: document["shown"] for site, document in finals.items() if "shown" in document}
     training = {site["name"]: final.get(site["name"]) for site in sites if site["role"] == "train"}
+    calibration = calibration_told(document, finals, [*training])
     return {
         "name": name,
         "kind": document["kind"],
@@ -111,6 +113,7 @@ def _arm(
         "summary": {key: summary(_f1(training, metric)) for key, metric in METRICS.items()},
         **({"asked": _asked(asked, endpoint)} if asked else {}),
         **({"shown": shown} if shown else {}),
+        **({"calibration": calibration} if calibration else {}),
     }
 
 

@@ -15,11 +15,13 @@ from fedmedlora.errors import (
     QuorumError,
     TrainingError,
 )
+from fedmedlora.evaluation.calibration import NUM_BINS
 from fedmedlora.evaluation.cohorts import SiteFacts
 from fedmedlora.evaluation.comparisons import BEST_SINGLE, MEAN_SINGLE, compare
 from fedmedlora.evaluation.intervals import f1_intervals
 from fedmedlora.experiment.arms import Arm, federated_arms, preferred_arm
 from fedmedlora.experiment.baselines import BASELINE_ARMS, ModelName
+from fedmedlora.experiment.calibrating import calibration_document
 from fedmedlora.experiment.environment import usage
 from fedmedlora.experiment.plan import all_arms, missing_arms, position_of, scored_on
 from fedmedlora.experiment.premises import settle
@@ -138,6 +140,7 @@ def _run_arm(
         num_shown=arm.num_shown,
         replicates=settings.replicates,
         seed=experiment.seed,
+        confidence_bins=NUM_BINS if arm.name == preferred_arm(experiment) else 0,
     )
     bundle, memories = store.adapters.get(document["adapter"]), document["memories"]
     readers = arm.strategy.local.readers(plain(bundle), memories, [s.name for s in unread])
@@ -152,6 +155,10 @@ def _run_arm(
     if finished:
         return
     if arm.name == preferred_arm(experiment):
+        trained = [site.name for site in facts.values() if site.role == "train"]
+        limit = settings.calibration_notes
+        own = calibration_document(arm, bundle, memories, engine, sites=trained, limit=limit)
+        document |= {"calibration": own} if own else {}
         store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, facts))
     document["evaluation_seconds"] = time.monotonic() - began
     store.put_arm(arm.name, document, position=position_of(arm, experiment, facts))

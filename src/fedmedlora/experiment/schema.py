@@ -219,6 +219,9 @@ class Evaluation:
         final_notes: At most so many notes a site scored at the end.
         replicates: Bootstrap draws behind each interval.
         drawn_notes: Notes of public sites that the report shows.
+        calibration_notes: Dev notes a training site reads once more at the end, at most, with the
+            arm that stands for the run, to learn how often it is right that is so sure; 0 leaves
+            finds without confidence.
     """
 
     round_notes: _Count = 8
@@ -226,6 +229,7 @@ class Evaluation:
     final_notes: _Count = 100
     replicates: _Count = 1000
     drawn_notes: Annotated[int, at_least(0)] = 3
+    calibration_notes: Annotated[int, at_least(0)] = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,13 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.federation.clipping import Limits
 from fedmedlora.federation.private_plan import PrivatePlan
-from fedmedlora.tasks.task import ExampleT_contra
+from fedmedlora.tasks.task import ExampleT_contra, Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +134,8 @@ class Backbone(Protocol[ExampleT_contra]):
 
     def answer(
         self, adapter: AdapterWeights, examples: Sequence[ExampleT_contra]
-    ) -> Sequence[NDArray[np.int64]]:
-        """Return for each example what the model gives back, in the form of its `ideal`."""
+    ) -> Sequence[Output]:
+        """Return for each example what the model gives back."""
         ...
 
     def spent(self) -> Mapping[str, int]:

@@ -69,6 +69,8 @@ class Scope:
             before each question.
         replicates: Bootstrap draws of the notes that are added up beside them.
         seed: What the draws follow from.
+        confidence_bins: Bins of confidence in which the finds are counted, right or wrong; 0 counts
+            none.
     """
 
     split: str
@@ -77,6 +79,7 @@ class Scope:
     num_shown: int = 0
     replicates: int = 0
     seed: int = 0
+    confidence_bins: int = 0
 
 
 class Engine(Protocol):

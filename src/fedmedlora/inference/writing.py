@@ -23,9 +23,13 @@ from fedmedlora.inference.drafted_cache import DraftedCache
 from fedmedlora.tasks.answers import Grammar, Progress, WrittenExample
 from fedmedlora.tasks.batches import sorted_batches
 from fedmedlora.tasks.copy_or_tag import Ids
+from fedmedlora.tasks.task import Output
 
 Hidden = Callable[[torch.Tensor, torch.Tensor, DraftedCache], torch.Tensor]
 """(ids, positions, layout) -> last hidden states; (tokens,), (tokens,) -> (tokens, width)."""
+
+_Choice = tuple[int, float]
+"""An id, and its log-probability among the legal ones, in nats."""
 
 _BATCH_TOKENS = 16384
 """Of questions and texts read side by side: more take fewer passes, and more memory."""
@@ -44,6 +48,7 @@ class _Answer:
         grammar: What it may be.
         unread: Ids that are settled and that the model has not read.
         ids: Ids that are settled, without the question.
+        log_probs: Of each of them among those that were legal, in nats.
         state: Where the grammar stands behind them.
         place: Position of the first unread id.
         draft: Ids that may follow, each with what was legal there and the state behind it.
@@ -52,6 +57,7 @@ class _Answer:
     grammar: Grammar[Any]
     unread: list[int]
     ids: list[int]
+    log_probs: list[float]
     state: Progress
     place: int
     draft: list[tuple[int, Ids, Progress]]
@@ -78,7 +84,7 @@ class _Answer:
             return []
         return [*self.unread, *(id_ for id_, _, _ in self.draft[:-1])]
 
-    def settle(self, chosen: Iterator[int]) -> None:
+    def settle(self, chosen: Iterator[_Choice]) -> None:
         """Take over the draft up to the first id that another was chosen for.
 
         Args:
@@ -87,9 +93,12 @@ class _Answer:
         if not self.draft:
             return
         held = 0
-        wanted = [next(chosen) if len(legal) > 1 else offered for offered, legal, _ in self.draft]
-        for (offered, _, behind), id_ in zip(self.draft, wanted, strict=True):
+        wanted = [
+            next(chosen) if len(legal) > 1 else (offered, 0.0) for offered, legal, _ in self.draft
+        ]
+        for (offered, _, behind), (id_, log_prob) in zip(self.draft, wanted, strict=True):
             self.ids.append(id_)
+            self.log_probs.append(log_prob)
             if id_ != offered:
                 self.state = self.grammar.step(self.state, id_)
                 break
@@ -103,21 +112,24 @@ class _Answer:
         """Add what follows without a choice."""
         while len(legal := self.grammar.legal(self.state)) == 1:
             self.ids.append(legal[0])
+            self.log_probs.append(0.0)
             self.unread.append(legal[0])
             self.state = self.grammar.step(self.state, legal[0])
 
 
 def write(
     hidden: Hidden, vocabulary: torch.Tensor, examples: Sequence[WrittenExample]
-) -> list[NDArray[np.int64]]:
+) -> list[Output]:
     """Return each example's answer as ids, the end among them.
+
+    What is settled was read, so that how likely it was among what was legal costs no pass.
 
     Args:
         hidden: The model.
         vocabulary: One row for each id, whose product with a hidden state is its logit.
         examples: Their completions are not read.
     """
-    answers: list[NDArray[np.int64]] = [np.empty(0, np.int64)] * len(examples)
+    answers = [Output(np.empty(0, np.int64))] * len(examples)
     order = sorted(range(len(examples)), key=lambda i: examples[i].instruction)
     with torch.inference_mode():
         for instruction, places in groupby(order, key=lambda i: examples[i].instruction):
@@ -126,8 +138,8 @@ def write(
             alike = [examples[i] for i in own]
             for batch, drawn in sorted_batches(alike, max_tokens=_BATCH_TOKENS):
                 written = _write_batch(hidden, vocabulary, shared, drawn)
-                for index, ids in zip(batch, written, strict=True):
-                    answers[own[index]] = np.array(ids, np.int64)
+                for index, output in zip(batch, written, strict=True):
+                    answers[own[index]] = output
     return answers
 
 
@@ -143,11 +155,11 @@ def _write_batch(
     vocabulary: torch.Tensor,
     shared: DraftedCache,
     examples: Sequence[WrittenExample],
-) -> list[list[int]]:
+) -> list[Output]:
     longest = max(len(one.question) + 2 * len(one.grammar.text) for one in examples)
     cache = shared.shared_by(len(examples), room=longest)
     answers = [
-        _Answer(one.grammar, [*one.question], [], one.grammar.begin(), len(one.instruction), [])
+        _Answer(one.grammar, [*one.question], [], [], one.grammar.begin(), len(one.instruction), [])
         for one in examples
     ]
     for answer in answers:
@@ -168,7 +180,9 @@ def _write_batch(
         for answer in going:
             answer.settle(chosen)
             answer.finish()
-    return [answer.ids for answer in answers]
+    return [
+        Output(np.array(answer.ids, np.int64), np.array(answer.log_probs)) for answer in answers
+    ]
 
 
 def _draft_length(num_answers: int) -> int:
@@ -181,7 +195,7 @@ def _chosen(
     vocabulary: torch.Tensor,
     answers: Sequence[_Answer],
     reads: Sequence[Sequence[int]],
-) -> list[int]:
+) -> list[_Choice]:
     """Return the likeliest legal id at each choice of each draft, in order."""
     places: list[int] = []
     choices: list[Ids] = []
@@ -198,6 +212,11 @@ def _chosen(
     # Rounded to bfloat16, logits would tie, and ties go to copying.
     logits = (hidden[places].float() @ vocabulary[ids].float().T).cpu().numpy()
     return [
-        legal[int(np.argmax(logits[number, [column[id_] for id_ in legal]]))]
+        _likeliest(legal, logits[number, [column[id_] for id_ in legal]])
         for number, legal in enumerate(choices)
     ]
+
+
+def _likeliest(legal: Ids, logits: NDArray[np.float32]) -> _Choice:
+    best = int(np.argmax(logits))
+    return legal[best], -float(np.log(np.exp(logits - logits[best]).sum()))

@@ -18,6 +18,7 @@ OUTSIDE_RECORD = (
     "the counts of frequent tokens behind the shift (D_k)",
     "losses that a site measures on its own notes (L_k)",
     "scores, and with them the choice of the best round and of when to stop",
+    "counts of right and wrong finds by the model's confidence, and the calibration made of them",
     "facts of the site: its numbers of notes, what it annotates, the digest of its notes",
     "how long a training takes",
     "how floating-point numbers round",
@@ -26,6 +27,7 @@ OUTSIDE_SITE = (
     "what the server itself sees and records: each update before the noise, and its norm",
     "the number of label tokens (n_k), the shift (D_k), losses (L_k)",
     "scores, and with them the choice of the best round and of when to stop",
+    "counts of right and wrong finds by the model's confidence, and the calibration made of them",
     "which sites took part, and facts of the sites",
     "how floating-point numbers round",
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 from fedmedlora.reporting import sections
 from fedmedlora.reporting.arms import Json
+from fedmedlora.reporting.confidence import confidence_part
 from fedmedlora.reporting.headline import headline, introduction, key_figures
 from fedmedlora.reporting.leakage import leakage_part
 from fedmedlora.reporting.markup import NOTHING, Html, element, words
@@ -117,6 +118,7 @@ def _parts(results: Json, drawn: Sequence[Json]) -> list[Part]:
         ("rounds", "Round by round", sections.rounds_part(results)),
         ("matrix", "Who does well where", sections.matrix_part(results)),
         ("gains", "How sure the differences are", sections.gains_part(results)),
+        ("confidence", "How sure the model is, and how often right", confidence_part(results)),
         ("shares", "How much each site counted, and why", sections.shares_part(results)),
         ("new", "A new site joins", sections.new_sites_part(results)),
         ("bytes", "What travelled", sections.bytes_part(results)),

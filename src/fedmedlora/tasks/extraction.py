@@ -21,10 +21,12 @@ from fedmedlora.tasks.findings import Findings, Found, Link, Lost, Span, gold_fi
 from fedmedlora.tasks.reading import Formulation, Reading, num_unaligned
 from fedmedlora.tasks.scoring import NoteCounts, count_note
 from fedmedlora.tasks.showing import Candidate, to_show
-from fedmedlora.tasks.task import Answer, ExampleT, Tokenizer, Tokens
+from fedmedlora.tasks.task import Answer, ExampleT, Output, Tokenizer, Tokens
 
 NER, RE, RE_GOLD = "ner", "re", "re_gold"
 PARTS = (NER, RE, RE_GOLD)
+
+Finding = Span | Link
 
 Answered = Mapping[tuple[int, Span], Found]
 """What was found to belong to a head, by note index and head."""
@@ -108,23 +110,31 @@ class Extraction(Generic[ExampleT]):
         cut = [self._cut(note, labels) for note in notes]
         entities: list[set[Span]] = [set() for _ in notes]
         lost: list[list[Lost]] = [[] for _ in notes]
+        log_probs: list[dict[Finding, float]] = [{} for _ in notes]
         asked = self._behind(self._entity_questions(cut, labels), shown.entities)
-        for question, found in self._ask(asked, answer):
+        for question, found, sureness in self._ask(asked, answer):
             entities[question.note].update(found.spans)
             lost[question.note] += found.lost
+            log_probs[question.note].update(sureness)
         own = {(index, head) for index, spans in enumerate(entities) for head in spans}
         gold = {(index, head) for index, note in enumerate(cut) for head in note.gold.entities}
         heads = (own if RE in parts else set()) | (gold if RE_GOLD in parts else set())
         asked = self._behind(self._relation_questions(cut, sorted(heads), labels), shown.relations)
-        tails = self._tails(asked, answer)
-        for (index, _), found in tails.items():
-            lost[index] += found.lost
+        tails: dict[tuple[int, Span], Found] = {}
+        for question, found, sureness in self._ask(asked, answer):
+            index, head = question.note, question.reading.head
+            if head is not None:
+                tails[index, head] = found
+                lost[index] += found.lost
+                if RE in parts:
+                    log_probs[index] |= _of_links(head, found, sureness, log_probs[index])
         return [
             Findings(
                 tuple(sorted(spans)),
                 _joined(tails, index, spans) if RE in parts else (),
                 _joined(tails, index, cut[index].gold.entities) if RE_GOLD in parts else (),
                 tuple(lost[index]),
+                log_probs[index],
             )
             for index, spans in enumerate(entities)
         ]
@@ -214,17 +224,12 @@ class Extraction(Generic[ExampleT]):
 
     def _ask(
         self, questions: Sequence[Question[ExampleT]], answer: Answer[ExampleT]
-    ) -> Iterable[tuple[Question[ExampleT], Found]]:
+    ) -> Iterable[tuple[Question[ExampleT], Found, dict[Finding, float]]]:
+        """Yield each question with what its answer announces, and how likely the model held it."""
         outputs = answer([question.example for question in questions])
         for question, output in zip(questions, outputs, strict=True):
-            yield question, self.formulation.found(question.reading, output)
-
-    def _tails(self, questions: Sequence[Question[ExampleT]], answer: Answer[ExampleT]) -> Answered:
-        return {
-            (question.note, question.reading.head): found
-            for question, found in self._ask(questions, answer)
-            if question.reading.head is not None
-        }
+            found = self.formulation.found(question.reading, output.values)
+            yield question, found, _sureness(found, output.log_probs)
 
 
 def _window_of(note: CutNote, head: Span) -> tuple[int, int] | None:
@@ -243,6 +248,22 @@ def _joined(tails: Answered, note: int, heads: Iterable[Span]) -> tuple[Link, ..
     )
 
 
-def _ideal(examples: Sequence[ExampleT]) -> list[NDArray[np.int64]]:
+def _sureness(found: Found, log_probs: NDArray[np.float64] | None) -> dict[Finding, float]:
+    """Return the log-probability of each span that the model tells something of."""
+    if log_probs is None:
+        return {}
+    return {span: float(log_probs[made_by].sum()) for span, made_by in found.decided.items()}
+
+
+def _of_links(
+    head: Span, found: Found, tails: Mapping[Finding, float], known: Mapping[Finding, float]
+) -> dict[Finding, float]:
+    """Return the log-probability of a head's links; of a gold head that was not found, nothing."""
+    if head not in known:
+        return {}
+    return {Link(head, tail): known[head] + tails[tail] for tail in found.spans if tail in tails}
+
+
+def _ideal(examples: Sequence[ExampleT]) -> list[Output]:
     """Answer every example as a model that makes no mistake."""
-    return [example.ideal for example in examples]
+    return [Output(example.ideal) for example in examples]

@@ -1,7 +1,8 @@
 """What extraction finds in a note, in characters of the note, ready to be scored."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Literal
 
 from fedmedlora.clinical.labels import MAIN_TYPES
@@ -64,6 +65,10 @@ no_answer       none came
 """
 
 
+Decisions = slice | tuple[list[int], int]
+"""Ids of an answer that is written, or rows and the column of tags."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What one answer announced: as many entities as it has spans and lost ones together.
@@ -71,24 +76,33 @@ class Found:
     Attributes:
         spans: Those that stand in the text, in reading order, each once.
         lost: Why, for each of the others.
+        decided: Which values of the output made a span, as an index into it; a span is not in here
+            where no value alone stands for it, as where an answer was read as plain text.
     """
 
     spans: tuple[Span, ...] = ()
     lost: tuple[Lost, ...] = ()
+    decided: Mapping[Span, Decisions] = field(default_factory=dict, compare=False)
 
 
-def gathered(announced: Iterable[Span | Lost]) -> Found:
-    """Return what an answer announced, given where each entity stands or why it is lost."""
-    spans: set[Span] = set()
+def gathered(announced: Iterable[Span | Lost], decided: Iterable[Decisions] = ()) -> Found:
+    """Return what an answer announced, given where each entity stands or why it is lost.
+
+    Args:
+        announced: Entity by entity.
+        decided: What made each of them; those that nothing is said of come last.
+    """
+    spans: dict[Span, Decisions | None] = {}
     lost: list[Lost] = []
-    for entity in announced:
+    for entity, made_by in zip_longest(announced, decided):
         if not isinstance(entity, Span):
             lost.append(entity)
         elif entity in spans:
             lost.append("repeated")
         else:
-            spans.add(entity)
-    return Found(tuple(sorted(spans)), tuple(lost))
+            spans[entity] = made_by
+    known = {span: made_by for span, made_by in spans.items() if made_by is not None}
+    return Found(tuple(sorted(spans)), tuple(lost), known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +114,16 @@ class Findings:
         links: Relations of those very entities (end to end).
         gold_links: Relations found when the gold main entities are given as heads.
         lost: Why, for each entity or tail that an answer announced and that stands nowhere.
+        log_probs: How likely the model held an entity, or a link of its own: the log-probability,
+            in nats, of the decisions that made it, those of a link's head among them. What the
+            model does not tell is not in here.
     """
 
     entities: tuple[Span, ...]
     links: tuple[Link, ...] = ()
     gold_links: tuple[Link, ...] = ()
     lost: tuple[Lost, ...] = ()
+    log_probs: Mapping[Span | Link, float] = field(default_factory=dict, compare=False)
 
 
 def gold_findings(note: Note, labels: Labels) -> Findings:

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from fedmedlora.tasks.findings import Found, Lost, Span, gathered
+from fedmedlora.tasks.findings import Decisions, Found, Lost, Span, gathered
 from fedmedlora.tasks.marked_text import THOUGHT_END, folded
 from fedmedlora.tasks.reading import Reading, announced, covered_tokens, inked, is_cut
 
@@ -66,18 +66,20 @@ class _Window:
             found = self.letters.find(letters, found + 1)
 
 
-def read_items(answer: str, reading: Reading) -> Found:
+def read_items(answer: str, reading: Reading, decided: Sequence[Decisions] = ()) -> Found:
     """Return what an answer lists, by characters of the note. Never raises on what a model says.
 
     Args:
         answer: What the model said, whatever it is.
         reading: The window, and the types asked for.
+        decided: What made each item, where that is known; of more or fewer items it says nothing.
     """
     found = listed(answer)
     if found is None:
         return Found(lost=("unreadable",))
     broken: list[Lost] = [] if found.is_whole else ["never_closed"]
-    return gathered([*_placed(found.items, reading), *broken])
+    made_by = decided if len(decided) == len(found.items) else ()
+    return gathered([*_placed(found.items, reading), *broken], made_by)
 
 
 def items_text(reading: Reading, gold: Sequence[Span]) -> str:

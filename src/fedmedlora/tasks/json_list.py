@@ -15,13 +15,13 @@ Source: the JSON form of Fed-MedLoRA's prompts (arXiv 2601.22124).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.tasks.answers import Prompts, WrittenExample
-from fedmedlora.tasks.findings import Found, Span
+from fedmedlora.tasks.findings import Decisions, Found, Span
 from fedmedlora.tasks.heads import Ids
 from fedmedlora.tasks.items import read_items
 from fedmedlora.tasks.list_items import ItemMarks, ListItems
@@ -30,6 +30,7 @@ from fedmedlora.tasks.reading import Reading, covered_tokens, inked, is_cut
 from fedmedlora.tasks.task import Tokenizer
 
 _OPEN = '{{"type": "{}", "text": "'
+_CLOSE = '"}'
 _ESCAPED = ('"', "\\")
 
 _Target = tuple[int, int, int]
@@ -65,9 +66,9 @@ class JsonList:
         return WrittenExample(prompt.instruction, prompt.question, completion, grammar)
 
     def found(self, reading: Reading, output: NDArray[np.int64]) -> Found:
-        """Return what an answer announces."""
-        said = takewhile(lambda id_: id_ != self.end_id, output.tolist())
-        return read_items(self.tokenizer.text([*said]), reading)
+        """Return what an answer announces; what made an item is its ids, its marks among them."""
+        said = [*takewhile(lambda id_: id_ != self.end_id, output.tolist())]
+        return read_items(self.tokenizer.text(said), reading, _ended(said, self._ids(_CLOSE)))
 
     def num_positions(self, window_tokens: int) -> int:
         """Return the tokens of an example whose list is as long as its window, for a length."""
@@ -88,7 +89,7 @@ class JsonList:
     def _grammar(self, reading: Reading, most_ids: int | None) -> ListItems:
         opens = [self._ids(f"[{_OPEN.format(type_)}") for type_ in reading.types]
         more = [self._ids(f", {_OPEN.format(type_)}") for type_ in reading.types]
-        closing, last, empty = map(self._ids, ('"}', "]", "[]"))
+        closing, last, empty = map(self._ids, (_CLOSE, "]", "[]"))
         marks = ItemMarks(tuple(opens), tuple(more), closing, last, empty, self.end_id)
         text = reading.tokens.ids[reading.first : reading.last]
         spelt = [word for word in reading.words if inked(reading, *word)]
@@ -98,6 +99,13 @@ class JsonList:
 
     def _ids(self, text: str) -> Ids:
         return self.tokenizer.tokenize(text).ids
+
+
+def _ended(ids: Sequence[int], closing: Ids) -> list[Decisions]:
+    """Return the ids of each item, of which none but the last of it ends one."""
+    places = range(len(closing), len(ids) + 1)
+    ends = [last for last in places if tuple(ids[last - len(closing) : last]) == closing]
+    return [slice(first, last) for first, last in pairwise([0, *ends])]
 
 
 def _barred(reading: Reading) -> frozenset[int]:

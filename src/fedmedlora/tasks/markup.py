@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from fedmedlora.clinical.notes import trimmed
 from fedmedlora.tasks.answers import Prompts, WrittenExample
 from fedmedlora.tasks.copy_or_tag import MAX_DEPTH, CopyOrTag, Ids, Marks, State
-from fedmedlora.tasks.findings import Found, Lost, Span, gathered
+from fedmedlora.tasks.findings import Decisions, Found, Lost, Span, gathered
 from fedmedlora.tasks.heads import laid_out, laid_out_text
 from fedmedlora.tasks.marked_text import THOUGHT_END, read_marked
 from fedmedlora.tasks.marks import CLOSE, opening
@@ -59,16 +59,19 @@ class Markup:
         return WrittenExample(prompt.instruction, prompt.question, completion, grammar)
 
     def found(self, reading: Reading, output: NDArray[np.int64]) -> Found:
-        """Return what an answer announces: to the letter while it is legal, then as marked text."""
+        """Return what an answer announces: to the letter while it is legal, then as marked text.
+
+        What made a span is its marks and the ids between them, each of which might have ended it.
+        """
         text, positions = laid_out(reading, self.tokenizer)
         types = reading.types
         grammar = self._grammar(reading, text, positions)
         ids = output.tolist()
-        state, rest = _settled(grammar, ids)
+        state, rest, decided = _settled(grammar, ids)
         thoughts = self.tokenizer.text(rest).count(THOUGHT_END)
         if thoughts > laid_out_text(reading, 0)[0].count(THOUGHT_END):
             # What was legal so far was thought, not said.
-            state, rest = State(), ids
+            state, rest, decided = State(), ids, []
         spans = [
             announced(
                 reading, bisect_left(positions, first), bisect_left(positions, last), types[type_]
@@ -76,9 +79,9 @@ class Markup:
             for first, last, type_ in state.spans
         ]
         if state.is_whole:
-            return gathered(spans)
+            return gathered(spans, decided)
         unread = self._marked(reading, bisect_left(positions, state.place), rest)
-        return gathered([*spans, *unread])
+        return gathered([*spans, *unread], decided)
 
     def num_positions(self, window_tokens: int) -> int:
         """Return the most tokens of an example without marks, for windows of a length."""
@@ -181,15 +184,27 @@ def _written(grammar: CopyOrTag, spans: Sequence[tuple[int, int, int]]) -> Ids:
     return (*ids, grammar.marks.end)
 
 
-def _settled(grammar: CopyOrTag, ids: Sequence[int]) -> tuple[State, Sequence[int]]:
-    """Return where an answer last had nothing open while it was legal, and the ids behind that."""
+def _settled(
+    grammar: CopyOrTag, ids: Sequence[int]
+) -> tuple[State, Sequence[int], list[Decisions]]:
+    """Return where an answer last had nothing open while it was legal, and the ids behind that.
+
+    With them come the ids of each of its spans, from the first of its opening on.
+    """
     state = settled = State()
     num_settled = 0
+    openings: list[int] = []
+    decided: list[Decisions] = []
     for num_read, id_ in enumerate(ids, start=1):
         try:
-            state = grammar.after(state, id_)
+            after = grammar.after(state, id_)
         except ValueError:
             break
+        if len(after.open) > len(state.open):
+            openings.append(num_read - len(state.pending) - 1)
+        elif len(after.open) < len(state.open):
+            decided.append(slice(openings.pop(), num_read))
+        state = after
         if not state.open and not state.pending:
             settled, num_settled = state, num_read
-    return settled, ids[num_settled:]
+    return settled, ids[num_settled:], decided[: len(settled.spans)]

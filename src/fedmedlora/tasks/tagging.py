@@ -92,13 +92,23 @@ class Tagging:
         return TaggingExample(tuple(input_ids), targets)
 
     def found(self, reading: Reading, output: NDArray[np.int64]) -> Found:
-        """Return the spans that tags (length, channels) stand for."""
+        """Return the spans that tags (length, channels) stand for.
+
+        What made a span is the tags of its words and of the word behind it, which ends it.
+        """
         _, positions = self._layout(reading)
-        return gathered(
-            announced(reading, reading.words[first][0], reading.words[last - 1][1], type_)
-            for type_ in reading.types
-            for first, last in _runs(output[positions, self.types.index(type_)])
-        )
+        runs = [
+            (first, last, channel)
+            for channel in map(self.types.index, reading.types)
+            for first, last in _runs(output[positions, channel])
+        ]
+        words = reading.words
+        spans = [
+            announced(reading, words[first][0], words[last - 1][1], self.types[channel])
+            for first, last, channel in runs
+        ]
+        decided = [(positions[first : last + 1], channel) for first, last, channel in runs]
+        return gathered(spans, decided)
 
     def num_positions(self, window_tokens: int) -> int:
         """Return the most tokens of an example, for windows of a length."""

@@ -29,6 +29,7 @@ from fedmedlora.tasks.scoring import (
 
 _WIDTH = 3
 """Of a row: tp, fp, fn."""
+_PARTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +40,14 @@ class Tally:
         total: All of them added.
         draws: Figure, see `FIGURES`, to its tp, fp and fn in each draw, (replicates, 3); empty
             where no draws were asked for.
+        reliability: Part to how many finds each bin of confidence has, and how many of them are
+            right, (bins, 2), see `evaluation.calibration`; empty where that was not asked for.
     """
 
     num_notes: int
     total: NoteCounts
     draws: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    reliability: Mapping[Part, NDArray[np.int64]] = field(default_factory=dict)
 
     def rows(self, figure: str) -> NDArray[np.int64]:
         """Return tp, fp and fn of a figure, as it is and then in each draw, (1 + replicates, 3)."""
@@ -65,7 +69,8 @@ def row(counts: NoteCounts, figure: str) -> NDArray[np.int64]:
 def tally_to_json(tally: Tally) -> list[Any]:
     """Return a tally as plain values for JSON; the draws as text, for they are many."""
     draws = {figure: _packed(rows) for figure, rows in tally.draws.items()}
-    return [tally.num_notes, to_json(tally.total), draws]
+    reliability = {part: rows.tolist() for part, rows in tally.reliability.items()}
+    return [tally.num_notes, to_json(tally.total), draws, reliability]
 
 
 def tally_from_json(value: list[Any]) -> Tally:
@@ -75,13 +80,15 @@ def tally_from_json(value: list[Any]) -> Tally:
         StoreError: The value has another shape.
     """
     try:
-        num_notes, total, draws = value
+        # Runs from before it was counted have no reliability.
+        num_notes, total, draws, reliability = value if len(value) == _PARTS else (*value, {})
         unpacked = {figure: _unpacked(draws[figure]) for figure in FIGURES if figure in draws}
-        return Tally(num_notes, from_json(total), unpacked)
+        bins = {part: _bins(reliability[part]) for part in PARTS if part in reliability}
+        return Tally(num_notes, from_json(total), unpacked, bins)
     except (TypeError, ValueError, zlib.error) as error:
         message = (
             f"tally: found {type(value).__name__} of another shape, expected [notes, total, "
-            "draws]; it was written by another version or altered"
+            "draws, reliability]; it was written by another version or altered"
         )
         raise StoreError(message) from error
 
@@ -112,3 +119,10 @@ def _packed(rows: NDArray[np.int64]) -> str:
 def _unpacked(text: str) -> NDArray[np.int64]:
     values = np.frombuffer(zlib.decompress(base64.b64decode(text)), "<u4")
     return values.reshape(-1, _WIDTH).astype(np.int64)
+
+
+def _bins(rows: list[list[int]]) -> NDArray[np.int64]:
+    found, right = np.array(rows, np.int64).T
+    if (right < 0).any() or (found < right).any():
+        raise ValueError("bins: found others, expected no more that are right than there are")
+    return np.stack([found, right], axis=1)

@@ -69,8 +69,24 @@ class Example(Protocol):
 ExampleT = TypeVar("ExampleT", bound=Example)
 ExampleT_contra = TypeVar("ExampleT_contra", bound=Example, contravariant=True)
 
-Answer = Callable[[Sequence[ExampleT]], Sequence[NDArray[np.int64]]]
-"""Asks a model: for each example its output, in the form of `ideal`, which is not read."""
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a model gives back for an example.
+
+    Attributes:
+        values: In the form of the example's `ideal`.
+        log_probs: Of each value, how likely the model held it among those that might have stood in
+            its place, in nats; shaped like `values`, 0 where nothing else might have. None where
+            the model does not tell.
+    """
+
+    values: NDArray[np.int64]
+    log_probs: NDArray[np.float64] | None = None
+
+
+Answer = Callable[[Sequence[ExampleT]], Sequence[Output]]
+"""Asks a model: for each example its output; its `ideal` is not read."""
 
 Scores = dict[str, Any]
 """What a task's scorer returns for one site, ready for JSON; extraction's is in docs/method.md."""

@@ -34,7 +34,7 @@ def test_an_answer_is_what_was_said_and_why_it_is_none() -> None:
         made = backbone(server.url)
         outputs = made.answer({}, [EXAMPLE] * 4)
 
-    assert [said_by(output) for output in outputs] == [
+    assert [said_by(output.values) for output in outputs] == [
         ("[1", None),
         ("[2", "cut_off"),
         ("", "no_answer"),

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from tempfile import mkdtemp
 
 from fedmedlora.engines.remote.messages import Failure, Grace, Message, Service
 from fedmedlora.errors import FedMedLoRAError
@@ -73,8 +74,7 @@ class Loopback:
             if site in self.late:
                 yield site, Failure(f"site {site}: found it at work, expected it to be ready")
                 continue
-            room = self.folder / f"room{next(self.number)}"
-            room.mkdir()
+            room = Path(mkdtemp(dir=self.folder))
             try:
                 reply = self._travelled(self.services[site].answer(question, room))
             except FedMedLoRAError as error:

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Never
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fedmedlora.adapters.weights import AdapterWeights
 from fedmedlora.engines.endpoint.asking import Asking, Sleep
@@ -14,6 +13,7 @@ from fedmedlora.experiment.baselines import Endpoint
 from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering
 from fedmedlora.tasks.items import listed
 from fedmedlora.tasks.prompting import PromptExample, output_of
+from fedmedlora.tasks.task import Output
 
 
 class EndpointBackbone:
@@ -65,9 +65,7 @@ class EndpointBackbone:
         del adapter
         raise ValueError(f"found {len(examples)} examples for a loss; an endpoint is only asked")
 
-    def answer(
-        self, adapter: AdapterWeights, examples: Sequence[PromptExample]
-    ) -> list[NDArray[np.int64]]:
+    def answer(self, adapter: AdapterWeights, examples: Sequence[PromptExample]) -> list[Output]:
         """Return what the endpoint says to each example, as code points.
 
         Raises:
@@ -79,7 +77,7 @@ class EndpointBackbone:
         asked = [question(example, self._endpoint, seed=self._seed) for example in examples]
         said = self._asking.answers(asked)
         self._asking.spent["unreadable"] += sum(map(_is_unreadable, said))
-        return [output_of(one.text, one.flaw) for one in said]
+        return [Output(output_of(one.text, one.flaw)) for one in said]
 
     def spent(self) -> Mapping[str, int]:
         """Return what the questions so far have taken, by name."""
