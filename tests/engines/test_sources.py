@@ -72,8 +72,8 @@ def test_an_adapter_that_came_back_finds_the_same(source: Source, tmp_path: Path
 def test_what_it_learnt_of_its_confidence_comes_along(source: Source, tmp_path: Path) -> None:
     own = Calibration(ner=(0.0, 0.25, 1.0))
 
-    export_peft(replace(source, calibration=own), tmp_path / "adapter")
-    export_peft(source, tmp_path / "bare")
+    export_peft(replace(source, calibration=own), tmp_path / "adapter", card="")
+    export_peft(source, tmp_path / "bare", card="")
 
     assert open_source(tmp_path / "adapter", arm=None).calibration == own
     assert open_source(tmp_path / "bare", arm=None).calibration == Calibration()
@@ -82,7 +82,7 @@ def test_what_it_learnt_of_its_confidence_comes_along(source: Source, tmp_path: 
 def test_an_adapter_folder_from_before_there_was_confidence_has_none(
     source: Source, tmp_path: Path
 ) -> None:
-    export_peft(source, tmp_path / "adapter")
+    export_peft(source, tmp_path / "adapter", card="")
     path = tmp_path / "adapter" / "fedmedlora.json"
     facts = json.loads(path.read_text("utf-8"))
     del facts["calibration"]
