@@ -48,7 +48,8 @@ base-model: $(VENV)/ready-to-run  ## trains the bundled base again, two hours or
 	$(BIN)/python -m fedmedlora.pretraining '$(or $(TEXT),../shared/data/pretraining)' .base-model src/fedmedlora/bundled
 
 docs: $(VENV)/ready-to-develop  ## builds README and docs into build/site, links checked; open index.html there
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+# quiet it would count no warning, and strict is to fail at each
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 format: $(VENV)/ready-to-develop
 	$(BIN)/ruff format --check --quiet .

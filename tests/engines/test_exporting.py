@@ -189,14 +189,27 @@ def test_its_configuration_is_that_of_the_base_but_for_the_head(
     assert config.hidden_dropout_prob == 0.1
 
 
-def test_an_adapter_of_a_base_in_four_bits_is_not_merged(bert: BaseModel, tmp_path: Path) -> None:
-    source, _ = source_of(bert)
+def test_an_adapter_of_a_base_in_four_bits_is_added_to_what_these_say(tmp_path: Path) -> None:
+    base = tiny_decoder(tmp_path / "base", "llama")
+    source, _ = source_of(base, "markup")
     packed = replace(source, model=replace(source.model, quantization="4bit"))
+    opened = open_model(packed.model, packed.training, TYPES, seed=3)
+    opened.backbone.learner.slots.write(source.adapter)
+    writer: Any = opened.backbone.learner
+    with torch.inference_mode():
+        writer.model.eval()
+        hidden = writer._read(IDS, torch.arange(5)[None], SideBySide())
+        ours = hidden @ writer.vocabulary.T
 
-    with pytest.raises(ModelError, match=r"here: found an adapter .* four bits, .*; say --to peft"):
-        export_merged(packed, tmp_path / "merged", card="", dtype="float32")
+    export_merged(packed, tmp_path / "merged", card="", dtype="float32")
+    export_merged(source, tmp_path / "whole", card="", dtype="float32")
 
-    assert not (tmp_path / "merged").exists()
+    theirs, whole = (
+        logits_of(tmp_path / folder, AutoModelForCausalLM) for folder in ("merged", "whole")
+    )
+    assert close(theirs, ours)
+    assert not close(whole, ours)
+    assert "quantization" not in (tmp_path / "merged" / "config.json").read_text("utf-8")
 
 
 def test_a_weight_that_the_number_format_cannot_hold_is_told(

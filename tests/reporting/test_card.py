@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.reporting.conftest import TRAIN
 
-from fedmedlora.reporting.card import Handed, model_card
+from fedmedlora.reporting.card import Form, Handed, model_card
 
 Json = dict[str, Any]
 
@@ -19,6 +19,7 @@ HANDED = Handed(
     types=("problem", "drug"),
     rank=16,
     alpha=64,
+    quantization="none",
     version="0.1.0",
     arm="fed_medlora_plus",
 )
@@ -168,6 +169,19 @@ def test_an_unknown_licence_is_called_unknown(base: str, licence: str, results: 
 
     assert f"- The base, {base}: {licence}" in told
     assert "What was learnt from the sites' notes: unknown" in told
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("peft", "LoRA of rank 16, alpha 64 for the base in 4bit; float32"),
+        ("merged", "the base as its four bits say it with LoRA of rank 16, alpha 64 in its"),
+    ],
+)
+def test_that_the_base_was_in_four_bits_is_said(form: Form, told: str) -> None:
+    card = model_card(replace(HANDED, form=form, quantization="4bit"), None, None)
+
+    assert f"| form | {told}" in card
 
 
 def test_it_is_not_for_clinical_use(results: Json) -> None:

@@ -29,6 +29,7 @@ def card_of(source: Source, *, form: Form, dtype: str) -> str:
         types=source.types,
         rank=lora.rank,
         alpha=lora.alpha,
+        quantization=source.model.quantization,
         version=version("fedmedlora"),
         arm=source.arm,
     )

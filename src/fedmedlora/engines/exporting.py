@@ -9,7 +9,6 @@ from peft import PeftModel
 
 from fedmedlora.engines.models import AnyModel, open_model
 from fedmedlora.engines.sources import Source, facts_of
-from fedmedlora.errors import ModelError
 from fedmedlora.experiment.schema import Model
 from fedmedlora.training.base_models import find_base_model
 from fedmedlora.training.merged_folder import (
@@ -53,15 +52,9 @@ def export_merged(source: Source, folder: Path, *, card: str, dtype: MergedDtype
 
     Raises:
         InputError: The folder holds something already.
-        ModelError: The base model on this machine is not the adapter's, or was in four bits.
+        ModelError: The base model on this machine is not the adapter's.
         StoreError: The disk refuses; nothing is left.
     """
-    if source.model.quantization != "none":
-        raise ModelError(
-            f"{source.place}: found an adapter that was trained on a base in four bits, expected "
-            "one of whole weights: added into those it would be another model than was scored; "
-            "say --to peft, and load the base in four bits"
-        )
     base = find_base_model(source.model.base)
     opened = _opened(source, replace(source.model, dtype=exact_dtype(base)))
     learner = opened.backbone.learner

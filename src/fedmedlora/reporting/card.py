@@ -49,6 +49,7 @@ class Handed:
     types: Sequence[str]
     rank: int
     alpha: float
+    quantization: str
     version: str
     arm: str | None = None
 
@@ -101,7 +102,10 @@ def _header(handed: Handed) -> str:
 
 def _what_it_is(handed: Handed) -> list[str]:
     adapter = f"LoRA of rank {handed.rank}, alpha {handed.alpha:g}"
-    form = adapter if handed.form == "peft" else f"the base with {adapter}, added into its weights"
+    bits = "" if handed.quantization == "none" else f" for the base in {handed.quantization}"
+    form = f"{adapter}{bits}"
+    if handed.form == "merged":
+        form = f"the base{' as its four bits say it' if bits else ''} with {adapter} in its weights"
     rows = [
         ("form", f"{form}; {handed.dtype}"),
         ("base model", f"{handed.base}, sha256 of its weights `{handed.base_sha256}`"),

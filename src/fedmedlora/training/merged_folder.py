@@ -2,8 +2,10 @@
 
     W  =  W_0 + s B A,    s = alpha / rank
 
-computed in float32 and then rounded to the number format asked for. A head is saved with the model,
-its channels named in `id2label`: `drug:B` is the logit of "a drug begins here".
+computed in float32 and then rounded to the number format asked for. W_0 is what the adapter was
+trained on: of a base in four bits, what these say, and not the weights they were made from. A head
+is saved with the model, its channels named in `id2label`: `drug:B` is the logit of "a drug begins
+here".
 
 Source: LoRA (arXiv 2106.09685), section 4.1, on what serving needs.
 """
@@ -33,6 +35,8 @@ _FORMATS: Mapping[MergedDtype, torch.dtype] = {
     "float16": torch.float16,
 }
 _TAGS = ("O", "B", "I")
+_PREFIX = "base_model.model."
+"""Peft's, before the names of the base's own modules."""
 
 
 def own_dtype(base: BaseModel) -> MergedDtype:
@@ -85,12 +89,19 @@ def write_merged_folder(
 
 @torch.no_grad()
 def _merged(model: PeftModel, dtype: torch.dtype) -> PreTrainedModel:
-    layers: list[Any] = [one for one in model.modules() if isinstance(one, LoraLayer)]
-    for layer in layers:
-        weight = layer.get_base_layer().weight
+    layers: list[tuple[str, Any]] = [
+        (name.removeprefix(_PREFIX), one)
+        for name, one in model.named_modules()
+        if isinstance(one, LoraLayer)
+    ]
+    unloaded: Any = model.unload()
+    if getattr(unloaded, "is_loaded_in_4bit", False):
+        unloaded = unloaded.dequantize()
+    # One by one: all changes together are as large as the base.
+    for name, layer in layers:
+        weight = unloaded.get_submodule(name).weight
         change = layer.get_delta_weight("default").float()
         weight.data = (weight.float() + change).to(dtype)
-    unloaded: Any = model.unload()
     plain: PreTrainedModel = unloaded.to(dtype)
     _require_finite(plain, dtype)
     return plain
