@@ -163,7 +163,7 @@ def _analyzer() -> Any:  # noqa: ANN401 -- a foreign object without types
         return words
 
     model.tokenizer = words_as_lemmas
-    engine = SpacyNlpEngine()
+    engine: Any = SpacyNlpEngine()
     # One that has its model loads none, and so fetches none.
     engine.nlp = {_LANGUAGE: model}
     registry = RecognizerRegistry(recognizers=_recognizers(), supported_languages=[_LANGUAGE])
@@ -178,7 +178,7 @@ def _recognizers() -> list[Any]:
 
     # Without a scheme any full stop that lacks its blank, as in "rash.In", would be an address.
     schemes = [p for p in known.UrlRecognizer.PATTERNS if "non-schema" not in _dashed(p.name)]
-    addresses = [known.EmailRecognizer(), known.UrlRecognizer(patterns=schemes)]
+    addresses: list[Any] = [known.EmailRecognizer(), known.UrlRecognizer(patterns=schemes)]
     domains = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
     for recognizer in addresses:
         # Theirs asks the network for a list of domains.
