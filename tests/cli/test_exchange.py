@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import MARKER, Said, Shell
 
+from fedmedlora.cli.notes import write_hospitals
+
 ANNOTATIONS = "T1\tDisease 14 18\tpain\nT2\tWho 0 9\tXanthippe\nA1\tNegation T1\n"
 
 
@@ -69,11 +71,14 @@ def test_a_source_without_a_type_of_ours_is_told_which_there_are(
     assert not (tmp_path / "site").exists()
 
 
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_hospitals(tmp_path_factory.mktemp("invented"), seed=0, num_notes=10)["cardiology"]
+
+
 @pytest.mark.parametrize("name", ["brat", "bioc", "pubtator", "i2b2", "n2c2", "hf", "jsonl"])
-def test_there_and_back(shell: Shell, tmp_path: Path, name: str) -> None:
-    invented = tmp_path / "hospitals"
-    shell("data", "synthesize", "--out", invented, "--notes", 10)
-    site, there, back = invented / "cardiology", tmp_path / "there", tmp_path / "back"
+def test_there_and_back(shell: Shell, tmp_path: Path, site: Path, name: str) -> None:
+    there, back = tmp_path / "there", tmp_path / "back"
 
     exported = shell("data", "export", "--to", name, site, "--out", there)
     imported = shell("data", "import", "--from", name, there, "--out", back, "--site", "cardiology")

@@ -72,6 +72,16 @@ def test_a_note_that_is_called_test_is_a_note(tmp_path: Path) -> None:
     assert {*imported.site.splits} == {"train", "dev"}
 
 
+def test_files_of_which_only_some_are_called_after_splits_are_all_read(tmp_path: Path) -> None:
+    for name in ("train", "more"):
+        folder = write(tmp_path / "all", JSONL, [note(name)])
+        (folder / "notes.jsonl").rename(folder / f"{name}.jsonl")
+
+    splits = import_site(tmp_path / "all", JSONL, name="heart", types={}).site.splits
+
+    assert sum(map(len, splits.values())) == 2
+
+
 def test_splits_without_one_to_train_on_are_told(tmp_path: Path) -> None:
     write(tmp_path / "test", JSONL, [note("a")])
 

@@ -39,12 +39,20 @@ def json_lines(content: bytes, place: str) -> Iterator[Line | Fault]:
     Lines end at LF only, so that other line breaks may stand inside a text; white lines are
     passed over.
     """
-    content, faults = _without_mark(content, place)
-    yield from faults
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        if line.strip():
-            value = _decoded(line, place, number)
+    yield from json_lines_in(content.split(b"\n"), place)
+
+
+def json_lines_in(lines: Iterable[bytes], place: str) -> Iterator[Line | Fault]:
+    """Yield the same of lines that come one by one, with the LF that ends them or without."""
+    for number, line in enumerate(lines, start=1):
+        content, faults = _without_mark(line, place) if number == 1 else (line, [])
+        yield from faults
+        if content.strip():
+            value = _decoded(content.removesuffix(b"\n"), place, number)
             yield value if isinstance(value, Fault) else Line(number, value)
+        if number == 1 and line.startswith(_UTF16_MARKS):
+            # No line of it could be read.
+            return
 
 
 def json_object(

@@ -54,12 +54,18 @@ def test_passages_and_roles_are_read(tmp_path: Path) -> None:
 
 
 def test_offsets_in_bytes_are_seen_to_be_such(tmp_path: Path) -> None:
-    in_bytes = passages(gap=8, mild=8, lupus=13)
+    # "Größe, Lupus": the L is character 7 and byte 9.
+    one = (
+        "<passage><offset>0</offset><text>Größe, Lupus</text>"
+        '<annotation id="1"><infon key="type">problem</infon>'
+        '<location offset="{at}" length="5"/><text>Lupus</text></annotation></passage>'
+    )
 
-    (note,), faults, _ = read(FORMAT, file(tmp_path, in_bytes))
+    for at in (7, 9):
+        (note,), faults, _ = read(FORMAT, file(tmp_path, one.format(at=at)))
+        assert (note.entities, faults) == ((Entity("1", "problem", 7, 12),), [])
 
-    assert faults == []
-    assert [note.text[e.start : e.end] for e in note.entities] == ["Mild", "Lupus"]
+    assert "does not stand at its offsets" in the_fault(file(tmp_path, one.format(at=6)))
 
 
 def test_sentences_are_read_where_a_passage_has_no_text(tmp_path: Path) -> None:

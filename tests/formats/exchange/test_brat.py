@@ -56,6 +56,7 @@ def test_an_id_that_is_no_file_name_stays_under_the_folder(tmp_path: Path, id_: 
 
     assert [note.id for note in read(FORMAT, folder)[0]] == [id_]
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in folder.rglob(".*")] == []
 
 
 def test_folders_in_the_source_are_part_of_the_id(tmp_path: Path) -> None:

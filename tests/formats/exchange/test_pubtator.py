@@ -1,5 +1,6 @@
 """PubTator as its corpora are, and what stands beside ours."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,14 @@ def test_the_lines_are_pubtators_own(tmp_path: Path) -> None:
     written = (tmp_path / "notes.pubtator").read_text("utf-8")
     assert written == "n2|t|No pain.\nn2|a|\nn2\t3\t7\tpain\tproblem\tT1\n\n"
     assert not (tmp_path / "notes.rest.jsonl").exists()
+
+
+def test_no_title_ends_with_white_space_which_tools_take_away(tmp_path: Path) -> None:
+    write(tmp_path, FORMAT, [replace(PLAIN, text="Pain. \r\n Leg.")])
+
+    written = (tmp_path / "notes.pubtator").read_text("utf-8")
+    # The blank is the one character between the two; CR, LF and a blank begin the abstract.
+    assert written.startswith("n2|t|Pain.\nn2|a|   Leg.\n")
 
 
 def test_offsets_are_right_without_what_stands_beside(tmp_path: Path) -> None:

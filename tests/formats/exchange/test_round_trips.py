@@ -1,5 +1,7 @@
 """Every format that is read gives back what was written in it."""
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,13 @@ FORMATS = {name: format_ for name, format_ in note_formats().items() if format_.
 SITES = ("maccrobat", "chia", "phee", "psytar", "ncbi_disease", "bc5cdr", "glaucoma")
 
 each_format = pytest.mark.parametrize("format_", FORMATS.values(), ids=FORMATS)
+
+
+@cache
+def splits_of(site: str) -> Mapping[str, tuple[Note, ...]]:
+    if not OPEN_SITES.is_dir():
+        pytest.skip("the open sites are not in ../shared")
+    return read_site(OPEN_SITES / site).splits
 
 
 def assert_the_same(folder: Path, format_: NoteFormat, written: tuple[Note, ...]) -> None:
@@ -59,11 +68,7 @@ def test_any_note_is_read_back(
 def test_notes_of_the_open_sites_are_read_back(
     tmp_path: Path, format_: NoteFormat, site: str
 ) -> None:
-    if not OPEN_SITES.is_dir():
-        pytest.skip("the open sites are not in ../shared")
-    splits = read_site(OPEN_SITES / site).splits
-
-    assert_the_same(tmp_path, format_, splits["dev"][:20])
+    assert_the_same(tmp_path, format_, splits_of(site)["dev"][:20])
 
 
 @pytest.mark.slow
@@ -72,7 +77,5 @@ def test_notes_of_the_open_sites_are_read_back(
 def test_all_notes_of_the_open_sites_are_read_back(
     tmp_path: Path, format_: NoteFormat, site: str
 ) -> None:
-    if not OPEN_SITES.is_dir():
-        pytest.skip("the open sites are not in ../shared")
-    for split, all_notes in read_site(OPEN_SITES / site).splits.items():
+    for split, all_notes in splits_of(site).items():
         assert_the_same(tmp_path / split, format_, all_notes)

@@ -55,8 +55,11 @@ def _beside(id_: str, rest: Rest) -> Files:
 
 
 def _title_and_abstract(text: str) -> tuple[str, str]:
-    """Return the first line of a text, and what is behind it."""
-    title, _, abstract = text.partition("\n")
+    """Return the first line of a text, and what is behind it and one character more."""
+    first, line_end, _ = text.partition("\n")
+    # Tools take white space from the end of a title, and all places behind it would be off.
+    title = first.rstrip()
+    abstract = text[len(title) + 1 :] if line_end else ""
     return (on_one_line(title), on_one_line(abstract)) if abstract else (on_one_line(text), "")
 
 
