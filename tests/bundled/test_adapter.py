@@ -14,8 +14,10 @@ from transformers import AutoConfig, AutoModelForTokenClassification
 from fedmedlora.bundled import ADAPTER
 from fedmedlora.cli import main
 from fedmedlora.clinical.labels import MAIN_TYPES
+from fedmedlora.engines.extracting import reader
 from fedmedlora.engines.models import open_model
 from fedmedlora.engines.sources import open_source
+from fedmedlora.formats.texts import Text
 from fedmedlora.synthetic.hospitals import synthesize
 from fedmedlora.tasks.reading import Reading
 from fedmedlora.training.base_models import find_base_model
@@ -42,6 +44,16 @@ def test_its_card_travels_with_it() -> None:
 
     assert f"round {FACTS['origin'].rpartition(' ')[2]}," in " ".join(card.split())
     assert "not for clinical use" in card
+
+
+def test_it_says_how_sure_it_is() -> None:
+    text = "Started furosemide 40 mg for dyspnoea."
+
+    [note] = reader(open_source(ADAPTER, arm=None))([Text("n1", text)])
+
+    sure = {text[one.start : one.end]: one.confidence for one in note.entities}
+    assert {"furosemide", "dyspnoea"} <= sure.keys()
+    assert all(one is not None and 0 < one <= 1 for one in sure.values())
 
 
 def test_plain_peft_tags_as_we_do_where_the_attention_is_opened() -> None:

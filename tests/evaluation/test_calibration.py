@@ -153,7 +153,7 @@ class TestReliability:
 
 class TestCalibration:
     def test_a_find_has_the_value_of_its_bin(self) -> None:
-        own = Calibration(ner=(0.1, 0.2, 0.6, 0.9))
+        own = Calibration(ner=(0.1, 0.2, 0.60049, 0.9))
 
         found = Findings((PAIN, DRUG), log_probs={PAIN: HALF, DRUG: SURE})
 

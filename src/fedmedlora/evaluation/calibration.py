@@ -40,6 +40,8 @@ Rows = NDArray[np.int64]
 """How many finds of each bin there are, and how many of them are right, (bins, 2)."""
 
 _REACH = 8.0
+_DIGITS = 3
+"""Of a confidence: thousands of finds tell no more."""
 _Probability = Annotated[float, at_least(0), at_most(1)]
 
 
@@ -179,7 +181,7 @@ def confidences(found: Findings, calibration: Calibration) -> dict[Span | Link, 
     What the model told nothing of, or whose kind was not calibrated, is not in it.
     """
     return {
-        find: values[bin_of(log_prob, num_bins=len(values))]
+        find: round(values[bin_of(log_prob, num_bins=len(values))], _DIGITS)
         for find, log_prob in found.log_probs.items()
         if (values := calibration.of(kind_of(find)))
     }
