@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from tests.cli.conftest import Shell, experiment
 
+from fedmedlora.cli import main
 from fedmedlora.cli.parser import build_parser
 from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.engines.remote.policy import Policy
@@ -37,6 +38,7 @@ ELSEWHERE = {
     "test_an_identity_opens_with_the_passphrase_it_was_given",
     "identity rotate": "tests/cli/test_trust.py::test_keys_of_a_site_of_this_machine_are_replaced",
     "identity revoke": "tests/cli/test_trust.py::test_keys_are_revoked_by_whoever_coordinates",
+    "serve": "tests/cli/test_serving.py::test_a_note_is_read_by_the_adapter_of_the_package",
     "study": "tests/study/test_conducting.py::test_the_runs_of_a_killed_study_end_with_it",
     "audit leakage": "tests/cli/test_leakage.py::test_every_training_site_is_told_of",
 }
@@ -111,7 +113,10 @@ def world(sites: Path, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         text.write('\n[audit]\nledger = "embedded"\n')
     shutil.copytree(sites / "gastroenterology", folder / "SITE_DIR")
     shutil.copytree(base, folder / "my-model")
-    (folder / "note.txt").write_text("Started furosemide 40 mg.", encoding="utf-8")
+    (folder / "NOTES").mkdir()
+    for file in (folder / "note.txt", folder / "NOTES" / "note.txt"):
+        file.write_text("Started furosemide 40 mg.", encoding="utf-8")
+    main(["data", "export", "--to", "brat", f"{folder}/SITE_DIR", "--out", f"{folder}/CORPUS"])
     monkeypatch.chdir(folder)
     return folder
 
