@@ -104,10 +104,12 @@ def _parts(document: Element) -> _Parts:
     _take(document, (), parts)
     for index, passage in enumerate(document.all("passage")):
         _take(passage, (index,), parts)
-        has_text = bool(passage.all("text"))
+        sentences = passage.all("sentence")
+        # In JSON a passage of sentences has a text too, an empty one.
+        has_text = passage.said("text") != "" or not sentences
         if has_text:
             _take_text(passage, "\n", parts)
-        for number, sentence in enumerate(passage.all("sentence")):
+        for number, sentence in enumerate(sentences):
             _take(sentence, (index, number), parts)
             if not has_text:
                 _take_text(sentence, " " if number else "\n", parts)

@@ -135,8 +135,8 @@ def _entity_faults(entity: FoundEntity, text: str) -> Iterator[Fault]:
 
 
 def _plain(text: str) -> str:
-    # Tools put any white space as a blank, and i2b2 writes small letters.
-    return " ".join(text.split()).casefold()
+    # Tools put white space as a blank or leave it out between parts, and i2b2 writes small letters.
+    return "".join(text.split()).casefold()
 
 
 def _relation_faults(relation: FoundRelation, places: Mapping[str, str]) -> Iterator[Fault]:

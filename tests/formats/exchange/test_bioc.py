@@ -68,15 +68,17 @@ def test_offsets_in_bytes_are_seen_to_be_such(tmp_path: Path) -> None:
     assert "does not stand at its offsets" in the_fault(file(tmp_path, one.format(at=6)))
 
 
-def test_sentences_are_read_where_a_passage_has_no_text(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["", "<text></text>"])
+def test_sentences_are_read_where_a_passage_has_no_text(tmp_path: Path, text: str) -> None:
     sentences = (
-        "<passage><offset>5</offset><sentence><offset>5</offset><text>Well.</text></sentence>"
+        "<passage><offset>5</offset>{text}"
+        "<sentence><offset>5</offset><text>Well.</text></sentence>"
         "<sentence><offset>11</offset><text>No pain.</text>"
         '<annotation id="a"><infon key="type">problem</infon><location offset="14" length="4"/>'
         "<text>pain</text></annotation></sentence></passage>"
     )
 
-    (note,), faults, _ = read(FORMAT, file(tmp_path, sentences))
+    (note,), faults, _ = read(FORMAT, file(tmp_path, sentences.format(text=text)))
 
     assert faults == []
     assert note.text == "Well. No pain."

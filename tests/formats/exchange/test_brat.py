@@ -18,7 +18,7 @@ def files(folder: Path, annotations: str, text: str = "Mild Lupus of skin.") -> 
     return folder
 
 
-def faults(folder: Path, annotations: str) -> list[str]:
+def faults_of(folder: Path, annotations: str) -> list[str]:
     notes, found, _ = read(FORMAT, files(folder, annotations))
     assert notes == []
     assert UNSAID not in "".join(found)
@@ -98,9 +98,17 @@ def test_what_a_note_has_no_place_for_is_counted(tmp_path: Path) -> None:
 
 
 def test_parts_that_touch_are_one(tmp_path: Path) -> None:
-    (note,), *_ = read(FORMAT, files(tmp_path, "T1\tproblem 5 7;7 10\tLu pus\n"[:19] + "\tLu pus"))
+    (note,), *_ = read(FORMAT, files(tmp_path, "T1\tproblem 5 7;7 10\tLu pus\n"))
 
     assert note.entities == (Entity("T1", "problem", 5, 10),)
+
+
+@pytest.mark.parametrize("words", ["Mild skin", "Mildskin", "mild  skin"])
+def test_the_words_of_parts_may_stand_with_a_blank_or_without(tmp_path: Path, words: str) -> None:
+    (note,), faults, _ = read(FORMAT, files(tmp_path, f"T1\tproblem 0 4;14 18\t{words}\n"))
+
+    assert faults == []
+    assert note.entities == (Entity("T1", "problem", 0, 18, ((0, 4), (14, 18))),)
 
 
 @pytest.mark.parametrize(
@@ -119,13 +127,13 @@ def test_parts_that_touch_are_one(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_line_is_told_by_file_and_line(tmp_path: Path, line: str, told: str) -> None:
-    first = faults(tmp_path, f"\n{line}\n")[0]
+    first = faults_of(tmp_path, f"\n{line}\n")[0]
 
     assert first.startswith(f"/n1.ann:2: {told}")
 
 
 def test_every_fault_of_a_file_is_told(tmp_path: Path) -> None:
-    assert len(faults(tmp_path, "T1\tproblem 5 12\tLupus\nT1\tproblem 5 99\tLupus\n")) == 3
+    assert len(faults_of(tmp_path, "T1\tproblem 5 12\tLupus\nT1\tproblem 5 99\tLupus\n")) == 3
 
 
 def test_a_half_alone_is_told(tmp_path: Path) -> None:

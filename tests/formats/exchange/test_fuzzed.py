@@ -54,6 +54,8 @@ COLLECTION = {
         }
     ]
 }
+UNSAID = "throat"
+"""A word of a note that no message may hold."""
 LONGEST_S = 5.0
 """For a few thousand bytes, on a machine that has other work; a reader takes milliseconds."""
 
@@ -98,6 +100,7 @@ def outcome(folder: Path, format_: NoteFormat, files: dict[str, bytes]) -> list[
     found = [*format_.read(folder)]
     assert time.monotonic() - begin < LONGEST_S
     assert all(isinstance(one, Note | Fault | LeftOut) for one in found)
+    assert UNSAID not in "".join(str(one) for one in found if not isinstance(one, Note))
     for note in (one for one in found if isinstance(one, Note)):
         assert_right(note)
     return [*found]
