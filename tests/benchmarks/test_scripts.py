@@ -15,6 +15,7 @@ from contest.llama_shapes import write_llama
 from contest.plain_trainer import labels_of
 from contest.sentences import instruction, sentence_examples
 from contest.turns import of_another, take_turns
+from fedmedlora.evaluation.calibration import NUM_BINS, middles
 from fedmedlora.tasks.tagging import IGNORED, TaggingExample
 from fedmedlora.training.base_models import find_base_model
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
@@ -238,3 +239,11 @@ def test_what_is_kept_of_a_run_is_its_table_and_what_differs() -> None:
     assert kept["arms"][0]["final"] == {"far": {"ner": {"strict": {"f1": 0.1235}}}}
     assert kept["arms"][0]["rounds"] == [{"bytes_up": {"all": 6}}]
     assert kept["sites"] == [{"name": "far", "role": "external"}]
+
+
+def test_a_logistic_curve_leaves_alone_what_is_right_already() -> None:
+    raw = middles(NUM_BINS)
+    rows = np.stack([np.full(NUM_BINS, 10**6), np.rint(raw * 10**6)], axis=1).astype(np.int64)
+
+    # One more of either kind, in 64 million.
+    assert script("calibration").platt(rows) == pytest.approx(raw, abs=1e-4)
