@@ -73,6 +73,12 @@ def rounds_of(folder: Path) -> list[dict[str, Any]]:
         return [{**one, "seconds": 0} for one in store.rounds("fed_medlora")]
 
 
+def calibration_of(folder: Path) -> dict[str, Any]:
+    with RunStore.open(folder) as store:
+        told: dict[str, Any] = (store.arm("fed_medlora") or {})["calibration"]
+        return told
+
+
 def run_here(file: Path, out: Path) -> None:
     experiment = read_experiment(file)
     cohorts = load_cohorts(experiment)
@@ -125,6 +131,9 @@ def test_each_form_and_codec_ends_in_the_bytes_of_one_machine(
         rounds = rounds_of(tmp_path / file.stem)
         assert rounds_of(tmp_path / f"{file.stem}-apart") == rounds
         assert [set(one["shares"]) for one in rounds] == [set(sites)] * 2
+        told = calibration_of(tmp_path / file.stem)
+        assert calibration_of(tmp_path / f"{file.stem}-apart") == told
+        assert told["sites"].keys() == set(sites)
 
 
 @pytest.mark.loopback
