@@ -79,9 +79,9 @@ def _read(document: Element, parts: _Parts, measure: Callable[[str], int]) -> li
     text = _text(parts.pieces, measure, faults)
     restored = _restored(document, text, faults)
     base = min((piece.offset for piece in parts.pieces), default=0)
-    ids = _ids(parts)
+    ids, ruler = _ids(parts), _Ruler(text, base, measure)
     entities = [
-        _entity(element, id_, _Ruler(text, base, measure), faults, checks=restored == text)
+        _entity(element, id_, ruler, faults, checks=restored == text)
         for (_, element), id_ in zip(parts.annotations, ids, strict=True)
     ]
     relations = [
@@ -91,12 +91,18 @@ def _read(document: Element, parts: _Parts, measure: Callable[[str], int]) -> li
     ]
     if faults:
         return [*faults]
-    infons = document.infons
-    note_id, patient = document.said("id").strip(), infons.get("patient")
-    if "quoted" in infons:
-        note_id, patient = unquote(note_id), patient and unquote(patient)
+    note_id, patient = _names(document)
     draft = Draft(document.place, note_id, restored, entities, relations, patient=patient)
     return [*finished(draft)]
+
+
+def _names(document: Element) -> tuple[str, str | None]:
+    """Return what the note is called, and whose it is."""
+    infons = document.infons
+    note_id, patient = document.said("id").strip(), infons.get("patient")
+    if "quoted" not in infons:
+        return note_id, patient
+    return unquote(note_id), patient and unquote(patient)
 
 
 def _parts(document: Element) -> _Parts:

@@ -89,30 +89,31 @@ class _Annotations:
 
 
 def _note(annotations: Path, text_file: Path, note_id: str) -> Reading:
-    halves = {}
-    for file, other in ((annotations, text_file), (text_file, annotations)):
-        if not file.is_file():
-            advice = "an empty one says that nothing is annotated" if file == annotations else ""
-            yield Fault(str(file), "no such file", f"it beside {other.name}", advice)
-            return
-        text = text_of(file)
-        if isinstance(text, Fault):
-            yield text
-        else:
-            halves[file] = text
-    if len(halves) < 2:  # noqa: PLR2004 -- a text and its annotations
+    texts = _texts(annotations, text_file)
+    yield from (text for text in texts if isinstance(text, Fault))
+    lines, text = texts
+    if isinstance(lines, Fault) or isinstance(text, Fault):
         return
     found = _Annotations()
-    faults = []
-    for number, line in numbered_lines(halves[annotations]):
-        strange = _read_line(line, f"{annotations}:{number}", found)
-        if isinstance(strange, Fault):
-            faults.append(strange)
-        elif strange is not None:
-            yield strange
-    yield from faults
-    if not faults:
-        yield from finished(_draft(found, str(text_file), note_id, halves[text_file]))
+    strange = [
+        _read_line(line, f"{annotations}:{number}", found) for number, line in numbered_lines(lines)
+    ]
+    yield from (one for one in strange if one is not None)
+    if not any(isinstance(one, Fault) for one in strange):
+        yield from finished(_draft(found, str(text_file), note_id, text))
+
+
+def _texts(annotations: Path, text_file: Path) -> tuple[str | Fault, str | Fault]:
+    """Return the annotations and the text of a note, or what is wrong with the file of each."""
+    advice = "an empty one says that nothing is annotated"
+    halves = ((annotations, text_file, advice), (text_file, annotations, ""))
+    lines, text = (
+        text_of(file)
+        if file.is_file()
+        else Fault(str(file), "no such file", f"it beside {other.name}", advice)
+        for file, other, advice in halves
+    )
+    return lines, text
 
 
 def _read_line(line: str, place: str, found: _Annotations) -> Fault | LeftOut | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.formats.exchange.invented import BARE, HARD, PLAIN, write
 
@@ -161,7 +161,6 @@ def broken(files: dict[str, bytes], rng: random.Random) -> Iterator[dict[str, by
 
 
 @each_case
-@settings(max_examples=40)
 @given(data=st.data())
 def test_random_bytes_are_faults_or_notes(
     tmp_path_factory: pytest.TempPathFactory, case: str, data: st.DataObject

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from tests.formats.exchange.invented import (
     BARE,
     HARD,
@@ -55,7 +55,6 @@ def test_bytes_in_are_bytes_out(tmp_path: Path, format_: NoteFormat) -> None:
 
 
 @each_format
-@settings(max_examples=60)
 @given(note=notes())
 def test_any_note_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, format_: NoteFormat, note: Note

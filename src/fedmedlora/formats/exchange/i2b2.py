@@ -39,24 +39,15 @@ _SECOND = re.compile(rf'.*" {_PLACE}\s*', re.ASCII)
 def _render(note: Note) -> Files:
     words = words_of(note.text)
     places = {e.id: words.touched(e.start, e.end) or () for e in note.entities}
-    names = {e.id: f"T{number}" for number, e in enumerate(note.entities, start=1)}
     types = {e.id: e.type for e in note.entities}
     shown = {id_: _shown(place, words, note.text) for id_, place in places.items()}
-    parts = {
-        names[e.id]: parts_of(e)
-        for e in note.entities
-        if parts_of(e) != (words.span(places[e.id]),)
-    }
+    concepts = (f'{shown[e.id]}||t="{e.type}"' for e in note.entities)
+    relations = (f'{shown[r.head]}||r="{_name(r, types)}"||{shown[r.tail]}' for r in note.relations)
     files = {
         ".txt": note.text.encode(),
-        ".con": _lines(f'{shown[e.id]}||t="{e.type}"' for e in note.entities),
-        ".rel": _lines(
-            f'{shown[r.head]}||r="{_name(r, types)}"||{shown[r.tail]}' for r in note.relations
-        ),
-        ".json": rest_line(
-            note.id,
-            replace(rest_of(note, note.text, names, parts), ends=_unclear(note, places, names)),
-        ),
+        ".con": _lines(concepts),
+        ".rel": _lines(relations),
+        ".json": rest_line(note.id, _beside(note, words, places)),
     }
     path = path_of(note.id)
     return {
@@ -64,6 +55,17 @@ def _render(note: Note) -> Files:
         for ending, content in files.items()
         if content or ending != ".json"
     }
+
+
+def _beside(note: Note, words: Words, places: Mapping[str, WordPlace]) -> Rest:
+    """Return what lines and words cannot say; entities and relations go by the number of theirs."""
+    names = {e.id: f"T{number}" for number, e in enumerate(note.entities, start=1)}
+    parts = {
+        names[e.id]: parts_of(e)
+        for e in note.entities
+        if parts_of(e) != (words.span(places[e.id]),)
+    }
+    return replace(rest_of(note, note.text, names, parts), ends=_unclear(note, places, names))
 
 
 def _lines(lines: Iterator[str]) -> bytes:

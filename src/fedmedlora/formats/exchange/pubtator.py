@@ -136,23 +136,11 @@ def _notes(file: Path) -> Iterator[_Lines | Fault]:
 
 def _note(lines: _Lines, file: Path, rest: Rest) -> Reading:
     place = f"{file}:{lines.number}"
-    entities, relations, faults = [], [], []
-    for number, columns in lines.columns:
-        line_place = f"{file}:{number}"
-        if len(columns) == _RELATION_COLUMNS:
-            relations.append(FoundRelation(line_place, *columns[1:]))
-        elif len(columns) >= _ANNOTATION_COLUMNS and all(map(_OFFSET.fullmatch, columns[1:3])):
-            span = (int(columns[1]), int(columns[2]))
-            id_ = columns[5] if len(columns) > _ANNOTATION_COLUMNS else ""
-            entities.append(FoundEntity(line_place, id_, columns[4], (span,), columns[3]))
-        else:
-            faults.append(Fault(line_place, "a line that cannot be read", _EXPECTED))
+    entities, relations, faults = _columns(lines, file)
+    faults += _misfits(place, entities, rest)
     text = with_characters(_text(lines.text.get("t", ""), lines.text.get("a", "")), rest)
     if text is None:
         faults.append(misfit(place, "characters beside it"))
-    known = {entity.id: entity.parts[0] for entity in entities}
-    if any(known.get(id_) != (p[0][0], p[-1][1]) for id_, p in rest.parts.items()):
-        faults.append(misfit(place, "spans beside it"))
     if faults or text is None:
         yield from faults
         return
@@ -162,6 +150,30 @@ def _note(lines: _Lines, file: Path, rest: Rest) -> Reading:
     names, exact = _ids(entities, counted), [_exact(entity, rest) for entity in entities]
     entities = [replace(e, id=name) for e, name in zip(exact, names, strict=True)]
     yield from finished(Draft(place, unquote(lines.id), text, entities, told, patient=rest.patient))
+
+
+def _columns(
+    lines: _Lines, file: Path
+) -> tuple[list[FoundEntity], list[FoundRelation], list[Fault]]:
+    """Return what the lines with tabs are; an entity's id is the identifier that it has there."""
+    entities, relations, faults = [], [], []
+    for number, columns in lines.columns:
+        place = f"{file}:{number}"
+        if len(columns) == _RELATION_COLUMNS:
+            relations.append(FoundRelation(place, *columns[1:]))
+        elif len(columns) >= _ANNOTATION_COLUMNS and all(map(_OFFSET.fullmatch, columns[1:3])):
+            span = (int(columns[1]), int(columns[2]))
+            id_ = columns[5] if len(columns) > _ANNOTATION_COLUMNS else ""
+            entities.append(FoundEntity(place, id_, columns[4], (span,), columns[3]))
+        else:
+            faults.append(Fault(place, "a line that cannot be read", _EXPECTED))
+    return entities, relations, faults
+
+
+def _misfits(place: str, entities: list[FoundEntity], rest: Rest) -> Iterator[Fault]:
+    spans = {entity.id: entity.parts[0] for entity in entities}
+    if any(spans.get(id_) != (parts[0][0], parts[-1][1]) for id_, parts in rest.parts.items()):
+        yield misfit(place, "spans beside it")
 
 
 def _exact(entity: FoundEntity, rest: Rest) -> FoundEntity:
