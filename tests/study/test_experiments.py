@@ -50,8 +50,17 @@ class TestWriteExperiment:
         assert (written.sites, written.model, written.evaluation) == (
             began.sites,
             began.model,
-            began.evaluation,
+            replace(began.evaluation, calibration_notes=0),
         )
+
+    def test_how_sure_a_cell_is_is_counted_where_it_is_asked_for(
+        self, cell: Cell, tmp_path: Path
+    ) -> None:
+        asked = replace(cell, values={"evaluation.calibration_notes": 3})
+
+        written = read_experiment(write_experiment(asked, tmp_path))
+
+        assert written.evaluation.calibration_notes == 3
 
     def test_values_are_said_otherwise(self, cell: Cell, tmp_path: Path) -> None:
         values = {

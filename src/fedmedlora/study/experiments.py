@@ -115,6 +115,8 @@ def write_experiment(cell: Cell, folder: Path) -> Path:
         StoreError: The disk refuses a site.
     """
     tables = _tables(cell)
+    # How sure it is, no table of a study asks, and it takes reading notes once more.
+    tables["evaluation"] = {"calibration_notes": 0, **tables.get("evaluation", {})}
     if cell.changes:
         changed = changed_sites(cell, tables["sites"])
         tables["sites"] = _written(changed, folder / "sites")
