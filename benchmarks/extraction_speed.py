@@ -200,7 +200,7 @@ def _batch(
             max_new_tokens=20 * most if is_ruled else most,
         )
     end = drawn[0].grammar.end
-    return [_to_end(row, end) for row in written[:, width:].values.tolist()]
+    return [_to_end(row, end) for row in written[:, width:].tolist()]
 
 
 def _to_end(ids: Sequence[int], end: int) -> list[int]:

@@ -51,7 +51,7 @@ def our_tags(source: Path) -> Any:  # noqa: ANN401 -- an array
     ours: Any = open_model(opened.model, opened.training, opened.types, seed=0)
     tokens = ours.tokenizer.tokenize(TEXT)
     example = ours.formulation.example(Reading(tokens, 0, len(tokens.ids), opened.types), [])
-    return ours.backbone.answer(opened.adapter, [example])[0]
+    return ours.backbone.answer(opened.adapter, [example])[0].values
 
 
 @pytest.mark.parametrize("form", ["peft", "merged"])
