@@ -1,4 +1,4 @@
-"""From the texts of notes to an output, a batch at a time: neither grows with the notes."""
+"""From the texts of notes to an output, a batch at a time, of which one is held in memory."""
 
 import hashlib
 import json
