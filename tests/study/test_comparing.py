@@ -155,11 +155,12 @@ class TestDifference:
         assert value(found) == 0.0
         assert told.difference("x", "y", NER, ["b"], "mean") is None
 
-    def test_an_arm_that_is_not_there_is_no_opponent(self) -> None:
+    def test_an_arm_that_is_not_there_is_neither_better_nor_an_opponent(self) -> None:
         told = figures((0, {"x": {"a": ALL}}))
 
         assert told.difference("x", "y", NER, ["a"], "mean") is None
         assert told.difference("x", BEST_SINGLE, NER, ["a"], "mean") is None
+        assert told.difference("y", "x", NER, ["a"], "mean") is None
 
     def test_single_sites_are_opponents_as_the_best_and_as_their_mean(self) -> None:
         told = figures(

@@ -129,13 +129,17 @@ class Figures:
     ) -> Estimate | None:
         """Return how much better an arm is, paired in notes, seeds and sites; None where undefined.
 
+        It is undefined, too, where either is not there: cells may be missing.
+
         Args:
             against: An arm, `BEST_SINGLE` or `MEAN_SINGLE`. The best is the one with the largest
                 figure as the notes are, in all draws.
         """
-        opponents = self._opponents(against)
+        opponents = self._opponents(against) if arm in self.arms else ()
+        if not opponents:
+            return None
         scored = [site for site in sites if self._all_have(site, figure, (arm, *opponents))]
-        if not opponents or not scored:
+        if not scored:
             return None
         each = np.stack([self.over_sites(one, figure, scored, over) for one in opponents])
         if against == BEST_SINGLE:
