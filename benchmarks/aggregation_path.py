@@ -31,7 +31,7 @@ from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.broadcast import News
 from fedmedlora.federation.engine import Outcome, Participant
 from fedmedlora.federation.site_round import Sent
-from fedmedlora.tasks.scoring import NoteCounts
+from fedmedlora.tasks.counts import NoteCounts
 from fedmedlora.tasks.tally import Tally
 
 SITES = (10, 50, 200, 1000)

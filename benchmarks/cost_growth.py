@@ -30,7 +30,6 @@ from fedmedlora.experiment.environment import peak_memory_bytes
 from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.synthetic.hospitals import synthesize
-from fedmedlora.tasks.extraction import Extraction
 
 NOTES = (100, 300, 1000, 3000, 10_000)
 PROMPTS = (0, 50, 100, 200, 400, 800)
@@ -107,7 +106,7 @@ def _of_notes(base: str, num_notes: int, options: argparse.Namespace) -> Row:
     sites = [(site.splits["train"], site.labels) for role, site in hospitals if role == "train"]
     model = Model(base=base, formulation="markup")
     opened: Any = open_model(model, Training(num_threads=options.threads), TYPES, seed=0)
-    task = Extraction(opened.formulation, opened.tokenizer, model.window_tokens)
+    task: Any = opened.task
     backbone = opened.backbone
     adapter = backbone.initial()
     examples, preparing = _timed(

@@ -40,7 +40,6 @@ from fedmedlora.inference.writing import write
 from fedmedlora.synthetic.hospitals import synthesize
 from fedmedlora.tasks.answers import WrittenExample
 from fedmedlora.tasks.copy_or_tag import CopyOrTag
-from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.training.causal_model import CausalModel
 from fedmedlora.training.shared_prefix import ATTENTION
 
@@ -111,7 +110,7 @@ def _opened(folder: Path, options: argparse.Namespace) -> tuple[CausalModel, lis
     model = Model(base=base, formulation="markup", mark_weight=options.mark_weight)
     opened: Any = open_model(model, Training(num_threads=options.threads), TYPES, seed=0)
     _, site = synthesize()[SITE]
-    task = Extraction(opened.formulation, opened.tokenizer, model.window_tokens)
+    task: Any = opened.task
     adapter = _trained(opened, task.examples(site.splits["train"], site.labels), options.rounds)
     examples = task.examples(site.splits["test"][: options.notes], site.labels)
     if options.prompt_tokens is not None:

@@ -39,7 +39,6 @@ from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
 from fedmedlora.federation.engine import NOTHING_KEPT, Scope
 from fedmedlora.tasks.answers import WrittenExample
-from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.tally import Tally
 from fedmedlora.tasks.task import Output
 
@@ -208,7 +207,7 @@ def _engine(
     kind: type[LocalEngine[WrittenExample]], cohorts: dict[str, Cohort], model: Model
 ) -> LocalEngine[WrittenExample]:
     opened: Any = open_model(model, Training(), TYPES, seed=0)
-    task = Extraction(opened.formulation, opened.tokenizer, model.window_tokens)
+    task: Any = opened.task
     backbone = Untrained(opened.backbone.initial())
     words, shelf = opened.tokenizer, MemoryShelf()
     return kind(backbone, task, cohorts, tokenizer=words, vocabulary=range(100), shelf=shelf)

@@ -26,7 +26,7 @@ from fedmedlora.experiment.rounds import run_rounds
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import Outcome, Participant
-from fedmedlora.tasks.scoring import NoteCounts
+from fedmedlora.tasks.counts import NoteCounts
 from fedmedlora.tasks.tally import Tally, tally_to_json
 
 _NUM_TENSORS = 64

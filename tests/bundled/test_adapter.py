@@ -62,7 +62,7 @@ def test_plain_peft_tags_as_we_do_where_the_attention_is_opened() -> None:
     text = "Started furosemide 40 mg for dyspnoea."
     tokens = ours.tokenizer.tokenize(text)
     reading = Reading(tokens, 0, len(tokens.ids), ("problem", "drug"))
-    example = ours.formulation.example(reading, [])
+    example = ours.task.formulation.example(reading, [])
     base = find_base_model("bundled").folder
     config = AutoConfig.from_pretrained(base, num_labels=3 * len(source.types))
     config.is_causal = False
@@ -76,7 +76,8 @@ def test_plain_peft_tags_as_we_do_where_the_attention_is_opened() -> None:
 
     tags = logits.view(len(example.input_ids), -1, 3).argmax(dim=-1).numpy()
     assert (tags == ours.backbone.answer(source.adapter, [example])[0].values).all()
-    found = {text[span.start : span.end] for span in ours.formulation.found(reading, tags).spans}
+    spans = ours.task.formulation.found(reading, tags).spans
+    found = {text[span.start : span.end] for span in spans}
     assert found == {"furosemide", "dyspnoea"}
 
 

@@ -6,8 +6,10 @@ import pytest
 from tests.cli.conftest import Shell
 
 from fedmedlora.cli.adapters import _lines
+from fedmedlora.tasks.counts import site_scores
 from fedmedlora.tasks.findings import Findings
-from fedmedlora.tasks.scoring import count_note, site_scores
+from fedmedlora.tasks.kinds.extract import KIND
+from fedmedlora.tasks.scoring import PARTS, count_note
 
 FIGURES = {"tp", "fp", "fn", "precision", "recall", "f1", "ci95"}
 
@@ -62,7 +64,8 @@ def test_scores_can_be_read(shell: Shell, finished: Path, sites: Path) -> None:
 def test_what_an_answer_announced_in_vain_stands_under_the_scores() -> None:
     counts = count_note(Findings(()), Findings((), lost=("repeated", "no_text", "repeated")))
 
-    lines = list(_lines(site_scores(counts, num_notes=1, split="test")))
+    scores = site_scores(counts, num_notes=1, split="test", parts=PARTS, scored=PARTS)
+    lines = list(_lines(scores, KIND))
 
     assert lines[:2] == [
         "1 notes of test",

@@ -50,7 +50,7 @@ def our_tags(source: Path) -> Any:  # noqa: ANN401 -- an array
     opened = open_source(source, arm=None)
     ours: Any = open_model(opened.model, opened.training, opened.types, seed=0)
     tokens = ours.tokenizer.tokenize(TEXT)
-    example = ours.formulation.example(Reading(tokens, 0, len(tokens.ids), opened.types), [])
+    example = ours.task.formulation.example(Reading(tokens, 0, len(tokens.ids), opened.types), [])
     return ours.backbone.answer(opened.adapter, [example])[0].values
 
 

@@ -13,8 +13,9 @@ from fedmedlora.errors import TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.federation.backbone import STRAIGHT, LocalPlan, Steering, Trained
 from fedmedlora.federation.engine import SERVER, Outcome, Participant, Scope
+from fedmedlora.tasks.counts import Counts
 from fedmedlora.tasks.extraction import Extraction
-from fedmedlora.tasks.scoring import PARTS, Counts
+from fedmedlora.tasks.scoring import PARTS
 from fedmedlora.tasks.tagging import Tagging, TaggingExample
 from fedmedlora.tasks.task import Output
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
@@ -279,8 +280,8 @@ class TestEvaluate:
 
         ((_, found),) = engine.evaluate(START, ["a"], Scope("dev", ("ner",), 1))
 
-        assert found.total.ner.matched("strict") == Counts(2)
-        assert found.total.re.matched("strict") == Counts(fn=1)
+        assert found.total.part("ner").matched("strict") == Counts(2)
+        assert found.total.part("re").matched("strict") == Counts(fn=1)
 
     def test_takes_what_each_site_takes_when_it_is_asked_for(
         self, tokenizer: HuggingFaceTokenizer
@@ -298,7 +299,7 @@ class TestEvaluate:
     def test_ceiling_needs_no_adapter(self, tokenizer: HuggingFaceTokenizer) -> None:
         counts = engine_over(tokenizer, cohort("a")).ceiling("a", "final", limit=9)
 
-        assert counts.re.matched("strict") == Counts(3)
+        assert counts.part("re").matched("strict") == Counts(3)
 
 
 class TestPredictions:

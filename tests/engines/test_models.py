@@ -15,7 +15,8 @@ from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.schema import Lora, Model, Training
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import Engine, Participant, Scope
-from fedmedlora.tasks.scoring import PARTS, Counts
+from fedmedlora.tasks.counts import Counts
+from fedmedlora.tasks.scoring import PARTS
 from fedmedlora.training.base_models import BaseModel
 
 TRAINING = Training(num_threads=1, batch_size=2, learning_rate=1e-2)
@@ -67,7 +68,7 @@ def test_a_perfect_model_would_find_all_that_can_be_said(decoder: BaseModel) -> 
     counts = engine.ceiling("a", "final", limit=2)
 
     # The second note's "<b>" begins like a mark: what cannot be said is missed, and counted.
-    assert counts.ner.matched("strict") == Counts(tp=2, fn=1)
+    assert counts.part("ner").matched("strict") == Counts(tp=2, fn=1)
 
 
 def test_label_tokens_are_those_of_the_answers(decoder: BaseModel) -> None:

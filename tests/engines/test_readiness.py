@@ -9,6 +9,7 @@ from tests.training.tiny_decoders import TYPES, tiny_decoder
 from fedmedlora.engines.readiness import look_up, require_positions
 from fedmedlora.errors import ModelError
 from fedmedlora.experiment.schema import FormulationName, Model
+from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.markup import Markup
 from fedmedlora.tasks.tagging import Tagging
 from fedmedlora.training.base_models import BaseModel
@@ -43,8 +44,10 @@ def test_a_base_is_looked_up_without_its_weights(
     ready = look_up(replace(writing(copied), formulation=name), TYPES)
 
     assert ready.base.num_bytes == len("unread")
-    assert type(ready.formulation) is kind
-    assert ready.formulation.types == TYPES
+    assert isinstance(ready.task, Extraction)
+    assert type(ready.task.formulation) is kind
+    assert ready.task.formulation.types == TYPES
+    assert ready.writes is (kind is Markup)
 
 
 def test_another_base_is_refused_before_it_is_looked_at(copied: Path, decoder: BaseModel) -> None:
@@ -107,16 +110,19 @@ def test_a_base_that_bends_its_products_may_not_write(
 
 def test_what_an_answer_may_hold_ends_where_the_base_does(copied: Path) -> None:
     configured(copied, max_position_embeddings=600)
-    formulation = look_up(writing(copied), TYPES).formulation
+    task = look_up(writing(copied), TYPES).task
 
-    assert isinstance(formulation, Markup)
-    assert formulation.most_positions == 600
+    assert isinstance(task, Extraction)
+    assert isinstance(task.formulation, Markup)
+    assert task.formulation.most_positions == 600
 
 
 def test_a_base_without_a_limit_reads_any_window(decoder: BaseModel) -> None:
     model = replace(writing(decoder.folder), window_tokens=100_000)
-    formulation = look_up(writing(decoder.folder), TYPES).formulation
+    task = look_up(writing(decoder.folder), TYPES).task
+    assert isinstance(task, Extraction)
+    task = replace(task, window_tokens=100_000)
 
-    require_positions(formulation, model, None)
+    require_positions(task, model, None)
     with pytest.raises(ModelError, match="window_tokens: found 100000"):
-        require_positions(formulation, model, 1024)
+        require_positions(task, model, 1024)

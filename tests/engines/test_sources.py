@@ -66,7 +66,7 @@ def test_an_adapter_that_came_back_finds_the_same(source: Source, tmp_path: Path
     ]
 
     assert tallies[0] == tallies[1]
-    assert tallies[0].total.ner.matched("strict").fp > 0  # a random adapter finds something
+    assert tallies[0].total.part("ner").matched("strict").fp > 0  # a random adapter finds something
 
 
 def test_what_it_learnt_of_its_confidence_comes_along(source: Source, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from fedmedlora.evaluation.calibration import (
     summed,
 )
 from fedmedlora.tasks.findings import Findings, Link, Span
+from fedmedlora.tasks.scoring import judged
 
 PAIN, DRUG, DOSE = Span(0, 4, "problem"), Span(5, 9, "drug"), Span(10, 14, "dosage")
 HALF, SURE = math.log(0.5), math.log(0.99)
@@ -61,7 +62,7 @@ class TestCounting:
         gold = Findings((PAIN,))
         found = Findings((PAIN, DRUG), log_probs={PAIN: HALF, DRUG: HALF, Span(0, 3, "problem"): 0})
 
-        ner = counted([gold], [found], num_bins=4)["ner"]
+        ner = counted(judged(gold, found), num_bins=4)["ner"]
 
         assert ner.tolist() == [[0, 0], [0, 0], [2, 1], [1, 0]]
 
@@ -70,20 +71,20 @@ class TestCounting:
         links: dict[Span | Link, float] = {Link(DRUG, DOSE): SURE, Link(PAIN, DOSE): SURE}
         found = Findings((DRUG, PAIN), log_probs=links)
 
-        counts = counted([gold], [found], num_bins=4)
+        counts = counted(judged(gold, found), num_bins=4)
 
         assert counts["re"].tolist() == [[0, 0], [0, 0], [0, 0], [2, 1]]
         assert not counts["ner"].any()
 
     def test_notes_and_sites_add(self) -> None:
-        one = counted([Findings((PAIN,))] * 2, [Findings((), log_probs={PAIN: 0})] * 2, num_bins=1)
+        one = counted({"ner": [(0.0, True)] * 2, "re": []}, num_bins=1)
 
         total = summed([one, {"ner": rows((3, 0))}])
 
         assert {kind: total[kind].tolist() for kind in total} == {"ner": [[5, 2]], "re": [[0, 0]]}
 
     def test_nothing_is_counted_where_nobody_asks(self) -> None:
-        assert counted([Findings((PAIN,))], [Findings((), log_probs={PAIN: 0})], num_bins=0) == {}
+        assert counted({"ner": [(0.0, True)]}, num_bins=0) == {}
 
 
 class TestIsotonic:

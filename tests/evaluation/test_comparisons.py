@@ -5,7 +5,8 @@ import pytest
 
 from fedmedlora.evaluation.comparisons import BEST_SINGLE, MEAN_SINGLE, compare
 from fedmedlora.evaluation.intervals import draws, tally
-from fedmedlora.tasks.scoring import Counts, NoteCounts, PartCounts
+from fedmedlora.tasks.counts import Counts, NoteCounts, PartCounts
+from fedmedlora.tasks.kinds.extract import KIND
 from fedmedlora.tasks.tally import Tally
 
 Row = tuple[int, int, int]
@@ -14,9 +15,7 @@ Json = dict[str, Any]
 
 def notes(*rows: Row, type_: str = "problem", part: str = "ner") -> list[NoteCounts]:
     counts = [PartCounts({type_: Counts(*row)}, Counts(*row)) for row in rows]
-    if part == "re_gold":
-        return [NoteCounts(re_gold=one) for one in counts]
-    return [NoteCounts(ner=one) for one in counts]
+    return [NoteCounts({part: one}) for one in counts]
 
 
 def compared(
@@ -30,7 +29,11 @@ def compared(
         arm: {site: tallied(site, by_site[site], replicates) for site in by_site}
         for arm, by_site in finals.items()
     }
-    return compare(tallies, pairs=pairs, training_sites=training, other_sites=others)
+    known = {figure for sites in tallies.values() for one in sites.values() for figure in one.draws}
+    metrics = {name: figure for name, figure in KIND.compared.items() if figure in known}
+    return compare(
+        tallies, metrics=metrics, pairs=pairs, training_sites=training, other_sites=others
+    )
 
 
 def tallied(site: str, notes: Sequence[NoteCounts], replicates: int) -> Tally:
@@ -150,7 +153,7 @@ def test_the_notes_as_they_are_are_none_of_the_draws() -> None:
 def test_problem_alone_looks_at_no_other_type() -> None:
     def of(problem: Row, drug: Row) -> list[NoteCounts]:
         counts = {"problem": Counts(*problem), "drug": Counts(*drug)}
-        return [NoteCounts(ner=PartCounts(counts))]
+        return [NoteCounts({"ner": PartCounts(counts)})]
 
     finals = {
         "fed": {"heart": of((3, 1, 1), (0, 5, 5))},

@@ -15,8 +15,9 @@ from fedmedlora.evaluation.intervals import (
     micro_f1,
     tally,
 )
+from fedmedlora.tasks.counts import NoteCounts
 from fedmedlora.tasks.findings import Findings, Link, Span
-from fedmedlora.tasks.scoring import NoteCounts, count_note
+from fedmedlora.tasks.scoring import PARTS, count_note
 from fedmedlora.tasks.tally import Tally
 
 NAN = math.nan
@@ -208,7 +209,7 @@ class TestFromNotes:
     def test_intervals_of_a_site_by_part_and_matching(self) -> None:
         multiplicities = np.array([[2, 0]] * 100 + [[0, 2]] * 100)
 
-        intervals = f1_intervals(tally(self.notes(), multiplicities))
+        intervals = f1_intervals(tally(self.notes(), multiplicities), PARTS)
 
         # Drawn alone, the first note is all right, the second all wrong, but for its overlap.
         assert intervals[("ner", "strict")] == (0.0, 1.0)

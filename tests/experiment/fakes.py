@@ -39,7 +39,8 @@ from fedmedlora.federation.site_round import read_with, site_round
 from fedmedlora.federation.turns import Turn
 from fedmedlora.privacy.ckks import Key
 from fedmedlora.sites import SiteRole
-from fedmedlora.tasks.scoring import Counts, NoteCounts, Part, PartCounts
+from fedmedlora.tasks.counts import Counts, NoteCounts, Part, PartCounts
+from fedmedlora.tasks.scoring import PARTS
 from fedmedlora.tasks.tally import Tally
 
 A, B = "q.lora_A.weight", "q.lora_B.weight"
@@ -218,7 +219,7 @@ class FakeEngine:
         curve = self.curves.get(site, RISING)
         right = curve[min(round(float(adapter[A].mean())), len(curve) - 1)]
         found = _counts(right) if right else _missed()
-        note = NoteCounts(found, found, found) if "re" in scope.parts else NoteCounts(ner=found)
+        note = NoteCounts(dict.fromkeys(PARTS if "re" in scope.parts else ("ner",), found))
         drawn = draws({site: scope.limit}, replicates=scope.replicates, seed=scope.seed)
         told = self.finds.get((site, scope.split)) if scope.confidence_bins else None
         bins: dict[Part, NDArray[np.int64]] = {"ner": np.array(told)} if told else {}
@@ -237,7 +238,7 @@ class FakeEngine:
         del site, split
         self._step()
         entities, relations = self.ceilings
-        counts = NoteCounts(_counts(entities), re_gold=_counts(relations))
+        counts = NoteCounts({"ner": _counts(entities), "re_gold": _counts(relations)})
         return sum([counts] * limit, NoteCounts())
 
     def predictions(

@@ -71,6 +71,7 @@ def test_a_run_that_has_only_begun_has_no_arms(store: RunStore) -> None:
         "schema": 1,
         "experiment": "demo",
         "seed": 7,
+        "task": "extract",
         "preferred": "fed_medlora",
         "between_hospitals": False,
         "sites": [],

@@ -5,12 +5,14 @@ from fedmedlora.reporting import arms
 
 Json = dict[str, Any]
 
+NER = "ner_strict_f1"
+
 
 def test_scores_that_are_missing_null_or_not_finite_are_none() -> None:
-    assert arms.f1(None) is None
-    assert arms.f1({"ner": None}) is None
-    assert arms.f1({"ner": {"strict": {"f1": None}}}) is None
-    assert arms.f1({"ner": {"strict": {"f1": math.nan}}}) is None
+    assert arms.f1(None, NER) is None
+    assert arms.f1({"ner": None}, NER) is None
+    assert arms.f1({"ner": {"strict": {"f1": None}}}, NER) is None
+    assert arms.f1({"ner": {"strict": {"f1": math.nan}}}, NER) is None
     assert arms.f1({"re_gold": {"strict": {"f1": 0.0}}}, "re_gold_strict_f1") == 0.0
 
 
@@ -71,11 +73,11 @@ def test_the_best_arm_is_the_first_of_equals_and_never_an_undefined_one() -> Non
         for name, mean in (("a", None), ("b", 0.5), ("c", 0.5))
     ]
 
-    found = arms.best(scored)
+    found = arms.best(scored, NER)
 
     assert found is not None
     assert found["name"] == "b"
-    assert arms.best(scored[:1]) is None
+    assert arms.best(scored[:1], NER) is None
 
 
 def test_means_skip_what_is_undefined() -> None:

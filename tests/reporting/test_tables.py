@@ -92,7 +92,7 @@ def test_final_scores_name_their_split(results: Json) -> None:
 def test_rounds_name_the_one_that_was_kept(results: Json) -> None:
     arm = next(a for a in results["arms"] if a["name"] == "fed_medlora_plus")
 
-    table = tables.rounds_table(arm)
+    table = tables.rounds_table(arm, "ner_strict_f1")
 
     assert "round 5 was kept" in table
     # Level 12 + lift 4 + (-3, 4, 2, 0, -7) for the sites in name order

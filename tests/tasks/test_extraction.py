@@ -7,11 +7,12 @@ from tests.tasks.words import Words as Spelt
 
 from fedmedlora.clinical.notes import Entity, Labels, Note, Relation
 from fedmedlora.tasks.answers import WrittenExample
-from fedmedlora.tasks.extraction import NER, PARTS, RE, RE_GOLD, Extraction
+from fedmedlora.tasks.counts import Counts
+from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.findings import Findings, Link, Span
 from fedmedlora.tasks.marks import CLOSE, opening
 from fedmedlora.tasks.markup import Markup
-from fedmedlora.tasks.scoring import Counts
+from fedmedlora.tasks.scoring import NER, PARTS, RE, RE_GOLD
 from fedmedlora.tasks.tagging import BEGIN, IGNORED, Tagging, TaggingExample
 from fedmedlora.tasks.task import Answer, Output, Tokenizer
 
@@ -308,7 +309,7 @@ class TestPredict:
 class TestCeiling:
     def score(self, extraction: Tagger, note: Note) -> tuple[Counts, Counts, Counts]:
         (counts,) = extraction.score([note], extraction.ceiling([note], ALL), ALL)
-        ner, re, re_gold = counts.ner, counts.re, counts.re_gold
+        ner, re, re_gold = counts.part("ner"), counts.part("re"), counts.part("re_gold")
         return ner.matched("strict"), re.matched("strict"), re_gold.matched("strict")
 
     def test_is_perfect_where_everything_can_be_said(self, extraction: Tagger) -> None:
@@ -341,8 +342,8 @@ class TestCeiling:
         (counts,) = extraction.score([inside], extraction.ceiling([inside], ALL), ALL)
 
         assert counts.unaligned == 1
-        assert counts.ner.matched("strict") == Counts(fp=1, fn=1)
-        assert counts.ner.matched("lenient") == Counts(tp=1)
+        assert counts.part("ner").matched("strict") == Counts(fp=1, fn=1)
+        assert counts.part("ner").matched("lenient") == Counts(tp=1)
 
     def test_unaligned_counts_the_boundaries_of_each_gold_span_once(
         self, extraction: Tagger
@@ -375,7 +376,7 @@ class TestCeiling:
         (counts,) = extraction.score([note], extraction.ceiling([NOTE], ALL), ALL)
 
         assert self.score(extraction, note) == self.score(extraction, NOTE)
-        assert counts.ner.matched("strict") == Counts(4)
+        assert counts.part("ner").matched("strict") == Counts(4)
         assert counts.unaligned == 0
         for one, other in zip(
             extraction.examples([note], ALL), extraction.examples([NOTE], ALL), strict=True
@@ -388,8 +389,8 @@ class TestCeiling:
 
         (counts,) = extraction.score([NOTE], extraction.ceiling([NOTE], labels), labels)
 
-        assert counts.ner.matched("strict") == Counts(1)
-        assert counts.re.matched("strict") == Counts()
+        assert counts.part("ner").matched("strict") == Counts(1)
+        assert counts.part("re").matched("strict") == Counts()
 
 
 def test_a_note_longer_than_any_window_is_read_to_its_end(

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 from tests.tasks.words import Words
 
-from fedmedlora.tasks.answers import WrittenExample
+from fedmedlora.tasks.answers import WrittenExample, legal_ids
 from fedmedlora.tasks.findings import Found, Span
 from fedmedlora.tasks.json_list import JsonList
 from fedmedlora.tasks.list_items import ListItems
@@ -98,7 +98,8 @@ class TestExample:
         example = listing.example(whole(tokens), gold)
 
         assert all(
-            id_ in step.legal for id_, step in zip(example.completion, example.steps, strict=True)
+            id_ in legal_ids([step.legal])
+            for id_, step in zip(example.completion, example.steps, strict=True)
         )
         assert read(listing, whole(tokens), example).spans == tuple(sorted(gold))
 
@@ -211,7 +212,7 @@ def test_what_is_shown_takes_room_from_the_answer(listing: JsonList, tokens: Tok
 
     for form, openings in ((enough, 2), (short, 1)):
         example = form.behind(form.example(whole(tokens), [CHEST_PAIN]), [shown])
-        (bracket,) = example.grammar.legal(example.grammar.begin())
+        (bracket,) = legal_ids([example.grammar.legal(example.grammar.begin())])
         begun = example.grammar.step(example.grammar.begin(), bracket)
         # Where an item has no room, the list must be closed at once.
         assert len(example.grammar.legal(begun)) == openings

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from tests.tasks.words import Words
 
 from fedmedlora.clinical.labels import ENTITY_TYPES, RELATION_TYPES
-from fedmedlora.tasks.answers import WrittenExample
+from fedmedlora.tasks.answers import WrittenExample, legal_ids
 from fedmedlora.tasks.findings import Found, Span
 from fedmedlora.tasks.markup import Markup
 from fedmedlora.tasks.prompts import MEANINGS
@@ -184,7 +184,7 @@ class TestSteps:
         bracket, problem, closed = words.tokenize("[problem]").ids
         opening = words.tokenize(DRUG).ids[0]
         assert example.completion == (bracket, problem, 91, 92, closed, 93, 94, 2)
-        assert [opening in step.legal for step in example.steps] == [
+        assert [opening in legal_ids([step.legal]) for step in example.steps] == [
             *(True, False, True, False, True, True, True, False)
         ]
 

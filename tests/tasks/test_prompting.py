@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedmedlora.clinical.notes import Entity, Labels, Note, Relation
+from fedmedlora.tasks.counts import Counts
 from fedmedlora.tasks.extraction import Extraction
 from fedmedlora.tasks.findings import Found, Span
 from fedmedlora.tasks.items import answer_schema
@@ -19,7 +20,6 @@ from fedmedlora.tasks.prompting import (
 )
 from fedmedlora.tasks.prompts import MEANINGS
 from fedmedlora.tasks.reading import Reading, words
-from fedmedlora.tasks.scoring import Counts
 
 TYPES = ("problem", "drug", "dosage", "negation")
 TEXT = "No chest pain, aspirin 5mg."
@@ -169,6 +169,8 @@ def test_a_note_is_extracted_as_a_perfect_model_would() -> None:
 
     (counts,) = task.score([note], task.ceiling([note], labels), labels)
 
-    assert counts.ner.matched("strict") == Counts(2)
-    assert counts.re.matched("strict") == counts.re_gold.matched("strict") == Counts(2)
+    assert counts.part("ner").matched("strict") == Counts(2)
+    assert (
+        counts.part("re").matched("strict") == counts.part("re_gold").matched("strict") == Counts(2)
+    )
     assert counts.unaligned == 0

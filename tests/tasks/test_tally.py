@@ -4,13 +4,16 @@ import numpy as np
 import pytest
 
 from fedmedlora.errors import StoreError
-from fedmedlora.tasks.scoring import Counts, NoteCounts, PartCounts, to_json
-from fedmedlora.tasks.tally import FIGURES, Tally, tally_from_json, tally_to_json
+from fedmedlora.tasks.counts import Counts, NoteCounts, PartCounts, score_counts, to_json
+from fedmedlora.tasks.tally import Tally, figures_of, tally_from_json, tally_to_json
 
 TOTAL = NoteCounts(
-    PartCounts({"drug": Counts(1, 2, 3), "problem": Counts(4, 0, 1)}, Counts(6, 1, 3)),
-    re=PartCounts({"severity": Counts(0, 0, 7)}),
+    {
+        "ner": PartCounts({"drug": Counts(1, 2, 3), "problem": Counts(4, 0, 1)}, Counts(6, 1, 3)),
+        "re": PartCounts({"severity": Counts(0, 0, 7)}),
+    }
 )
+FIGURES = figures_of(TOTAL)
 DRAWN = {figure: np.array([[i, 0, 2**31 + 5], [1, i, 0]]) for i, figure in enumerate(FIGURES)}
 
 
@@ -34,7 +37,7 @@ def test_a_tally_comes_back_from_json() -> None:
     }
 
 
-def test_bins_come_back_from_json_and_are_missing_where_they_were_not_counted() -> None:
+def test_bins_come_back_from_json() -> None:
     tally = Tally(3, TOTAL, reliability={"re": np.array([[3, 1], [0, 0]])})
 
     found = tally_from_json(json.loads(json.dumps(tally_to_json(tally))))
@@ -42,8 +45,6 @@ def test_bins_come_back_from_json_and_are_missing_where_they_were_not_counted() 
     assert {part: rows.tolist() for part, rows in found.reliability.items()} == {
         "re": [[3, 1], [0, 0]]
     }
-    # As runs from before it was counted have it.
-    assert tally_from_json(tally_to_json(tally)[:3]).reliability == {}
 
 
 @pytest.mark.parametrize(
@@ -52,13 +53,19 @@ def test_bins_come_back_from_json_and_are_missing_where_they_were_not_counted() 
         [3, to_json(TOTAL), {}, {"ner": [[1, 2]]}],
         [3, to_json(TOTAL), {}, {"ner": [[1, -1]]}],
         [3, to_json(TOTAL), {}, {"ner": [[1, 1, 1]]}],
-        [3, [0, [], [], []]],
-        [3, None, {}],
+        [3, to_json(TOTAL), {}],
+        [3, [0, [], []], {}, {}],
+        [3, None, {}, {}],
         None,
-        [3, [0, *[[{}, [0, 0, 0], 0, 0]] * 3, {}], {"ner_strict": "no base64 of anything"}],
-        [3, [0, *[[{}, [0, 0, 0], 0, 0]] * 3, {}], {"ner_strict": "eJxjZGRiAAAADgAF"}],
+        [3, [0, {"ner": [{}, [0, 0, 0], {}]}, {}], {"ner_strict": "no base64 of anything"}, {}],
+        [3, [0, {"ner": [{}, [0, 0, 0], {}]}, {}], {"ner_strict": "eJxjZGRiAAAADgAF"}, {}],
     ],
 )
 def test_what_is_no_tally_is_refused(value: list[object]) -> None:
     with pytest.raises(StoreError, match="of another shape"):
         tally_from_json(value)
+
+
+def test_figures_are_of_each_part_as_it_matches_and_of_problems_alone() -> None:
+    assert figures_of(TOTAL) == ("ner_strict", "ner_lenient", "re_strict", "problem_strict")
+    assert figures_of(NoteCounts({"accuracy": score_counts(1)})) == ("accuracy_strict",)

@@ -24,7 +24,8 @@ from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.engine import Engine, Participant, Scope
 from fedmedlora.formats.site_folder import read_site
 from fedmedlora.reporting.absences import lost_in_words
-from fedmedlora.tasks.scoring import PARTS, site_scores
+from fedmedlora.tasks.counts import MATCHINGS, site_scores
+from fedmedlora.tasks.kind import TaskKind, task_kinds
 from fedmedlora.training.settings import Dtype
 from fedmedlora.training.vllm_limits import vllm_remarks
 
@@ -38,8 +39,9 @@ def evaluate(options: argparse.Namespace) -> int:
     site = cohort(SiteEntry(path=options.data, role="external"), notes)
     split = "final" if options.split == "test" else options.split
     engine = source.engine({site.name: site})
-    scores = _scores(engine, source.adapter, site, split, limit=options.max_notes)
-    answer(options, {"origin": source.origin, **scores}, [source.origin, *_lines(scores)])
+    kind = task_kinds()[source.model.task]
+    scores = _scores(engine, source.adapter, site, split, kind, limit=options.max_notes)
+    answer(options, {"origin": source.origin, **scores}, [source.origin, *_lines(scores, kind)])
     return 0
 
 
@@ -50,7 +52,8 @@ def adapt(options: argparse.Namespace) -> int:
     entry = SiteEntry(path=options.data, role="new_site", max_notes=options.max_notes)
     site = cohort(entry, read_site(options.data))
     engine = source.engine({site.name: site})
-    before = _scores(engine, source.adapter, site, "final")
+    kind = task_kinds()[source.model.task]
+    before = _scores(engine, source.adapter, site, "final", kind)
     trained = {"notes": len(site.train), "rounds": options.rounds}
     told = f"after training (notes: {trained['notes']}, rounds: {trained['rounds']})"
     adapter = _adapted(engine, source, site.name, options.rounds)
@@ -63,9 +66,9 @@ def adapt(options: argparse.Namespace) -> int:
         calibration=UNCALIBRATED,
     )
     export_peft(further, options.out, card=card_of(further, form="peft", dtype="float32"))
-    after = _scores(engine, adapter, site, "final")
+    after = _scores(engine, adapter, site, "final", kind)
     place = str(options.out)
-    lines = [source.origin, "before", *_lines(before), told, *_lines(after), place]
+    lines = [source.origin, "before", *_lines(before, kind), told, *_lines(after, kind), place]
     document = {
         "origin": source.origin,
         "before": before,
@@ -130,29 +133,31 @@ def _scores(
     adapter: AdapterWeights,
     site: Cohort,
     split: str,
+    kind: TaskKind,
     *,
     limit: int | None = None,
 ) -> dict[str, Any]:
     limit = limit or len(site.notes(split))
-    scope = Scope(split, PARTS, limit, replicates=Evaluation().replicates)
+    scope = Scope(split, kind.parts, limit, replicates=Evaluation().replicates)
     ((_, tally),) = engine.evaluate(adapter, [site.name], scope)
     return site_scores(
         tally.total,
         num_notes=tally.num_notes,
         split=site.final_split if split == "final" else split,
-        has_relations=bool(site.labels.relations),
-        intervals=f1_intervals(tally),
+        parts=kind.parts,
+        scored=kind.scored(kind.parts, site.labels),
+        intervals=f1_intervals(tally, kind.parts),
     )
 
 
-def _lines(scores: dict[str, Any]) -> Iterator[str]:
+def _lines(scores: dict[str, Any], kind: TaskKind) -> Iterator[str]:
     """Yield the scores of a site as a table."""
     yield f"{scores['notes']} notes of {scores['split']}"
     if scores["lost"]:
         yield lost_in_words(scores["lost"])
-    for part in PARTS:
-        for matching in ("strict", "lenient"):
-            if scores[part] is None:
+    for part in kind.parts:
+        for matching in MATCHINGS:
+            if matching not in (scores[part] or {}):
                 continue
             figures = scores[part][matching]
             cells = [f"{name} {_shown(figures[name])}" for name in ("precision", "recall", "f1")]

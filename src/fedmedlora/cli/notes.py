@@ -40,7 +40,9 @@ def stats(options: argparse.Namespace) -> int:
 
 def synthesize(options: argparse.Namespace) -> int:
     """Write hospitals that do not exist, one folder each."""
-    folders = write_hospitals(options.out, seed=options.seed, num_notes=options.notes)
+    folders = write_hospitals(
+        options.out, seed=options.seed, num_notes=options.notes, task=options.task
+    )
     answer(options, {"sites": {name: str(folders[name]) for name in folders}}, [str(options.out)])
     return 0
 
@@ -55,14 +57,16 @@ def _site(folder: Path) -> SiteNotes:
     return read_site(folder, required=("dev",) if is_server else ("train", "dev"))
 
 
-def write_hospitals(folder: Path, *, seed: int, num_notes: int | None) -> dict[str, Path]:
+def write_hospitals(
+    folder: Path, *, seed: int, num_notes: int | None, task: str = "extract"
+) -> dict[str, Path]:
     """Write every invented hospital under a folder and return where each is, by name.
 
     Raises:
         InputError: There are fewer notes than sites, or the folder holds something else.
     """
     try:
-        sites = invent(seed=seed, num_notes=num_notes)
+        sites = invent(seed=seed, num_notes=num_notes, task=task)
     except ValueError as error:
         expected = "a training note for each site at least"
         raise InputError([Fault("--notes", str(num_notes), expected)]) from error

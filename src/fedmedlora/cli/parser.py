@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fedmedlora.cli.typed import add, not_negative, pair, place, port, positive
 from fedmedlora.formats.note_format import names_of_formats, note_formats
+from fedmedlora.synthetic.beside import BESIDE
 
 _DEMO = Path("runs/demo")
 _EXPERIMENT = "one experiment"
@@ -147,6 +148,12 @@ def _notes(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     synthesize.add_argument("--seed", type=not_negative, default=0, metavar="N", help="seed")
     synthesize.add_argument(
         "--notes", type=positive, metavar="N", help="training notes of the five sites together"
+    )
+    synthesize.add_argument(
+        "--task",
+        choices=BESIDE,
+        default="extract",
+        help="what stands beside the notes: questions, summaries, or nothing (extract)",
     )
 
     _exchange(verbs)

@@ -5,6 +5,7 @@ Offsets are characters of `Note.text`, end exclusive. Entities may nest and over
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
@@ -42,12 +43,18 @@ class Relation:
     tail: str
 
 
+FieldKind = Literal["text", "texts", "number"]
+"""What stands beside a text: a text, a list of them, or a whole number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Note:
     """One document of one site.
 
     Attributes:
         patient: Whose note it is, in the site's own numbering; None where the site does not say.
+        fields: What stands beside the text for tasks other than extraction, as a question or a
+            summary, by key; a text, a tuple of texts or a number.
     """
 
     id: str
@@ -56,6 +63,7 @@ class Note:
     entities: tuple[Entity, ...]
     relations: tuple[Relation, ...]
     patient: str | None = None
+    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +92,11 @@ class SiteNotes:
     Attributes:
         splits: Split name (`train`, `dev`, `test`, `extra`) to notes, in file order.
         public: Whether the text may be shown outside the site.
+        fields: What stands beside the text of each note, key to kind.
     """
 
     name: str
     labels: Labels
     public: bool
     splits: Mapping[str, tuple[Note, ...]]
+    fields: Mapping[str, FieldKind] = field(default_factory=dict)

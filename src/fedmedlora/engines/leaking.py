@@ -38,7 +38,6 @@ from fedmedlora.privacy.leakage import (
     true_positive_rate,
 )
 from fedmedlora.synthetic.hospitals import public_text
-from fedmedlora.tasks.extraction import Extraction
 
 _SECRET = re.compile(r"\d{6,}")
 _STATISTICS = {"auc": auc, "tpr": true_positive_rate}
@@ -83,7 +82,7 @@ def leakage(store: RunStore, *, site: str | None = None, effort: Effort) -> dict
         digest=store.meta("models")["own"]["base"],
     )
     start, mode = opened.backbone.initial(), experiment.privacy.mode
-    attack = _Attack(opened, experiment.model.window_tokens, effort)
+    attack = _Attack(opened, effort)
     found = {
         name: [attack.on(one, cohort) for one in targets(name, arm, mode, store, start)]
         for name, cohort in cohorts.items()
@@ -113,10 +112,10 @@ def _cohorts(experiment: Experiment, store: RunStore, site: str | None) -> dict[
 class _Attack:
     """A loaded base model, and how much is asked of it."""
 
-    def __init__(self, opened: AnyModel, window_tokens: int, effort: Effort) -> None:
+    def __init__(self, opened: AnyModel, effort: Effort) -> None:
         self._opened: Any = opened
         self._backbone: Any = opened.backbone
-        self._task: Any = Extraction(self._opened.formulation, opened.tokenizer, window_tokens)
+        self._task: Any = opened.task
         self._effort = effort
 
     def on(self, target: Target, cohort: Cohort) -> dict[str, Any]:

@@ -1,10 +1,9 @@
 """All sites in one process: one base model, adapters swapped."""
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Any, Generic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,11 +27,9 @@ from fedmedlora.federation.shift import count_tokens
 from fedmedlora.federation.site_round import read_with, site_round
 from fedmedlora.federation.turns import Turn
 from fedmedlora.privacy.ckks import Key
-from fedmedlora.tasks.extraction import Extraction, Shown
-from fedmedlora.tasks.findings import Findings, gold_findings
-from fedmedlora.tasks.scoring import NoteCounts, Part
+from fedmedlora.tasks.counts import NoteCounts
 from fedmedlora.tasks.tally import Tally
-from fedmedlora.tasks.task import Answer, ExampleT, Tokenizer
+from fedmedlora.tasks.task import Answer, ExampleT, Shown, Task, Tokenizer
 
 # Whoever asks an endpoint loads no model code.
 if TYPE_CHECKING:
@@ -45,7 +42,7 @@ class LocalEngine(Generic[ExampleT]):
     def __init__(
         self,
         backbone: Backbone[ExampleT],
-        task: Extraction[ExampleT],
+        task: Task[ExampleT, Any],
         cohorts: Mapping[str, Cohort],
         *,
         tokenizer: Tokenizer,
@@ -142,19 +139,14 @@ class LocalEngine(Generic[ExampleT]):
             found = self._task.predict(notes, cohort.labels, answer, parts=scope.parts, shown=shown)
             counts = self._task.score(notes, found, cohort.labels)
             drawn = draws({site: len(counts)}, replicates=scope.replicates, seed=scope.seed)
-            yield site, tally(counts, drawn[site], self._reliability(site, notes, found, scope))
-
-    def _reliability(
-        self, site: str, notes: Sequence[Note], found: Sequence[Findings], scope: Scope
-    ) -> dict[Part, NDArray[np.int64]]:
-        golds = [gold_findings(note, self._cohorts[site].labels) for note in notes]
-        return counted(golds, found, num_bins=scope.confidence_bins)
+            judged = self._task.judged(notes, found, cohort.labels)
+            bins = counted(judged, num_bins=scope.confidence_bins)
+            yield site, tally(counts, drawn[site], bins)
 
     def shown(self, site: str, number: int) -> Mapping[str, int]:
         """Return how many windows and heads of a site a model is shown where so many are wanted."""
         shown = self._shown(site, number)
-        windows, heads = (shown.entities, shown.relations) if shown else ((), ())
-        return {"windows": len(windows), "heads": len(heads)}
+        return shown.told if shown else {}
 
     def blind(self) -> BlindHere:
         """Return the sites as they are asked in rounds whose updates stay where they are."""
@@ -172,8 +164,8 @@ class LocalEngine(Generic[ExampleT]):
         found = self._task.ceiling(notes, cohort.labels)
         return sum(self._task.score(notes, found, cohort.labels), NoteCounts())
 
-    def read(self, bundle: AdapterWeights, notes: Sequence[Note], labels: Labels) -> list[Findings]:
-        """Return what a model finds in notes that belong to no site."""
+    def read(self, bundle: AdapterWeights, notes: Sequence[Note], labels: Labels) -> list[Any]:
+        """Return what a model makes of notes that belong to no site, as its task has it."""
         return self._task.predict(notes, labels, self._answer(model(bundle)))
 
     def predictions(
@@ -188,11 +180,9 @@ class LocalEngine(Generic[ExampleT]):
                 "site": site,
                 "note_id": note.id,
                 "text": note.text,
-                "gold": _drawn(gold_findings(note, cohort.labels)),
-                "predicted": _drawn(findings),
-                "lost": dict(Counter(findings.lost)),
+                **self._task.drawn(note, own, cohort.labels),
             }
-            for note, findings in zip(notes, found, strict=True)
+            for note, own in zip(notes, found, strict=True)
         ]
 
     def _trainer(self, participant: Participant, plan: LocalPlan) -> Backbone[ExampleT]:
@@ -214,7 +204,7 @@ class LocalEngine(Generic[ExampleT]):
             cohort.train, self._task.examples_by_note(cohort.train, cohort.labels), unit
         )
 
-    def _make_shown(self, site: str, number: int) -> Shown[ExampleT] | None:
+    def _make_shown(self, site: str, number: int) -> Shown | None:
         cohort = self._cohorts[site]
         return self._task.shown(cohort.train, cohort.labels, number=number) if number else None
 
@@ -240,18 +230,3 @@ class LocalEngine(Generic[ExampleT]):
             (site.labels, site.dev if site.role == SERVER else site.held_out, site.validation_heads)
             for site in self._cohorts.values()
         ]
-
-
-def _drawn(findings: Findings) -> dict[str, object]:
-    return {
-        "entities": [
-            {"start": span.start, "end": span.end, "type": span.type} for span in findings.entities
-        ],
-        "links": [
-            {
-                "head": {"start": k.head.start, "end": k.head.end, "type": k.head.type},
-                "tail": {"start": k.tail.start, "end": k.tail.end, "type": k.tail.type},
-            }
-            for k in findings.links
-        ],
-    }

@@ -1,9 +1,9 @@
-"""From a description of a model to a backbone and the formulation it is asked in."""
+"""From a description of a model to a backbone and how it is asked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import Generic
+from typing import Any, Generic
 
 from accelerate import Accelerator
 
@@ -11,7 +11,7 @@ from fedmedlora.adapters.shelves import Shelf
 from fedmedlora.engines.backbone import HuggingFaceBackbone
 from fedmedlora.engines.local import LocalEngine
 from fedmedlora.engines.private import PrivateSide
-from fedmedlora.engines.readiness import ReadyBase, Writing, look_up, require_positions
+from fedmedlora.engines.readiness import ReadyBase, look_up, require_positions
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.experiment.schema import Model, Training
 from fedmedlora.federation.shift import most_frequent
@@ -22,10 +22,8 @@ from fedmedlora.privacy.randomness import OsRandomness, Randomness
 from fedmedlora.privacy.spending import Spending
 from fedmedlora.synthetic.hospitals import public_text
 from fedmedlora.tasks.answers import WrittenExample
-from fedmedlora.tasks.extraction import Extraction
-from fedmedlora.tasks.reading import Formulation
-from fedmedlora.tasks.tagging import Tagging, TaggingExample
-from fedmedlora.tasks.task import Answer, ExampleT, Output
+from fedmedlora.tasks.tagging import TaggingExample
+from fedmedlora.tasks.task import Answer, ExampleT, Output, Task
 from fedmedlora.training.causal_model import load_causal_model
 from fedmedlora.training.precision import resolved
 from fedmedlora.training.process import prepared
@@ -42,14 +40,13 @@ class OpenModel(Generic[ExampleT]):
     """A loaded base model, and how it is asked."""
 
     backbone: HuggingFaceBackbone[ExampleT]
-    formulation: Formulation[ExampleT]
+    task: Task[ExampleT, Any]
     tokenizer: HuggingFaceTokenizer
 
     def engine(
         self,
         cohorts: Mapping[str, Cohort],
         *,
-        window_tokens: int,
         shelf: Shelf,
         blind_key: Key | None = None,
         spending: Spending | None = None,
@@ -63,14 +60,12 @@ class OpenModel(Generic[ExampleT]):
             randomness: Where its noise comes from, None for the operating system; another than
                 that is for tests.
         """
-        task = Extraction(self.formulation, self.tokenizer, window_tokens)
-        vocabulary = _vocabulary(self.tokenizer)
         return LocalEngine(
             self.backbone,
-            task,
+            self.task,
             cohorts,
             tokenizer=self.tokenizer,
-            vocabulary=vocabulary,
+            vocabulary=_vocabulary(self.tokenizer),
             shelf=shelf,
             blind_key=blind_key,
             private=(
@@ -126,14 +121,9 @@ def open_model(
     require_quantization(model.quantization)
     ready = look_up(model, types, digest=digest)
     request = _Request(ready, model, training, types, seed, prepared(training.num_threads))
-    formulation = ready.formulation
-    opened: AnyModel = (
-        _tagging(request, formulation, _with_lora(request))
-        if isinstance(formulation, Tagging)
-        else _writing(request, formulation)
-    )
+    opened: AnyModel = _writing(request) if ready.writes else _tagging(request, _with_lora(request))
     # A few bases number positions from behind others, which only the loaded model shows.
-    require_positions(formulation, model, opened.backbone.num_positions)
+    require_positions(ready.task, model, opened.backbone.num_positions)
     return opened
 
 
@@ -151,9 +141,8 @@ def open_whole_model(
     """
     ready = look_up(model, types)
     request = _Request(ready, model, training, types, seed, prepared(training.num_threads))
-    formulation = Tagging(types, ready.tokenizer)
-    opened = _tagging(request, formulation, _whole(request))
-    require_positions(formulation, model, opened.backbone.num_positions)
+    opened = _tagging(request, _whole(request))
+    require_positions(ready.task, model, opened.backbone.num_positions)
     return opened
 
 
@@ -181,14 +170,12 @@ def _whole(request: _Request) -> TaggingModel:
     )
 
 
-def _tagging(
-    request: _Request, formulation: Tagging, tagger: TaggingModel
-) -> OpenModel[TaggingExample]:
+def _tagging(request: _Request, tagger: TaggingModel) -> OpenModel[TaggingExample]:
     answer = partial(tag, tagger.logits, pad_id=tagger.pad_id, device=request.accelerator.device)
-    return OpenModel(request.backbone(tagger, answer), formulation, request.ready.tokenizer)
+    return OpenModel(request.backbone(tagger, answer), request.ready.task, request.ready.tokenizer)
 
 
-def _writing(request: _Request, formulation: Writing) -> OpenModel[WrittenExample]:
+def _writing(request: _Request) -> OpenModel[WrittenExample]:
     writer = load_causal_model(
         request.ready.base,
         lora=LoraSettings(**asdict(request.model.lora)),
@@ -203,7 +190,7 @@ def _writing(request: _Request, formulation: Writing) -> OpenModel[WrittenExampl
         # Looked up at each call: the backbone moves the model to its device.
         return write(writer.hidden, writer.vocabulary, examples)
 
-    return OpenModel(request.backbone(writer, answer), formulation, request.ready.tokenizer)
+    return OpenModel(request.backbone(writer, answer), request.ready.task, request.ready.tokenizer)
 
 
 def _vocabulary(tokenizer: HuggingFaceTokenizer) -> tuple[int, ...]:

@@ -100,7 +100,6 @@ def open_local(  # noqa: PLR0913 -- by name, one for each thing that sites have
     opened = open_model(model, training, types, seed=seed, digest=digest)
     return opened.engine(
         cohorts,
-        window_tokens=model.window_tokens,
         shelf=shelf,
         blind_key=blind_key,
         spending=spending,
@@ -124,7 +123,7 @@ def open_whole(
     from fedmedlora.engines.models import open_whole_model  # noqa: PLC0415 -- see above
 
     opened = open_whole_model(model, training, types, seed=seed)
-    return opened.engine(cohorts, window_tokens=model.window_tokens, shelf=shelf)
+    return opened.engine(cohorts, shelf=shelf)
 
 
 _Opening = Callable[

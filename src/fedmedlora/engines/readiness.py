@@ -4,17 +4,15 @@ What can be wrong with it is found by `fedmedlora check` so, and before a run's 
 but what shows in the weights alone.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from typing import Any
 
 from transformers import PretrainedConfig
 
 from fedmedlora.errors import ModelError
-from fedmedlora.experiment.schema import FormulationName, Model
-from fedmedlora.tasks.json_list import JsonList
-from fedmedlora.tasks.markup import Markup
-from fedmedlora.tasks.tagging import Tagging
+from fedmedlora.experiment.schema import Model
+from fedmedlora.tasks.kind import Asked, task_kinds
+from fedmedlora.tasks.task import Task
 from fedmedlora.training.base_config import (
     num_embeddings,
     num_positions,
@@ -25,17 +23,19 @@ from fedmedlora.training.base_config import (
 from fedmedlora.training.base_models import BaseModel, find_base_model
 from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
-Writing = Markup | JsonList
-AnyFormulation = Writing | Tagging
-
 
 @dataclass(frozen=True, slots=True)
 class ReadyBase:
-    """A base model on this machine, how it cuts text, and how it is asked."""
+    """A base model on this machine, how it cuts text, and how it is asked.
+
+    Attributes:
+        writes: Whether it answers in writing; one that does not labels words.
+    """
 
     base: BaseModel
     tokenizer: HuggingFaceTokenizer
-    formulation: AnyFormulation
+    task: Task[Any, Any]
+    writes: bool
 
 
 def look_up(model: Model, types: tuple[str, ...], *, digest: str | None = None) -> ReadyBase:
@@ -57,11 +57,30 @@ def look_up(model: Model, types: tuple[str, ...], *, digest: str | None = None) 
         )
     config, tokenizer = read_config(base), HuggingFaceTokenizer(base.folder)
     _require_embeddings(base, tokenizer, num_embeddings(config))
-    formulation = _FORMULATIONS[model.formulation](model, types, tokenizer, config)
-    return ReadyBase(base, tokenizer, formulation)
+    kind = task_kinds()[model.task]
+    writes = kind.writes(model.formulation)
+    if writes:
+        _require_writing(model, tokenizer, config)
+    # With attention of our own every token sees all before it, or it would be another base.
+    limits = (num_positions(config), num_seen(config) if writes else None)
+    most = min((limit for limit in limits if limit is not None), default=None)
+    task = kind.open(
+        Asked(
+            tokenizer=tokenizer,
+            types=types,
+            formulation=model.formulation,
+            window_tokens=model.window_tokens,
+            answer_tokens=model.answer_tokens,
+            num_ids=tokenizer.num_ids,
+            end_id=tokenizer.end_id,
+            most_positions=most,
+        )
+    )
+    require_positions(task, model, most)
+    return ReadyBase(base, tokenizer, task, writes)
 
 
-def require_positions(formulation: AnyFormulation, model: Model, most: int | None) -> None:
+def require_positions(task: Task[Any, Any], model: Model, most: int | None) -> None:
     """Check that a base can read what a window makes.
 
     Args:
@@ -70,7 +89,7 @@ def require_positions(formulation: AnyFormulation, model: Model, most: int | Non
     Raises:
         ModelError: It cannot.
     """
-    needed = formulation.num_positions(model.window_tokens)
+    needed = task.num_positions
     if most is not None and needed > most:
         raise ModelError(
             f"model.window_tokens: found {model.window_tokens}, for which {needed} tokens must be "
@@ -87,43 +106,12 @@ def _require_embeddings(base: BaseModel, tokenizer: HuggingFaceTokenizer, number
         )
 
 
-def _tagging(
-    model: Model, types: tuple[str, ...], tokenizer: HuggingFaceTokenizer, config: PretrainedConfig
-) -> Tagging:
-    formulation = Tagging(types, tokenizer)
-    require_positions(formulation, model, num_positions(config))
-    return formulation
-
-
-def _writing(
-    kind: type[Markup] | type[JsonList],
-    model: Model,
-    types: tuple[str, ...],
-    tokenizer: HuggingFaceTokenizer,
-    config: PretrainedConfig,
-) -> Writing:
+def _require_writing(
+    model: Model, tokenizer: HuggingFaceTokenizer, config: PretrainedConfig
+) -> None:
     require_plain_writing(model.base, config)
     if tokenizer.end_id is None:
         raise ModelError(
             f"model {model.base!r}: found a tokenizer without an end, expected an eos_token in its "
             'tokenizer_config.json; or set model.formulation to "tagging"'
         )
-    # With attention of our own every token sees all before it, or it would be another base.
-    limits = (num_positions(config), num_seen(config))
-    most = min((limit for limit in limits if limit is not None), default=None)
-    formulation = kind(types, tokenizer, tokenizer.end_id, most)
-    require_positions(formulation, model, most)
-    return formulation
-
-
-_FORMULATIONS: dict[
-    FormulationName,
-    Callable[
-        [Model, tuple[str, ...], HuggingFaceTokenizer, PretrainedConfig],
-        AnyFormulation,
-    ],
-] = {
-    "markup": partial(_writing, Markup),
-    "json": partial(_writing, JsonList),
-    "tagging": _tagging,
-}

@@ -26,8 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.ranges import at_least, at_most
+from fedmedlora.tasks.counts import Part
 from fedmedlora.tasks.findings import Findings, Link, Span
-from fedmedlora.tasks.scoring import Part
 
 NUM_BINS = 64
 NUM_SHOWN = 10
@@ -65,25 +65,20 @@ def middles(num_bins: int) -> NDArray[np.float64]:
 
 
 def counted(
-    golds: Sequence[Findings], found: Sequence[Findings], *, num_bins: int
+    judged: Mapping[Kind, Sequence[tuple[float, bool]]], *, num_bins: int
 ) -> dict[Kind, Rows]:
-    """Return the finds of some notes by bin and how many are right: same type, same start and end.
-
-    A relation is right where both its ends are. What the model told nothing of is not counted.
+    """Return the finds of some notes by bin and how many are right.
 
     Args:
-        golds: What there was to find, note by note.
-        found: What was found.
+        judged: Kind to how likely the model held each find, in nats, and whether it is right.
         num_bins: Nothing is counted where it is 0.
     """
     if not num_bins:
         return {}
-    rows = {kind: np.zeros((num_bins, 2), np.int64) for kind in KINDS}
-    for gold, own in zip(golds, found, strict=True):
-        right = {*gold.entities, *gold.links}
-        for find, log_prob in own.log_probs.items():
-            place = bin_of(log_prob, num_bins=num_bins)
-            rows[kind_of(find)][place] += (1, find in right)
+    rows = {kind: np.zeros((num_bins, 2), np.int64) for kind in judged}
+    for kind, finds in judged.items():
+        for log_prob, is_right in finds:
+            rows[kind][bin_of(log_prob, num_bins=num_bins)] += (1, is_right)
     return rows
 
 

@@ -12,17 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.evaluation.intervals import interval, mean_over_sites, micro_f1
-from fedmedlora.evaluation.metrics import METRICS
-from fedmedlora.tasks.tally import Tally, figure_of
+from fedmedlora.tasks.tally import Tally
 
 Finals = Mapping[str, Mapping[str, Tally]]
 """Arm to site to the tally of its final notes."""
-
-_COMPARED: Mapping[str, str] = {
-    **{name: figure_of(metric.part, metric.matching) for name, metric in METRICS.items()},
-    "problem_strict_f1": "problem_strict",
-}
-"""Metric to the figure of a tally that it is the F1 of."""
 
 TRAINING_SITES = "training sites"
 BEST_SINGLE, MEAN_SINGLE = "best single site", "mean single site"
@@ -51,6 +44,7 @@ class Comparison:
 def compare(
     finals: Finals,
     *,
+    metrics: Mapping[str, str],
     pairs: Sequence[tuple[str, str]],
     training_sites: Sequence[str],
     other_sites: Sequence[str],
@@ -59,13 +53,14 @@ def compare(
 
     Args:
         finals: What was scored; an arm lacks the sites it was not scored on.
+        metrics: Name to the figure of a tally that it is the F1 of.
         pairs: (arm, against); `BEST_SINGLE` and `MEAN_SINGLE` may stand as `against`.
         other_sites: Sites compared one by one, beside the mean over the training sites.
     """
     places = {TRAINING_SITES: tuple(training_sites)} | {site: (site,) for site in other_sites}
     compared = [
-        _compare(_figures(finals, metric, sites), arm, against, metric, where)
-        for metric in _COMPARED
+        _compare(_figures(finals, figure, sites), arm, against, metric, where)
+        for metric, figure in metrics.items()
         for where, sites in places.items()
         for arm, against in pairs
     ]
@@ -76,8 +71,7 @@ Figures = Mapping[str, NDArray[np.float64]]
 """Arm to its figure, (1 + replicates,): as it is, then in each draw."""
 
 
-def _figures(finals: Finals, metric: str, sites: Sequence[str]) -> Figures:
-    figure = _COMPARED[metric]
+def _figures(finals: Finals, figure: str, sites: Sequence[str]) -> Figures:
     return {
         arm: mean_over_sites({site: micro_f1(by_site[site].rows(figure)) for site in sites})
         for arm, by_site in finals.items()

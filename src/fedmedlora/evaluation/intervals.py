@@ -15,8 +15,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from fedmedlora.tasks.scoring import MATCHINGS, PARTS, Matching, NoteCounts, Part
-from fedmedlora.tasks.tally import FIGURES, Tally, figure_of, row
+from fedmedlora.tasks.counts import MATCHINGS, Matching, NoteCounts, Part
+from fedmedlora.tasks.tally import Tally, figure_of, figures_of, row
 
 PERCENTILES = (2.5, 97.5)
 
@@ -55,12 +55,13 @@ def tally(
         multiplicities: How often each note is drawn, (replicates, notes).
         reliability: Their finds by bin of confidence, where these are counted.
     """
+    total = sum(notes, NoteCounts())
     rows = {
-        figure: np.array([row(note, figure) for note in notes], np.int64).reshape(len(notes), 3)
-        for figure in (FIGURES if len(multiplicities) else ())
+        figure: np.array([row(note, figure) for note in notes], np.int64)
+        for figure in (figures_of(total) if len(multiplicities) else ())
     }
     drawn = {figure: multiplicities @ rows[figure] for figure in rows}
-    return Tally(len(notes), sum(notes, NoteCounts()), drawn, reliability)
+    return Tally(len(notes), total, drawn, reliability)
 
 
 def counts_of_notes(
@@ -112,11 +113,13 @@ def mean_over_sites(replicates: Mapping[str, NDArray[np.float64]]) -> NDArray[np
     return _divide(np.where(defined, by_site, 0.0).sum(axis=0), defined.sum(axis=0))
 
 
-def f1_intervals(tally: Tally) -> dict[tuple[Part, Matching], tuple[float, float] | None]:
-    """Return the interval of every F1 of one site, as `scoring.site_scores` takes them."""
+def f1_intervals(
+    tally: Tally, parts: Sequence[Part]
+) -> dict[tuple[Part, Matching], tuple[float, float] | None]:
+    """Return the interval of every F1 of some parts of one site, as `site_scores` takes them."""
     return {
         (part, matching): interval(micro_f1(tally.rows(figure_of(part, matching))[1:]))
-        for part in PARTS
+        for part in parts
         for matching in MATCHINGS
     }
 

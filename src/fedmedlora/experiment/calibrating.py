@@ -30,6 +30,7 @@ from fedmedlora.evaluation.calibration import (
 )
 from fedmedlora.experiment.arms import Arm
 from fedmedlora.federation.engine import Engine, Scope
+from fedmedlora.tasks.counts import Part
 from fedmedlora.tasks.tally import Tally, tally_from_json
 
 logger = logging.getLogger(__name__)
@@ -44,21 +45,23 @@ def calibration_document(
     engine: Engine,
     *,
     sites: Sequence[str],
+    parts: Sequence[Part],
     limit: int,
 ) -> Document | None:
     """Return what some sites' dev notes say of an arm's confidence, for its document.
 
     Args:
+        parts: What confidence is counted of.
         limit: At most so many notes a site.
 
     Returns:
         By site what was counted, and what follows; None where the model tells nothing of how sure
         it is, no site answers, or no note is to be read.
     """
-    if not limit:
+    if not limit or not parts:
         return None
     readers, needed = arm.strategy.local.readers(plain(bundle), memories, sites)
-    scope = Scope("dev", KINDS, limit, confidence_bins=NUM_BINS)
+    scope = Scope("dev", parts, limit, confidence_bins=NUM_BINS)
     told = {
         site: _counts(tally, site)
         for site, tally in engine.evaluate(bundle, readers, scope, memories=needed)

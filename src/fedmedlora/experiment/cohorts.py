@@ -1,7 +1,9 @@
 """The sites of an experiment, read, checked and cut down to what the experiment asks for."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import SiteNotes
@@ -19,8 +21,9 @@ from fedmedlora.experiment.privacy import Privacy
 from fedmedlora.experiment.schema import Aggregation, Experiment, Split
 from fedmedlora.experiment.sending import is_private, sending_faults
 from fedmedlora.federation.engine import SERVER
-from fedmedlora.formats.site_files import site_digest
+from fedmedlora.formats.site_files import DESCRIPTION, notes_file, site_digest
 from fedmedlora.formats.site_folder import read_site
+from fedmedlora.tasks.kind import TaskKind, task_kinds
 
 NO_HOLDOUT = Aggregation()
 
@@ -33,6 +36,9 @@ def load_cohorts(experiment: Experiment) -> dict[str, Cohort]:
             experiment would send away without leave.
     """
     sites, faults = _read(experiment.sites, experiment.aggregation)
+    kind = task_kinds()[experiment.model.task]
+    for entry, site in sites.values():
+        faults += task_faults(kind, site, entry.path)
     faults += sending_faults(experiment, _private(sites))
     for entry, site in sites.values():
         faults += unit_faults(experiment.privacy, entry, site)
@@ -52,6 +58,21 @@ def with_own_notes(experiment: Experiment) -> Experiment:
 def site_faults(entries: Sequence[SiteEntry], aggregation: Aggregation = NO_HOLDOUT) -> list[Fault]:
     """Return everything that is wrong with the folders of some sites."""
     return _read(entries, aggregation)[1]
+
+
+def task_faults(kind: TaskKind, site: SiteNotes, folder: Path | None) -> list[Fault]:
+    """Return what keeps a site's notes from being learnt from for a task."""
+    if missing := {k: v for k, v in kind.fields.items() if site.fields.get(k) != v}:
+        announced = json.dumps(missing)
+        found = json.dumps(dict(site.fields)) if site.fields else "none"
+        advice = "put what the task needs beside the text of each note, and say so there"
+        return [Fault(f"{folder}/{DESCRIPTION}: fields", found, announced, advice)]
+    return [
+        replace(fault, where=f"{folder}/{notes_file(split)}: note {number}: {fault.where}")
+        for split, notes in site.splits.items()
+        for number, note in enumerate(notes, start=1)
+        for fault in kind.faults(note)
+    ]
 
 
 def unit_faults(privacy: Privacy, entry: SiteEntry, site: SiteNotes) -> list[Fault]:

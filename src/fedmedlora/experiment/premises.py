@@ -10,6 +10,7 @@ from fedmedlora.experiment.baselines import ModelName
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.federation.engine import Engine
+from fedmedlora.tasks.kind import task_kinds
 
 _BYTES_A_PARAMETER = 4
 
@@ -85,8 +86,8 @@ def _site(site: SiteFacts, engine: Engine, experiment: Experiment) -> dict[str, 
             site.final_split: site.num_notes["final"],
         },
         "ceiling": {
-            "ner": ceiling.ner.matched("strict").recall,
-            "re": ceiling.re_gold.matched("strict").recall,
+            name: ceiling.part(part).matched("strict").recall
+            for name, part in task_kinds()[experiment.model.task].ceilings.items()
         },
     }
 

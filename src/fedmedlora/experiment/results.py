@@ -8,7 +8,6 @@ from typing import Any
 
 from fedmedlora.durable_files import write_whole
 from fedmedlora.evaluation.fairness import summary
-from fedmedlora.evaluation.metrics import METRICS, Metric
 from fedmedlora.experiment.arms import preferred_arm
 from fedmedlora.experiment.baselines import Endpoint
 from fedmedlora.experiment.calibrating import calibration_told
@@ -17,6 +16,7 @@ from fedmedlora.experiment.disk import store_errors
 from fedmedlora.experiment.privacy_told import privacy_told
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.experiment.store import RunStore
+from fedmedlora.tasks.kind import Metric, task_kinds
 
 _SCHEMA = 1
 _PROOFS = ("manifests", "updates")
@@ -50,12 +50,13 @@ def results(store: RunStore) -> dict[str, Any]:
         "schema": _SCHEMA,
         "experiment": experiment.name,
         "seed": experiment.seed,
+        "task": experiment.model.task,
         "preferred": preferred_arm(experiment),
         # Only whoever asks sites that are elsewhere has been told facts by them.
         "between_hospitals": store.meta("facts") is not None,
         **({"left": left} if left else {}),
         "sites": sites,
-        "arms": [_arm(store, name, sites, experiment.endpoint) for name in store.arms()],
+        "arms": [_arm(store, name, sites, experiment) for name in store.arms()],
         "communication": {key: own[key] for key in _TRAFFIC} if own else None,
         "models": models,
         "comparisons": store.meta("comparisons") or [],
@@ -91,7 +92,7 @@ def write_results(store: RunStore) -> Path:
 
 
 def _arm(
-    store: RunStore, name: str, sites: Sequence[Mapping[str, Any]], endpoint: Endpoint
+    store: RunStore, name: str, sites: Sequence[Mapping[str, Any]], experiment: Experiment
 ) -> dict[str, Any]:
     document, finals = store.arm(name) or {}, store.finals(name)
     final = {site: document["scores"] for site, document in finals.items()}
@@ -99,6 +100,7 @@ def _arm(
     shown = {site: document["shown"] for site, document in finals.items() if "shown" in document}
     training = {site["name"]: final.get(site["name"]) for site in sites if site["role"] == "train"}
     calibration = calibration_told(document, finals, [*training])
+    metrics = task_kinds()[experiment.model.task].metrics
     return {
         "name": name,
         "kind": document["kind"],
@@ -110,8 +112,8 @@ def _arm(
             for one in store.rounds(name)
         ],
         "final": final,
-        "summary": {key: summary(_f1(training, metric)) for key, metric in METRICS.items()},
-        **({"asked": _asked(asked, endpoint)} if asked else {}),
+        "summary": {key: summary(_f1(training, metric)) for key, metric in metrics.items()},
+        **({"asked": _asked(asked, experiment.endpoint)} if asked else {}),
         **({"shown": shown} if shown else {}),
         **({"calibration": calibration} if calibration else {}),
     }

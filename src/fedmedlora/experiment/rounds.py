@@ -30,7 +30,8 @@ from fedmedlora.federation.rounds import (
     record_json,
     should_stop,
 )
-from fedmedlora.tasks.scoring import site_scores
+from fedmedlora.tasks.counts import site_scores
+from fedmedlora.tasks.kind import Metric, lead_metric, task_kinds
 
 logger = logging.getLogger(__name__)
 
@@ -157,6 +158,7 @@ def _run_round(opened: OpenRound, summing: Summing) -> Document:
     after = store.adapters.put(sent.bundle)
     opened.engine.deliver(sent.news, before=opened.before, after=after)
     evaluation = _evaluation(opened, sent.bundle, memories)
+    metric = lead_metric(task_kinds()[opened.experiment.model.task])
     document = {
         **record_json(record),
         "clipping": clipping_json(received.clipping),
@@ -168,27 +170,28 @@ def _run_round(opened: OpenRound, summing: Summing) -> Document:
         "memory": store.adapters.put(kept) if kept else None,
         "memories": memories,
         "evaluation": evaluation,
-        "score": _mean_f1(evaluation),
+        "score": _mean_score(evaluation, metric),
         **received.privacy(),
         **hidden,
     }
     store.put_round(arm.name, opened.round_index, document)
-    _log(arm, document)
+    _log(arm, document, metric)
     return document
 
 
-def _mean_f1(evaluation: Mapping[str, Document]) -> float | None:
-    f1 = {site: scores["ner"]["strict"]["f1"] for site, scores in evaluation.items()}
+def _mean_score(evaluation: Mapping[str, Document], metric: Metric) -> float | None:
+    f1 = {s: scores[metric.part][metric.matching]["f1"] for s, scores in evaluation.items()}
     return summary(f1)["mean"]
 
 
-def _log(arm: Arm, document: Document) -> None:
+def _log(arm: Arm, document: Document, metric: Metric) -> None:
     score = "undefined" if document["score"] is None else f"{document['score']:.3f}"
     logger.info(
-        "%s: round %d of %d: dev F1 %s, %.0f s",
+        "%s: round %d of %d: dev %s %s, %.0f s",
         arm.name,
         document["round"],
         arm.rounds,
+        metric.score,
         score,
         document["seconds"],
     )
@@ -197,7 +200,8 @@ def _log(arm: Arm, document: Document) -> None:
 def _evaluation(opened: OpenRound, bundle: AdapterWeights, memories: Mapping[str, str]) -> Document:
     arm = opened.arm
     sites = (*arm.chosen_on, *arm.watched)
-    scope = Scope("dev", ("ner",), opened.experiment.evaluation.round_notes)
+    kind = task_kinds()[opened.experiment.model.task]
+    scope = Scope("dev", kind.round_parts, opened.experiment.evaluation.round_notes)
     readers, needed = arm.strategy.local.readers(plain(bundle), memories, sites)
     tallies = dict(opened.engine.evaluate(bundle, readers, scope, memories=needed))
     return {
@@ -205,7 +209,8 @@ def _evaluation(opened: OpenRound, bundle: AdapterWeights, memories: Mapping[str
             tallies[site].total,
             num_notes=tallies[site].num_notes,
             split=scope.split,
-            parts=scope.parts,
+            parts=kind.parts,
+            scored=scope.parts,
         )
         for site in sites
         if site in tallies

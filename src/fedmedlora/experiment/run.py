@@ -35,7 +35,8 @@ from fedmedlora.federation.engine import Engine, Scope
 from fedmedlora.federation.notary import NOBODY, Notary
 from fedmedlora.federation.shift import token_shift
 from fedmedlora.privacy.ckks import require_installed
-from fedmedlora.tasks.scoring import PARTS, site_scores
+from fedmedlora.tasks.counts import site_scores
+from fedmedlora.tasks.kind import TaskKind, task_kinds
 from fedmedlora.tasks.tally import Tally, tally_from_json, tally_to_json
 
 logger = logging.getLogger(__name__)
@@ -132,20 +133,21 @@ def _run_arm(
     )
     began = time.monotonic()
     unread = [c for c in scored_on(arm, facts) if store.final(arm.name, c.name) is None]
-    settings = experiment.evaluation
+    settings, kind = experiment.evaluation, task_kinds()[experiment.model.task]
+    is_calibrated = arm.name == preferred_arm(experiment) and bool(kind.sure_parts)
     scope = Scope(
         "final",
-        PARTS,
+        kind.parts,
         settings.final_notes,
         num_shown=arm.num_shown,
         replicates=settings.replicates,
         seed=experiment.seed,
-        confidence_bins=NUM_BINS if arm.name == preferred_arm(experiment) else 0,
+        confidence_bins=NUM_BINS if is_calibrated else 0,
     )
     bundle, memories = store.adapters.get(document["adapter"]), document["memories"]
     readers = arm.strategy.local.readers(plain(bundle), memories, [s.name for s in unread])
     for site, tally, asked in _read(engine, bundle, readers, scope):
-        final = _final(facts[site], tally)
+        final = _final(facts[site], tally, kind)
         shown = engine.shown(site, arm.num_shown) if arm.num_shown else {}
         told = {key: value for key, value in (("asked", asked), ("shown", shown)) if value}
         store.put_final(arm.name, site, {**final, **told})
@@ -157,7 +159,9 @@ def _run_arm(
     if arm.name == preferred_arm(experiment):
         trained = [site.name for site in facts.values() if site.role == "train"]
         limit = settings.calibration_notes
-        own = calibration_document(arm, bundle, memories, engine, sites=trained, limit=limit)
+        own = calibration_document(
+            arm, bundle, memories, engine, sites=trained, parts=kind.sure_parts, limit=limit
+        )
         document |= {"calibration": own} if own else {}
         store.put_drawn(arm.name, _drawn(document["adapter"], experiment, engine, store, facts))
     document["evaluation_seconds"] = time.monotonic() - began
@@ -199,13 +203,14 @@ def _shifts(arm: Arm, engine: Engine) -> Mapping[str, float]:
     return token_shift({p.name: engine.token_counts(p.name) for p in arm.participants})
 
 
-def _final(site: SiteFacts, tally: Tally) -> dict[str, Any]:
+def _final(site: SiteFacts, tally: Tally, kind: TaskKind) -> dict[str, Any]:
     scores = site_scores(
         tally.total,
         num_notes=tally.num_notes,
         split=site.final_split,
-        has_relations=bool(site.labels.relations),
-        intervals=f1_intervals(tally),
+        parts=kind.parts,
+        scored=kind.scored(kind.parts, site.labels),
+        intervals=f1_intervals(tally, kind.parts),
     )
     return {"scores": scores, "tally": tally_to_json(tally)}
 
@@ -238,6 +243,7 @@ def _comparisons(
     }
     return compare(
         finals,
+        metrics=task_kinds()[experiment.model.task].compared,
         pairs=_pairs(list(finals)),
         training_sites=[c.name for c in facts.values() if c.role == "train"],
         other_sites=[c.name for c in facts.values() if c.role in ("external", "new_site")],

@@ -17,6 +17,7 @@ from fedmedlora.federation.strategies import methods
 from fedmedlora.federation.weighting import Weighting
 from fedmedlora.ranges import Rule, above, at_least, at_most, below
 from fedmedlora.sites import SiteRole
+from fedmedlora.tasks.kind import task_kinds
 
 FEDERATED_ARMS = tuple(name for name, method in methods().items() if not method.goes_on)
 PERSONAL_ARMS = tuple(name for name, method in methods().items() if method.goes_on)
@@ -40,15 +41,17 @@ _EACH_ONCE = Rule(
 )
 
 
-# Which methods and codecs there are, and what each can be told, their own files say; so the reader
-# of an experiment knows it, and no type checker.
+# Which methods, tasks and codecs there are, and what each can be told, their own files say; so the
+# reader of an experiment knows it, and no type checker.
 if TYPE_CHECKING:
     ArmName = str
     CodecName = str
+    TaskName = str
     Methods = Any
 else:
     ArmName = Literal[ARM_NAMES]
     CodecName = Literal[tuple(codecs())]
+    TaskName = Literal[tuple(task_kinds())]
     _keys = [
         (name, one.settings, field(default_factory=one.settings)) for name, one in methods().items()
     ]
@@ -79,24 +82,30 @@ class Model:
     Attributes:
         base: "bundled", "minilm", a hub name, or a folder; a folder begins with "." or "/", and one
             that begins with "." is looked for beside the experiment's file.
-        formulation: "tagging" puts a head on the base that labels each word, "markup" has it write
-            the text again with marks, "json" has it list what it found.
+        task: What is learnt: "extract" finds entities and relations in a note; "answer" and
+            "summarise" are written, and take notes that have questions or summaries beside them.
+        formulation: Of extraction: "tagging" puts a head on the base that labels each word,
+            "markup" has it write the text again with marks, "json" has it list what it found.
         answer_loss: Of what writes: over the ids the grammar leaves to choose from, or over all.
         mark_weight: In training, how often a mark (a B or an I in tagging) counts where what marks
             nothing counts once.
         dtype: Of the frozen base and of products; "auto" is bfloat16 where the machine has it in
             hardware, so that runs on unlike machines may differ in more than the last bits.
         quantization: "4bit" keeps the frozen layers in four bits, with the extra `quantization`.
-        window_tokens: Longest stretch of a note the model reads at once.
+        window_tokens: Longest stretch of a note the model reads at once; of a task that reads a
+            note as one, what is beyond it is not read.
+        answer_tokens: Longest free answer, in tokens; of tasks that write one.
     """
 
     base: str
+    task: TaskName = "extract"
     formulation: FormulationName = "tagging"
     answer_loss: Literal["choices", "full"] = "choices"
     mark_weight: Annotated[float, above(0)] = 3.0
     dtype: Literal["auto", "float32", "bfloat16"] = "float32"
     quantization: Literal["none", "4bit"] = "none"
     window_tokens: Annotated[int, at_least(8)] = 128
+    answer_tokens: Annotated[int, at_least(2)] = 128
     lora: Lora = field(default_factory=Lora)
 
 

@@ -15,7 +15,7 @@ from fedmedlora.federation.broadcast import News
 from fedmedlora.federation.site_round import Sent
 from fedmedlora.federation.turns import Turn
 from fedmedlora.reason_codes import ReasonCode
-from fedmedlora.tasks.scoring import NoteCounts, Part
+from fedmedlora.tasks.counts import NoteCounts, Part
 from fedmedlora.tasks.tally import Tally
 
 NOTHING_KEPT: Mapping[str, str] = MappingProxyType({})

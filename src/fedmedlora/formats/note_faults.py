@@ -2,28 +2,42 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 from fedmedlora.clinical.labels import CROSS_RELATIONS, ENTITY_TYPES, MAIN_TYPES, RELATION_TYPES
-from fedmedlora.clinical.notes import Labels
+from fedmedlora.clinical.notes import FieldKind, Labels
 from fedmedlora.errors import Fault
+from fedmedlora.formats.fields import value_faults
 from fedmedlora.formats.json_shape import id_of, kind_of, length_of, shape_faults
 
-_NOTE = {"id": str, "site": str, "text": str, "entities": list, "relations": list}
+_NOTE: dict[str, type] = {"id": str, "site": str, "text": str}
 _ENTITY = {"id": str, "type": str, "start": int, "end": int, "text": str}
 _FEWEST_PARTS = 2
 _RELATION = {"type": str, "head": str, "tail": str}
 
 
-def note_faults(record: object, *, site: str | None, labels: Labels) -> list[Fault]:
+def note_faults(
+    record: object,
+    *,
+    site: str | None,
+    labels: Labels,
+    fields: Mapping[str, FieldKind] = MappingProxyType({}),
+) -> list[Fault]:
     """Return everything wrong with a note; `where` is the key, as `entities[0].end`.
 
     Args:
         record: One line of a split, read from JSON.
         site: The name that the note must repeat; None if it is not known.
-        labels: The types that the site announces.
+        labels: The types that the site announces; where it announces none, a note may do without
+            their lists.
+        fields: What the site announces to stand beside the text.
     """
-    faults = [*shape_faults(record, _NOTE), *_header_faults(record, site)]
+    lists = {"entities": labels.entities, "relations": labels.relations}
+    told = record if isinstance(record, dict) else {}
+    needed = {key: list for key, types in lists.items() if types or not fields or key in told}
+    faults = [*shape_faults(record, _NOTE | needed), *_header_faults(record, site)]
+    faults += value_faults(told, fields)
     text = text_at(record, "text")
     entities = _list_at(record, "entities")
     for index, entity in enumerate(entities):

@@ -9,6 +9,7 @@ from typing import Any
 from fedmedlora.clinical.labels import ENTITY_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import Labels, Note, SiteNotes
 from fedmedlora.errors import Fault, InputError
+from fedmedlora.formats.fields import announced_fields, field_faults
 from fedmedlora.formats.json_shape import (
     id_of,
     json_lines,
@@ -64,7 +65,11 @@ def parse_site(
     if faults:
         raise InputError(faults)
     return SiteNotes(
-        description["site"], _labels(description), description.get("public", False), splits
+        description["site"],
+        _labels(description),
+        description.get("public", False),
+        splits,
+        description.get("fields", {}),
     )
 
 
@@ -75,6 +80,7 @@ def render_site(site: SiteNotes, meta: Mapping[str, object]) -> dict[str, bytes]
         "entities": list(site.labels.entities),
         "relations": list(site.labels.relations),
         "public": site.public,
+        **({"fields": dict(site.fields)} if site.fields else {}),
     }
     taken = sorted(set(description) & set(meta)) + sorted(set(site.splits) - set(SPLITS))
     if taken:
@@ -124,7 +130,9 @@ def _description_faults(description: Mapping[str, Any]) -> Iterator[Fault]:
         yield from shape_faults(description, {"public": bool})
     for key, known in (("entities", ENTITY_TYPES), ("relations", RELATION_TYPES)):
         yield from _list_faults(description.get(key), key, known)
-    if description.get("entities") == []:
+    fields = description.get("fields", {})
+    yield from field_faults(fields)
+    if description.get("entities") == [] and not fields:
         yield Fault("entities", "an empty list", "the types that the site annotates")
 
 
@@ -172,6 +180,7 @@ def _notes(
         first_places: Note id to where it stands, for the whole site; grows.
     """
     site, labels = text_at(description, "site"), _labels(description)
+    fields = announced_fields(description.get("fields", {}))
     notes: list[Note] = []
     faults: list[Fault] = []
     for line in json_lines(content, place):
@@ -179,11 +188,11 @@ def _notes(
             faults.append(line)
             continue
         line_place = f"{place}:{line.number}"
-        line_faults = note_faults(line.value, site=site, labels=labels)
+        line_faults = note_faults(line.value, site=site, labels=labels, fields=fields)
         line_faults += _repeated_id(text_at(line.value, "id"), line_place, first_places)
         faults += placed(line_faults, line_place)
         if isinstance(line.value, dict) and not line_faults:
-            notes.append(note_of(line.value))
+            notes.append(note_of(line.value, fields))
     return tuple(notes), faults
 
 

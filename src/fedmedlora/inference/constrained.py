@@ -10,7 +10,7 @@ from typing import Any, cast
 import torch
 from transformers import LogitsProcessor
 
-from fedmedlora.tasks.answers import Grammar, Progress
+from fedmedlora.tasks.answers import Grammar, Progress, legal_ids
 
 
 class GrammarProcessor(LogitsProcessor):
@@ -35,6 +35,6 @@ class GrammarProcessor(LogitsProcessor):
         self._num_read = input_ids.shape[1]
         allowed = torch.full_like(scores, -torch.inf)
         for row, (grammar, state) in enumerate(zip(self._grammars, self._states, strict=True)):
-            legal = [*(grammar.legal(state) or (grammar.end,))]
+            legal = legal_ids([grammar.legal(state) or (grammar.end,)])
             allowed[row, legal] = scores[row, legal]
         return cast("torch.FloatTensor", allowed)

@@ -20,7 +20,15 @@ import torch
 from numpy.typing import NDArray
 
 from fedmedlora.inference.drafted_cache import DraftedCache
-from fedmedlora.tasks.answers import Grammar, Progress, WrittenExample
+from fedmedlora.tasks.answers import (
+    Anything,
+    Grammar,
+    Progress,
+    WrittenExample,
+    expected,
+    index_of,
+    legal_ids,
+)
 from fedmedlora.tasks.batches import sorted_batches
 from fedmedlora.tasks.copy_or_tag import Ids
 from fedmedlora.tasks.task import Output
@@ -60,7 +68,7 @@ class _Answer:
     log_probs: list[float]
     state: Progress
     place: int
-    draft: list[tuple[int, Ids, Progress]]
+    draft: list[tuple[int, Ids | Anything, Progress]]
 
     def look_ahead(self, most: int) -> None:
         """Draft what follows if no more marks come, up to the last id that is a choice.
@@ -72,8 +80,9 @@ class _Answer:
         state, last_choice = self.state, 0
         while not state.is_whole and len(self.draft) < most:
             legal = self.grammar.legal(state)
-            state = self.grammar.step(state, legal[0])
-            self.draft.append((legal[0], legal, state))
+            offered = expected(legal)
+            state = self.grammar.step(state, offered)
+            self.draft.append((offered, legal, state))
             last_choice = len(self.draft) if len(legal) > 1 else last_choice
         # What follows the last choice needs no reading yet.
         del self.draft[last_choice:]
@@ -111,10 +120,11 @@ class _Answer:
     def finish(self) -> None:
         """Add what follows without a choice."""
         while len(legal := self.grammar.legal(self.state)) == 1:
-            self.ids.append(legal[0])
+            only = expected(legal)
+            self.ids.append(only)
             self.log_probs.append(0.0)
-            self.unread.append(legal[0])
-            self.state = self.grammar.step(self.state, legal[0])
+            self.unread.append(only)
+            self.state = self.grammar.step(self.state, only)
 
 
 def write(
@@ -198,7 +208,7 @@ def _chosen(
 ) -> list[_Choice]:
     """Return the likeliest legal id at each choice of each draft, in order."""
     places: list[int] = []
-    choices: list[Ids] = []
+    choices: list[Ids | Anything] = []
     behind = 0
     for answer, read in zip(answers, reads, strict=True):
         before = behind + len(answer.unread) - 1
@@ -207,16 +217,18 @@ def _chosen(
                 places.append(before + index)
                 choices.append(legal)
         behind += len(read)
-    ids = sorted({id_ for legal in choices for id_ in legal})
+    ids = legal_ids(choices)
     column = {id_: number for number, id_ in enumerate(ids)}
     # Rounded to bfloat16, logits would tie, and ties go to copying.
-    logits = (hidden[places].float() @ vocabulary[ids].float().T).cpu().numpy()
+    logits = (hidden[places].float() @ vocabulary[index_of(ids)].float().T).cpu().numpy()
     return [
-        _likeliest(legal, logits[number, [column[id_] for id_ in legal]])
+        _likeliest(range(len(legal)), logits[number, : len(legal)])
+        if isinstance(legal, Anything)
+        else _likeliest(legal, logits[number, [column[id_] for id_ in legal]])
         for number, legal in enumerate(choices)
     ]
 
 
-def _likeliest(legal: Ids, logits: NDArray[np.float32]) -> _Choice:
+def _likeliest(legal: Sequence[int], logits: NDArray[np.float32]) -> _Choice:
     best = int(np.argmax(logits))
     return legal[best], -float(np.log(np.exp(logits - logits[best]).sum()))

@@ -4,11 +4,12 @@ A score that is missing, null or not finite is None; no score is ever made up.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from fedmedlora.evaluation.metrics import METRICS
 from fedmedlora.federation.strategies import methods
 from fedmedlora.reporting.quantities import defined
+from fedmedlora.tasks.kind import Metric, TaskKind, task_kinds
 
 Json = Mapping[str, Any]
 
@@ -43,6 +44,16 @@ _SITE_TITLES = {
 _COLOURS = {"zero_shot": "arm-zero", "single_site": "arm-single", "centralised": "arm-central"}
 _NEW_SITE_COLOURS = {"local_only": "arm-local", "adapted": "arm-adapted", "joined": "arm-joined"}
 _NUM_FEDERATED_COLOURS = 4
+
+
+def kind_of(results: Json) -> TaskKind:
+    """Return the task of a run; one that does not say is from when there was one."""
+    return task_kinds()[results.get("task", "extract")]
+
+
+def leading(results: Json) -> str:
+    """Return the name of the figure that a run is told by first."""
+    return next(iter(kind_of(results).metrics))
 
 
 def arms_of(results: Json, *kinds: str) -> list[Json]:
@@ -80,7 +91,14 @@ def title(name: str) -> str:
 def metric_title(metric: str) -> str:
     """Return what a person calls a metric."""
     type_ = metric.removesuffix("_strict_f1")
-    return METRICS[metric].title if metric in METRICS else f"Entities of type {type_}, strict"
+    known = _metrics()
+    return known[metric].title if metric in known else f"Entities of type {type_}, strict"
+
+
+@cache
+def _metrics() -> Mapping[str, Metric]:
+    """Return the figures of all tasks by name; no two tasks have one name for two."""
+    return {name: one for kind in task_kinds().values() for name, one in kind.metrics.items()}
 
 
 def told_apart(results: Json) -> list[Json]:
@@ -89,7 +107,9 @@ def told_apart(results: Json) -> list[Json]:
     if len(federated) <= _NUM_FEDERATED_COLOURS:
         return federated
     first = lead(results)
-    ranked = sorted(federated, key=lambda arm: (arm is not first, -(summary(arm) or 0.0)))
+    ranked = sorted(
+        federated, key=lambda arm: (arm is not first, -(summary(arm, leading(results)) or 0.0))
+    )
     chosen = [arm["name"] for arm in ranked[:_NUM_FEDERATED_COLOURS]]
     return [arm for arm in federated if arm["name"] in chosen]
 
@@ -104,32 +124,32 @@ def colour(results: Json, arm: Json) -> str:
     return _COLOURS.get(arm.get("kind", ""), "arm-zero")
 
 
-def f1(scores: Json | None, metric: str = "ner_strict_f1") -> float | None:
+def f1(scores: Json | None, metric: str) -> float | None:
     """Return one F1 of a site's scores."""
     return defined(_cell(scores, metric).get("f1"))
 
 
-def interval_of(scores: Json | None, metric: str = "ner_strict_f1") -> Sequence[float] | None:
+def interval_of(scores: Json | None, metric: str) -> Sequence[float] | None:
     """Return the 95 % interval of one F1 of a site's scores."""
     return _cell(scores, metric).get("ci95")
 
 
 def _cell(scores: Json | None, metric: str) -> Json:
-    asked = METRICS[metric]
+    asked = _metrics()[metric]
     return ((scores or {}).get(asked.part) or {}).get(asked.matching) or {}
 
 
-def final_f1(arm: Json, site: str, metric: str = "ner_strict_f1") -> float | None:
+def final_f1(arm: Json, site: str, metric: str) -> float | None:
     """Return one F1 of an arm's final evaluation at a site."""
     return f1(arm.get("final", {}).get(site), metric)
 
 
-def summary(arm: Json, metric: str = "ner_strict_f1", statistic: str = "mean") -> float | None:
+def summary(arm: Json, metric: str, statistic: str = "mean") -> float | None:
     """Return one statistic over the training sites."""
     return defined((arm.get("summary", {}).get(metric) or {}).get(statistic))
 
 
-def best(arms: Iterable[Json], metric: str = "ner_strict_f1") -> Json | None:
+def best(arms: Iterable[Json], metric: str) -> Json | None:
     """Return the arm with the highest mean over the training sites, the first of equals."""
     scored = [(arm, summary(arm, metric)) for arm in arms]
     known = [(mean, arm) for arm, mean in scored if mean is not None]
@@ -140,7 +160,7 @@ def lead(results: Json) -> Json | None:
     """Return the federated arm that the run was set up to prefer, else the one that did best."""
     federated = federations(results)
     named = [arm for arm in federated if arm["name"] == results.get("preferred")]
-    return named[0] if named else best(federated)
+    return named[0] if named else best(federated, leading(results))
 
 
 def mean(values: Iterable[float | None]) -> float | None:
@@ -149,7 +169,7 @@ def mean(values: Iterable[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def evaluations(arm: Json, site: str, metric: str = "ner_strict_f1") -> tuple[float | None, ...]:
+def evaluations(arm: Json, site: str, metric: str) -> tuple[float | None, ...]:
     """Return one F1 at a site after each round."""
     return tuple(f1(r.get("evaluation", {}).get(site), metric) for r in arm.get("rounds", ()))
 

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fedmedlora.evaluation.metrics import METRICS
 from fedmedlora.reporting import arms, card_words
 from fedmedlora.reporting.arms import Json
 from fedmedlora.reporting.protections import left_open
@@ -151,10 +150,11 @@ def _scores(results: Json | None, arm: Json) -> list[str]:
     final = arm.get("final") or {}
     if results is None or not final:
         return [card_words.NO_SCORES]
-    headings = ("F1 [95 %]", *(metric.title for metric in METRICS.values()))
-    rows = [(site, *(_score(final[site], metric) for metric in METRICS)) for site in sorted(final)]
+    metrics = arms.kind_of(results).metrics
+    headings = ("score [95 %]", *(metric.title for metric in metrics.values()))
+    rows = [(site, *(_score(final[site], metric) for metric in metrics)) for site in sorted(final)]
     over = [
-        (title, *(decimal(arms.summary(arm, metric, statistic)) for metric in METRICS))
+        (title, *(decimal(arms.summary(arm, metric, statistic)) for metric in metrics))
         for statistic, title in _STATISTICS.items()
     ]
     dev = sorted(site for site, scores in final.items() if (scores or {}).get("split") == "dev")

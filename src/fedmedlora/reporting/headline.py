@@ -35,24 +35,28 @@ def _reached(results: Json, lead: Json) -> str:
     rivals = len(arms.federations(results))
     picked = rivals > 1 and lead["name"] != results.get("preferred")
     chosen = f", the higher of {rivals} weightings," if picked else ""
-    mean, lowest = arms.summary(lead), arms.summary(lead, statistic="min")
+    metric = arms.leading(results)
+    mean, lowest = arms.summary(lead, metric), arms.summary(lead, metric, "min")
     return (
-        f"With {arms.title(lead['name'])}{chosen} it finds entities with a strict F1 of "
+        f"With {arms.title(lead['name'])}{chosen} it {arms.kind_of(results).does} of "
         f"{decimal(mean)}, where 1 is perfect, on average over these sites, and of "
         f"{decimal(lowest)} at the weakest."
     )
 
 
 def _against(results: Json, lead: Json) -> str:
-    mean = arms.summary(lead)
+    metric = arms.leading(results)
+    mean = arms.summary(lead, metric)
     alone = arms.arms_of(results, "single_site")
-    best = arms.best(alone)
+    best = arms.best(alone, metric)
     clauses = [
-        _difference(mean, arms.summary(best) if best else None, _best_words(best)),
-        _difference(mean, arms.mean(arms.summary(a) for a in alone), "the average site alone"),
+        _difference(mean, arms.summary(best, metric) if best else None, _best_words(best)),
+        _difference(
+            mean, arms.mean(arms.summary(a, metric) for a in alone), "the average site alone"
+        ),
         _difference(
             mean,
-            arms.mean(arms.summary(a) for a in arms.arms_of(results, "centralised")),
+            arms.mean(arms.summary(a, metric) for a in arms.arms_of(results, "centralised")),
             "training on all notes in one place",
         ),
     ]
@@ -82,12 +86,12 @@ def _sentence(start: str, clauses: Sequence[str]) -> str:
 
 
 def _outside(results: Json, lead: Json) -> list[str]:
-    said = []
+    said, metric = [], arms.leading(results)
     for site in arms.sites_of(results, "external"):
-        value = arms.final_f1(lead, site)
+        value = arms.final_f1(lead, site, metric)
         if value is None:
             continue
-        alone = [arms.final_f1(a, site) for a in arms.arms_of(results, "single_site")]
+        alone = [arms.final_f1(a, site, metric) for a in arms.arms_of(results, "single_site")]
         best = max((score for score in alone if score is not None), default=None)
         clause = _difference(value, best, "the best site alone there")
         said.append(
@@ -100,14 +104,15 @@ def _outside(results: Json, lead: Json) -> list[str]:
 def key_figures(results: Json) -> Html:
     """Return the handful of figures to remember, as a list of terms."""
     lead = arms.lead(results)
-    mean = arms.summary(lead) if lead else None
-    best = arms.best(arms.arms_of(results, "single_site"))
-    central = arms.best(arms.arms_of(results, "centralised"))
+    metric = arms.leading(results)
+    mean = arms.summary(lead, metric) if lead else None
+    best = arms.best(arms.arms_of(results, "single_site"), metric)
+    central = arms.best(arms.arms_of(results, "centralised"), metric)
     saving = defined((results.get("communication") or {}).get("saving"))
     figures = [
-        (decimal(mean), "strict entity F1, mean over training sites"),
-        (_gap(mean, best), "points against the best site alone"),
-        (_gap(mean, central), "points against all notes in one place"),
+        (decimal(mean), f"{arms.kind_of(results).figure}, mean over training sites"),
+        (_gap(mean, best, metric), "points against the best site alone"),
+        (_gap(mean, central, metric), "points against all notes in one place"),
         (percent(saving), "less sent than with the whole model"),
     ]
     return element(
@@ -120,8 +125,8 @@ def key_figures(results: Json) -> Html:
     )
 
 
-def _gap(mean: float | None, other: Json | None) -> str:
-    value = arms.summary(other) if other else None
+def _gap(mean: float | None, other: Json | None, metric: str) -> str:
+    value = arms.summary(other, metric) if other else None
     return UNDEFINED if mean is None or value is None else points(mean - value)
 
 

@@ -1,14 +1,6 @@
 """The sentences of the report that do not change from run to run, or hardly."""
 
 GLOSSARY = (
-    ("F1", "One number for finding everything and inventing nothing: 1 is perfect, 0 is useless."),
-    ("Strict", "A find counts when its type and both its ends are exactly right."),
-    ("Lenient", "A find counts when its type is right and it overlaps, each span once."),
-    (
-        "Relations, heads given",
-        "The main entities are given; what belongs to each must be found, ends exact.",
-    ),
-    ("Relations, end to end", "As above, but starting from the entities the model found itself."),
     ("Mean", "Every training site counts alike; a site without a defined score is skipped."),
     ("Lowest, harmonic mean", "How the weakest sites fare; the harmonic mean is drawn to them."),
     ("Std. dev.", "Standard deviation over the training sites: how unequal they are served."),

@@ -13,47 +13,52 @@ from fedmedlora.reporting.protections import left_open, protections_table
 from fedmedlora.reporting.quantities import count, percent, size
 from fedmedlora.reporting.tables import nothing
 
-_FIRST_METRIC = "ner_strict_f1"
-
 
 def arms_part(results: Json) -> Html:
     """Return how the arms compare: bars, the table, and what the scores mean."""
-    sites = arms.sites_of(results, "train")
+    sites, metric = arms.sites_of(results, "train"), arms.leading(results)
     rows = [
         Strip(
             arms.title(arm["name"]),
             arms.colour(results, arm),
-            arms.summary(arm),
-            {site: arms.final_f1(arm, site) for site in sites},
+            arms.summary(arm, metric),
+            {site: arms.final_f1(arm, site, metric) for site in sites},
         )
         for arm in arms.compared(results)
     ]
-    on_dev = arms.scored_on_dev(results)
+    on_dev, kind = arms.scored_on_dev(results), arms.kind_of(results)
     glossary = [
         part
-        for term, meaning in prose.GLOSSARY
+        for term, meaning in (*kind.glossary, *prose.GLOSSARY)
         for part in (words("dt", term), words("dd", meaning))
     ]
     return join(
         [
-            strips("Strict entity F1 from 0 to 1: bar = mean, point = one training site", rows),
+            strips(
+                f"{_capital(kind.figure)} from 0 to 1: bar = mean, point = one training site", rows
+            ),
             tables.arms_table(results),
             shown_table(results),
             nothing(prose.ON_DEV.format(sites=", ".join(on_dev))) if on_dev else NOTHING,
             details("What the scores mean", element("dl", *glossary)),
             details("All statistics", tables.statistics_table(results)),
-            details(
-                "By type",
-                tables.types_table(results, "ner"),
-                tables.types_table(results, "re_gold"),
+            *(
+                [details("By type", *(tables.types_table(results, part) for part in kind.typed))]
+                if kind.typed
+                else []
             ),
             details("Every score with its interval", tables.site_scores_table(results)),
         ]
     )
 
 
+def _capital(words_: str) -> str:
+    return words_[:1].upper() + words_[1:]
+
+
 def rounds_part(results: Json) -> Html:
     """Return how the scores grew, round by round and site by site."""
+    metric = arms.leading(results)
     learning = [
         arm
         for arm in (*arms.arms_of(results, "centralised"), *arms.told_apart(results))
@@ -64,18 +69,19 @@ def rounds_part(results: Json) -> Html:
     sites = [
         s
         for s in arms.sites_of(results, "train", "external", "new_site")
-        if any(v is not None for a in learning for v in arms.evaluations(a, s))
+        if any(v is not None for a in learning for v in arms.evaluations(a, s, metric))
     ]
     mean = [_series(results, arm, _mean_by_round(arm, results)) for arm in learning]
     panels = [("Mean over training sites", mean)]
     panels += [
-        (site, [_series(results, arm, arms.evaluations(arm, site)) for arm in learning])
+        (site, [_series(results, arm, arms.evaluations(arm, site, metric)) for arm in learning])
         for site in sites
     ]
     left = len(arms.arms_of(results, "federated")) - len(arms.told_apart(results))
     some = f"; {left} federated arms that did less well are in the figures alone" if left else ""
-    caption = f"Strict entity F1 on dev notes after each round; the ringed round was kept{some}"
-    figures = [tables.rounds_table(arm) for arm in results["arms"] if _scored(arm)]
+    of_it = _capital(arms.kind_of(results).figure)
+    caption = f"{of_it} on dev notes after each round; the ringed round was kept{some}"
+    figures = [tables.rounds_table(arm, metric) for arm in results["arms"] if _scored(arm)]
     return join(
         [
             rounds_chart(caption, panels),
@@ -94,15 +100,19 @@ def _series(results: Json, arm: Json, values: tuple[float | None, ...]) -> Serie
 
 
 def _mean_by_round(arm: Json, results: Json) -> tuple[float | None, ...]:
-    by_site = [arms.evaluations(arm, site) for site in arms.sites_of(results, "train")]
+    metric, sites = arms.leading(results), arms.sites_of(results, "train")
+    by_site = [arms.evaluations(arm, site, metric) for site in sites]
     return tuple(arms.mean(values) for values in zip(*by_site, strict=True))
 
 
 def matrix_part(results: Json) -> Html:
     """Return the cross-site matrix as a heat map."""
-    entities = _matrix(results, "ner_strict_f1", "Strict F1 of entities")
-    relations = _matrix(results, "re_gold_strict_f1", "Strict F1 of relations, heads given")
-    return join([words("p", prose.MATRIX), entities, details("The same for relations", relations)])
+    first, *others = (
+        (metric.title, _matrix(results, name, f"{metric.title}: {metric.score}"))
+        for name, metric in arms.kind_of(results).metrics.items()
+    )
+    more = [details(title, drawn) for title, drawn in others]
+    return join([words("p", prose.MATRIX), first[1], *more])
 
 
 def _matrix(results: Json, metric: str, caption: str) -> Html:
@@ -128,7 +138,9 @@ def gains_part(results: Json) -> Html:
     comparisons = [c for c in results.get("comparisons") or [] if c["against"] != "zero_shot"]
     if not comparisons:
         return nothing("No comparison with an interval was recorded.")
-    metrics = sorted({c["metric"] for c in comparisons}, key=lambda m: (m != _FIRST_METRIC, m))
+    metrics = sorted(
+        {c["metric"] for c in comparisons}, key=lambda m: (m != arms.leading(results), m)
+    )
     drawn = {
         metric: tables.gains_table(metric, [c for c in comparisons if c["metric"] == metric])
         for metric in metrics
@@ -205,6 +217,8 @@ def notes_part(results: Json, drawn: Sequence[Json]) -> Html:
 
 def sites_part(results: Json) -> Html:
     """Return who took part, and what the formulation cannot express."""
+    if not arms.kind_of(results).ceilings:
+        return records.sites_table(results)
     return join(
         [records.sites_table(results), words("p", prose.CEILINGS), records.ceilings_table(results)]
     )

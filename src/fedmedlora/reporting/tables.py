@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from fedmedlora.evaluation.metrics import METRICS
 from fedmedlora.reporting import arms
 from fedmedlora.reporting.arms import STATISTICS, Json
 from fedmedlora.reporting.figures import whisker
@@ -36,11 +35,6 @@ _GROUPS = {
     "Together, notes stay": ("federated",),
     "Together, then each site alone": ("personalised",),
 }
-_SHORT = {
-    "ner_lenient_f1": "lenient",
-    "re_gold_strict_f1": "heads given",
-    "re_strict_f1": "end to end",
-}
 
 
 def figure(words: str) -> Cell:
@@ -62,12 +56,12 @@ def swatch(results: Json, arm: Json) -> Cell:
 def arms_table(results: Json) -> Html:
     """Return every arm with its scores, time and bytes; averages of single sites below them."""
     external = arms.sites_of(results, "external")
+    first, *others = arms.kind_of(results).metrics.values()
     headings = [
         Heading("Arm", figures=False),
-        *(Heading(name, "Entities, strict F1") for name in STATISTICS.values()),
-        Heading("lenient", "Entities"),
-        *(Heading(_SHORT[m], "Relations") for m in ("re_gold_strict_f1", "re_strict_f1")),
-        *(Heading(site, "External, strict") for site in external),
+        *(Heading(name, first.of_all) for name in STATISTICS.values()),
+        *(Heading(metric.short, metric.group) for metric in others),
+        *(Heading(site, f"External, {first.short}") for site in external),
         Heading("time", "Cost"),
         Heading("sent", "Cost"),
     ]
@@ -76,31 +70,37 @@ def arms_table(results: Json) -> Html:
         members = arms.arms_of(results, *kinds)
         rows = [_arm_row(results, arm, external) for arm in members]
         if len(members) > 1 and "single_site" in kinds:
-            rows.append(_mean_row(members, external))
+            rows.append(_mean_row(results, members, external))
         groups.append(Rows(rows, title))
     return table("Means over the training sites", headings, groups)
 
 
 def _arm_row(results: Json, arm: Json, external: Sequence[str]) -> list[Cell]:
+    first, *others = arms.kind_of(results).metrics
     return [
         swatch(results, arm),
-        *(figure(decimal(arms.summary(arm, statistic=s))) for s in STATISTICS),
-        *(figure(decimal(arms.summary(arm, metric))) for metric in _SHORT),
-        *(figure(decimal(arms.final_f1(arm, site))) for site in external),
+        *(figure(decimal(arms.summary(arm, first, s))) for s in STATISTICS),
+        *(figure(decimal(arms.summary(arm, metric))) for metric in others),
+        *(figure(decimal(arms.final_f1(arm, site, first))) for site in external),
         figure(duration(arm.get("seconds"))),
         figure(size(arms.bytes_sent(arm))),
     ]
 
 
-def _mean_row(members: Sequence[Json], external: Sequence[str]) -> list[Cell]:
+def _mean_row(results: Json, members: Sequence[Json], external: Sequence[str]) -> list[Cell]:
+    first, *others = arms.kind_of(results).metrics
+
     def mean(metric: str, statistic: str = "mean") -> Cell:
         return figure(decimal(arms.mean(arms.summary(a, metric, statistic) for a in members)))
 
     cells = [
         named("Average of these"),
-        *(mean("ner_strict_f1", statistic) for statistic in STATISTICS),
-        *(mean(metric) for metric in _SHORT),
-        *(figure(decimal(arms.mean(arms.final_f1(a, site) for a in members))) for site in external),
+        *(mean(first, statistic) for statistic in STATISTICS),
+        *(mean(metric) for metric in others),
+        *(
+            figure(decimal(arms.mean(arms.final_f1(a, site, first) for a in members)))
+            for site in external
+        ),
         figure(duration(arms.mean(defined(a.get("seconds")) for a in members))),
         figure(size(None)),
     ]
@@ -109,14 +109,15 @@ def _mean_row(members: Sequence[Json], external: Sequence[str]) -> list[Cell]:
 
 def statistics_table(results: Json) -> Html:
     """Return mean, lowest, harmonic mean and deviation for every metric and arm."""
+    metrics = arms.kind_of(results).metrics
     headings = [
         Heading("Arm", figures=False),
-        *(Heading(name, m.title) for m in METRICS.values() for name in STATISTICS.values()),
+        *(Heading(name, m.title) for m in metrics.values() for name in STATISTICS.values()),
     ]
     rows = [
         [
             swatch(results, arm),
-            *(figure(decimal(arms.summary(arm, m, s))) for m in METRICS for s in STATISTICS),
+            *(figure(decimal(arms.summary(arm, m, s))) for m in metrics for s in STATISTICS),
         ]
         for arm in arms.compared(results)
     ]
@@ -125,10 +126,11 @@ def statistics_table(results: Json) -> Html:
 
 def site_scores_table(results: Json) -> Html:
     """Return each arm's final scores at each site, with intervals."""
+    metrics = arms.kind_of(results).metrics
     headings = [
         Heading("Arm", figures=False),
         Heading("split", figures=False),
-        *(Heading(name, m.title) for m in METRICS.values() for name in ("F1", "95 % interval")),
+        *(Heading(name, m.title) for m in metrics.values() for name in (m.score, "95 % interval")),
     ]
     every = [*arms.compared(results), *arms.arms_of(results, "new_site")]
     sites = arms.sites_of(results, "train", "external", "new_site")
@@ -142,7 +144,7 @@ def site_scores_table(results: Json) -> Html:
 def _scores_row(results: Json, arm: Json, site: str) -> list[Cell]:
     scores = arm["final"][site]
     cells = [swatch(results, arm), named((scores or {}).get("split", ""))]
-    for metric in METRICS:
+    for metric in arms.kind_of(results).metrics:
         cells.append(figure(decimal(arms.f1(scores, metric))))
         cells.append(figure(interval(arms.interval_of(scores, metric))))
     return cells
@@ -162,9 +164,9 @@ def types_table(results: Json, part: str) -> Html:
         ]
         for arm in members
     ]
-    caption = {"ner": "Entities by type", "re_gold": "Relations by type, heads given"}[part]
+    titles = [m.title for m in arms.kind_of(results).metrics.values() if m.part == part]
     return table(
-        f"{caption}: strict F1, counts of all training sites added", headings, [Rows(rows)]
+        f"{titles[0]}: F1 by type, counts of all training sites added", headings, [Rows(rows)]
     )
 
 
@@ -199,7 +201,7 @@ def gains_table(metric: str, comparisons: Sequence[Json]) -> Html:
         Rows([_gain_row(c, reach) for c in comparisons if c["where"] == place], f"At {place}")
         for place in places
     ]
-    caption = f"{arms.metric_title(metric)}: differences of F1, the first arm minus the second"
+    caption = f"{arms.metric_title(metric)}: differences, the first arm minus the second"
     return table(caption, headings, groups)
 
 
@@ -234,11 +236,12 @@ def _gain_row(comparison: Json, reach: float) -> list[Cell]:
 
 def new_site_table(results: Json, site: str) -> Html:
     """Return what a new site gets: untouched arms, training alone, adapting, joining."""
+    first, *others = arms.kind_of(results).metrics.values()
     headings = [
         Heading("Arm", figures=False),
-        Heading("F1", METRICS["ner_strict_f1"].title),
-        Heading("95 % interval", METRICS["ner_strict_f1"].title),
-        *(Heading("F1", METRICS[m].title) for m in _SHORT),
+        Heading(first.score, first.title),
+        Heading("95 % interval", first.title),
+        *(Heading(metric.score, metric.title) for metric in others),
         Heading("time"),
     ]
     untouched = [
@@ -258,23 +261,27 @@ def new_site_table(results: Json, site: str) -> Html:
 
 def _new_row(results: Json, arm: Json, site: str, seconds: object) -> list[Cell]:
     scores: Mapping[str, object] | None = arm.get("final", {}).get(site)
+    first, *others = arms.kind_of(results).metrics
     return [
         swatch(results, arm),
-        figure(decimal(arms.f1(scores))),
-        figure(interval(arms.interval_of(scores))),
-        *(figure(decimal(arms.f1(scores, metric))) for metric in _SHORT),
+        figure(decimal(arms.f1(scores, first))),
+        figure(interval(arms.interval_of(scores, first))),
+        *(figure(decimal(arms.f1(scores, metric))) for metric in others),
         figure(duration(seconds)),
     ]
 
 
-def rounds_table(arm: Json) -> Html:
-    """Return an arm's strict entity F1 after each round at each site it was scored at."""
+def rounds_table(arm: Json, metric: str) -> Html:
+    """Return an arm's figure after each round at each site it was scored at."""
     sites = sorted({s for r in arm.get("rounds", ()) for s in r.get("evaluation") or {}})
     headings = [Heading("Round"), *(Heading(site) for site in sites), Heading("time")]
     rows = [
         [
             named(r["round"]),
-            *(figure(decimal(arms.f1((r.get("evaluation") or {}).get(site)))) for site in sites),
+            *(
+                figure(decimal(arms.f1((r.get("evaluation") or {}).get(site), metric)))
+                for site in sites
+            ),
             figure(duration(r.get("seconds"))),
         ]
         for r in arm.get("rounds", ())

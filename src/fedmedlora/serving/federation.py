@@ -8,6 +8,7 @@ from fedmedlora.experiment.privacy_told import privacy_told
 from fedmedlora.experiment.results import results
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.reporting.protections import protections
+from fedmedlora.tasks.kind import Metric, lead_metric, task_kinds
 
 Document = dict[str, Any]
 
@@ -24,13 +25,15 @@ def standing(run: Path) -> Document:
     with RunStore.open(run) as store:
         experiment, whole = store.experiment(), results(store)
         finished = {arm["name"]: arm for arm in whole["arms"]}
+        metric = lead_metric(task_kinds()[experiment.model.task])
         heads = store.seals.heads()
         return {
             "experiment": experiment.name,
             "rounds": experiment.rounds,
             "sites": [_site(site) for site in whole["sites"]],
             "arms": [
-                _arm(name, store.rounds(name), finished.get(name)) for name in store.begun_arms()
+                _arm(name, store.rounds(name), finished.get(name), metric)
+                for name in store.begun_arms()
             ],
             "protections": [list(row) for row in protections(whole)],
             "privacy": _privacy(privacy_told(experiment, store)),
@@ -42,13 +45,15 @@ def _site(site: Mapping[str, Any]) -> Document:
     return {"name": site["name"], "role": site["role"], "notes": site["notes"].get("train")}
 
 
-def _arm(name: str, rounds: list[Document], finished: Mapping[str, Any] | None) -> Document:
+def _arm(
+    name: str, rounds: list[Document], finished: Mapping[str, Any] | None, metric: Metric
+) -> Document:
     return {
         "name": name,
         "finished": finished is not None,
         "best_round": finished["best_round"] if finished else None,
         "rounds": [_round(document) for document in rounds],
-        "final": _final(finished["final"]) if finished else {},
+        "final": _final(finished["final"], metric) if finished else {},
     }
 
 
@@ -58,9 +63,10 @@ def _round(document: Mapping[str, Any]) -> Document:
     return {**own, **ways}
 
 
-def _final(scores: Mapping[str, Any]) -> Document:
-    """Return the strict F1 of entities by site."""
-    return {site: of_it["ner"]["strict"]["f1"] for site, of_it in scores.items() if of_it["ner"]}
+def _final(scores: Mapping[str, Any], metric: Metric) -> Document:
+    """Return what results are told by, by site."""
+    known = {site: of_it[metric.part] for site, of_it in scores.items() if of_it[metric.part]}
+    return {site: of_it[metric.matching]["f1"] for site, of_it in known.items()}
 
 
 def _privacy(told: Mapping[str, Any]) -> list[Document]:

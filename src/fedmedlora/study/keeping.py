@@ -20,7 +20,7 @@ from fedmedlora.experiment.store import RunStore
 from fedmedlora.experiment.toml_values import show
 from fedmedlora.study.cells import Cell
 from fedmedlora.study.experiments import told
-from fedmedlora.tasks.tally import FIGURES, tally_from_json
+from fedmedlora.tasks.tally import figures_of, tally_from_json
 
 Kept = dict[str, Any]
 
@@ -110,7 +110,7 @@ def counts_by_figure(
     drawn = draws({site: read.num_notes}, replicates=replicates, seed=seed)[site]
     return {
         figure: counts_of_notes(read, figure, drawn).tolist()
-        for figure in FIGURES
+        for figure in figures_of(read.total)
         if read.rows(figure).any()
     }
 

@@ -19,6 +19,7 @@ from fedmedlora.clinical.labels import (
 from fedmedlora.clinical.notes import Labels, Note, SiteNotes
 from fedmedlora.sites import SiteRole
 from fedmedlora.synthetic.annotation import annotated_as
+from fedmedlora.synthetic.beside import BESIDE
 from fedmedlora.synthetic.layout import Hospital
 from fedmedlora.synthetic.noise import with_noise
 from fedmedlora.synthetic.specialities import (
@@ -85,11 +86,12 @@ _OTHERS = (
 
 
 def synthesize(
-    *, seed: int = 0, num_notes: int | None = None
+    *, seed: int = 0, num_notes: int | None = None, task: str = "extract"
 ) -> dict[str, tuple[SiteRole, SiteNotes]]:
     """Return the sites that do not exist by name, each with its role; same seed, same notes.
 
     Args:
+        task: What stands beside the notes is for it: a question, a summary.
         num_notes: Train notes of all training sites together, in their usual proportions; the
             first notes of a larger federation are those of a smaller one.
 
@@ -102,7 +104,7 @@ def synthesize(
         replace(plan, counts={**plan.counts, "train": size})
         for plan, size in zip(_TRAINING, scaled, strict=True)
     ]
-    return {plan.name: (plan.role, _site(plan, seed)) for plan in (*training, *_OTHERS)}
+    return {plan.name: (plan.role, _site(plan, seed, task)) for plan in (*training, *_OTHERS)}
 
 
 def public_text(*, num_notes: int = 200) -> list[str]:
@@ -122,23 +124,26 @@ def _in_proportion(total: int, sizes: Sequence[int]) -> list[int]:
     return [max(part, 1) for part in parts]
 
 
-def _site(plan: _Plan, seed: int) -> SiteNotes:
-    splits = {split: tuple(_notes(plan, str(seed), split)) for split in plan.counts}
-    return SiteNotes(plan.name, plan.labels, public=True, splits=splits)
+def _site(plan: _Plan, seed: int, task: str) -> SiteNotes:
+    splits = {split: tuple(_notes(plan, str(seed), split, task)) for split in plan.counts}
+    fields, _ = BESIDE[task]
+    return SiteNotes(plan.name, plan.labels, public=True, splits=splits, fields=fields)
 
 
-def _notes(plan: _Plan, seed: str, split: str) -> list[Note]:
+def _notes(plan: _Plan, seed: str, split: str, task: str = "extract") -> list[Note]:
     return [
-        _note(plan, f"{seed}/{plan.name}/{split}/{index}", split, index)
+        _note(plan, f"{seed}/{plan.name}/{split}/{index}", split, index, task)
         for index in range(plan.counts[split])
     ]
 
 
-def _note(plan: _Plan, seed: str, split: str, index: int) -> Note:
+def _note(plan: _Plan, seed: str, split: str, index: int, task: str) -> Note:
     hospital = plan.hospitals[index % len(plan.hospitals)]
     note_id = f"{plan.name}-{split}-{index + 1:04d}"
     whole = write_note(hospital, seed=seed, note_id=note_id, site=plan.name)
-    note = annotated_as(whole, plan.labels)
+    _, beside = BESIDE[task]
+    # Out of all there is to annotate, whatever the site annotates of it.
+    note = replace(annotated_as(whole, plan.labels), fields=beside(whole))
     if plan.noise and split != "test":
         return with_noise(note, plan.labels, share=plan.noise, seed=f"{seed}/noise")
     return note

@@ -5,8 +5,8 @@
     question      the window, and what stands behind it
     completion    the answer, its end among it
 
-`markup` writes the window again, `json_list` writes a list; each has a grammar, which holds the
-model to answers that can be read.
+`markup` writes the window again, `json_list` writes a list, other tasks choose or write freely;
+each has a grammar, which holds the model to answers that can be read.
 """
 
 import math
@@ -36,6 +36,39 @@ class Progress(Protocol):
 ProgressT = TypeVar("ProgressT")
 
 
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """Every id there is to write with.
+
+    Attributes:
+        num_ids: How many there are; each is below it.
+        expected: The one to be expected first.
+    """
+
+    num_ids: int
+    expected: int
+
+    def __len__(self) -> int:
+        return self.num_ids
+
+
+def expected(legal: "Ids | Anything") -> int:
+    """Return the id to be expected first of those that may come next, of which there is one."""
+    return legal.expected if isinstance(legal, Anything) else legal[0]
+
+
+def legal_ids(each: "Sequence[Ids | Anything]") -> Sequence[int]:
+    """Return all ids that are legal somewhere, in order; every one from 0 on where anything is."""
+    listed = {id_ for legal in each if not isinstance(legal, Anything) for id_ in legal}
+    free = max((len(legal) for legal in each if isinstance(legal, Anything)), default=0)
+    return range(max(free, *(id_ + 1 for id_ in listed), 1)) if free else sorted(listed)
+
+
+def index_of(ids: Sequence[int]) -> slice | list[int]:
+    """Return what picks the rows of some ids; of all from 0 on, what picks them without a copy."""
+    return slice(len(ids)) if isinstance(ids, range) else [*ids]
+
+
 class Grammar(Protocol[ProgressT]):
     """What may come next in an answer."""
 
@@ -57,7 +90,7 @@ class Grammar(Protocol[ProgressT]):
         """Return the state before the first id."""
         ...
 
-    def legal(self, state: ProgressT) -> Ids:
+    def legal(self, state: ProgressT) -> Ids | Anything:
         """Return the ids that may come next, the one to be expected first; none at the end."""
         ...
 
@@ -74,7 +107,7 @@ class Grammar(Protocol[ProgressT]):
 class Step:
     """One id of an answer: which were legal, and whether it is of a mark."""
 
-    legal: Ids
+    legal: Ids | Anything
     is_mark: bool
 
 
@@ -183,19 +216,26 @@ class Prompts:
 
     def behind(self, example: WrittenExample, shown: Sequence[WrittenExample]) -> WrittenExample:
         """Return an example that comes behind others with their answers."""
-        # What says that an answer is whole ends the text for many bases.
-        said = [(*one.question, *one.completion[:-1], *self._before_next) for one in shown]
-        before = tuple(id_ for ids in said for id_ in ids)
-        return replace(
-            example,
-            instruction=(*example.instruction, *before),
-            grammar=example.grammar.shortened(len(before)),
-        )
+        return behind(example, shown, self.tokenizer)
 
     def num_shown(self, example: WrittenExample) -> int:
         """Return how many tokens showing an example takes."""
-        return len(example.question) + len(example.completion) - 1 + len(self._before_next)
+        return len(as_shown(example, self.tokenizer))
 
-    @property
-    def _before_next(self) -> Ids:
-        return self.tokenizer.tokenize(BEFORE_NEXT).ids
+
+def behind(
+    example: WrittenExample, shown: Sequence[WrittenExample], tokenizer: Tokenizer
+) -> WrittenExample:
+    """Return an example that comes behind others with their answers."""
+    before = tuple(id_ for one in shown for id_ in as_shown(one, tokenizer))
+    return replace(
+        example,
+        instruction=(*example.instruction, *before),
+        grammar=example.grammar.shortened(len(before)),
+    )
+
+
+def as_shown(example: WrittenExample, tokenizer: Tokenizer) -> Ids:
+    """Return the ids by which an example is shown with its answer, before the next question."""
+    # What says that an answer is whole ends the text for many bases.
+    return (*example.question, *example.completion[:-1], *tokenizer.tokenize(BEFORE_NEXT).ids)

@@ -7,6 +7,7 @@ Reading a note takes two turns: entities first, then the relations of the entiti
 and of the gold ones (`re_gold`). A head that is both is asked about once.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic
@@ -17,14 +18,12 @@ from numpy.typing import NDArray
 from fedmedlora.clinical.labels import MAIN_TYPES
 from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.clinical.sentences import token_windows
-from fedmedlora.tasks.findings import Findings, Found, Link, Lost, Span, gold_findings
+from fedmedlora.tasks.counts import NoteCounts, Part
+from fedmedlora.tasks.findings import Findings, Found, Link, Lost, Span, as_drawn, gold_findings
 from fedmedlora.tasks.reading import Formulation, Reading, num_unaligned
-from fedmedlora.tasks.scoring import NoteCounts, count_note
+from fedmedlora.tasks.scoring import NER, PARTS, RE, RE_GOLD, count_note, judged
 from fedmedlora.tasks.showing import Candidate, to_show
 from fedmedlora.tasks.task import Answer, ExampleT, Output, Tokenizer, Tokens
-
-NER, RE, RE_GOLD = "ner", "re", "re_gold"
-PARTS = (NER, RE, RE_GOLD)
 
 Finding = Span | Link
 
@@ -57,6 +56,11 @@ class Shown(Generic[ExampleT]):
     entities: tuple[ExampleT, ...]
     relations: tuple[ExampleT, ...]
 
+    @property
+    def told(self) -> Mapping[str, int]:
+        """Return how many of each there are."""
+        return {"windows": len(self.entities), "heads": len(self.relations)}
+
 
 @dataclass(frozen=True, slots=True)
 class Extraction(Generic[ExampleT]):
@@ -71,6 +75,11 @@ class Extraction(Generic[ExampleT]):
     formulation: Formulation[ExampleT]
     tokenizer: Tokenizer
     window_tokens: int
+
+    @property
+    def num_positions(self) -> int:
+        """Return how many tokens a model must be able to read at once."""
+        return self.formulation.num_positions(self.window_tokens)
 
     def examples(
         self, notes: Sequence[Note], labels: Labels, *, max_heads: int | None = None
@@ -94,7 +103,7 @@ class Extraction(Generic[ExampleT]):
         labels: Labels,
         answer: Answer[ExampleT],
         *,
-        parts: Sequence[str] = PARTS,
+        parts: Sequence[Part] = PARTS,
         shown: Shown[ExampleT] | None = None,
     ) -> list[Findings]:
         """Return what the model behind `answer` finds in each note.
@@ -159,6 +168,24 @@ class Extraction(Generic[ExampleT]):
         return [
             self._count(note, found, labels) for note, found in zip(notes, predictions, strict=True)
         ]
+
+    def judged(
+        self, notes: Sequence[Note], predictions: Sequence[Findings], labels: Labels
+    ) -> dict[Part, list[tuple[float, bool]]]:
+        """Return how likely the model held each find, and whether it is right."""
+        by_note = [
+            judged(gold_findings(note, labels), found)
+            for note, found in zip(notes, predictions, strict=True)
+        ]
+        return {part: [find for own in by_note for find in own[part]] for part in (NER, RE)}
+
+    def drawn(self, note: Note, prediction: Findings, labels: Labels) -> dict[str, object]:
+        """Return what the report draws of a note."""
+        return {
+            "gold": as_drawn(gold_findings(note, labels)),
+            "predicted": as_drawn(prediction),
+            "lost": dict(Counter(prediction.lost)),
+        }
 
     def _count(self, note: Note, found: Findings, labels: Labels) -> NoteCounts:
         gold = gold_findings(note, labels)

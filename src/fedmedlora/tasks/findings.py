@@ -142,3 +142,19 @@ def gold_findings(note: Note, labels: Labels) -> Findings:
         if r.type in labels.relations and spans[r.head] in main
     }
     return Findings(tuple(sorted(main)), tuple(sorted(links)), tuple(sorted(links)))
+
+
+def as_drawn(findings: Findings) -> dict[str, object]:
+    """Return entities and their relations as the report draws them."""
+    return {
+        "entities": [
+            {"start": span.start, "end": span.end, "type": span.type} for span in findings.entities
+        ],
+        "links": [
+            {
+                "head": {"start": k.head.start, "end": k.head.end, "type": k.head.type},
+                "tail": {"start": k.tail.start, "end": k.tail.end, "type": k.tail.type},
+            }
+            for k in findings.links
+        ],
+    }

@@ -34,6 +34,7 @@ def read_note(
         ),
         tuple(Relation(type_, ids[head], ids[tail]) for type_, head, tail in links),
         note.patient,
+        note.fields,
         dict(Counter(found.lost)),
     )
 

@@ -8,7 +8,7 @@ sums, for every figure (`evaluation.intervals.counts_of_notes`).
 
 import base64
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,9 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.errors import StoreError
-from fedmedlora.tasks.scoring import (
+from fedmedlora.tasks.counts import (
     MATCHINGS,
-    PARTS,
     Counts,
     Matching,
     NoteCounts,
@@ -29,7 +28,6 @@ from fedmedlora.tasks.scoring import (
 
 _WIDTH = 3
 """Of a row: tp, fp, fn."""
-_PARTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ class Tally:
 
     Attributes:
         total: All of them added.
-        draws: Figure, see `FIGURES`, to its tp, fp and fn in each draw, (replicates, 3); empty
+        draws: Figure, see `figures_of`, to its tp, fp and fn in each draw, (replicates, 3); empty
             where no draws were asked for.
         reliability: Part to how many finds each bin of confidence has, and how many of them are
             right, (bins, 2), see `evaluation.calibration`; empty where that was not asked for.
@@ -60,9 +58,20 @@ def figure_of(part: Part, matching: Matching) -> str:
     return f"{part}_{matching}"
 
 
+def figures_of(counts: NoteCounts) -> tuple[str, ...]:
+    """Return the names of what intervals and comparisons of some counts are made of."""
+    of_parts = [
+        figure_of(part, matching)
+        for part, own in counts.parts.items()
+        for matching in MATCHINGS
+        if matching == "strict" or own.lenient is not None
+    ]
+    return (*of_parts, *(name for name, (part, _) in _OF_TYPES.items() if part in counts.parts))
+
+
 def row(counts: NoteCounts, figure: str) -> NDArray[np.int64]:
     """Return tp, fp and fn of a figure, (3,)."""
-    found = FIGURES[figure](counts)
+    found = _counts(counts, figure)
     return np.array([found.tp, found.fp, found.fn], np.int64)
 
 
@@ -80,11 +89,13 @@ def tally_from_json(value: list[Any]) -> Tally:
         StoreError: The value has another shape.
     """
     try:
-        # Runs from before it was counted have no reliability.
-        num_notes, total, draws, reliability = value if len(value) == _PARTS else (*value, {})
-        unpacked = {figure: _unpacked(draws[figure]) for figure in FIGURES if figure in draws}
-        bins = {part: _bins(reliability[part]) for part in PARTS if part in reliability}
-        return Tally(num_notes, from_json(total), unpacked, bins)
+        num_notes, total, draws, reliability = value
+        whole = from_json(total)
+        unpacked = {
+            figure: _unpacked(draws[figure]) for figure in figures_of(whole) if figure in draws
+        }
+        bins = {part: _bins(reliability[part]) for part in whole.parts if part in reliability}
+        return Tally(num_notes, whole, unpacked, bins)
     except (TypeError, ValueError, zlib.error) as error:
         message = (
             f"tally: found {type(value).__name__} of another shape, expected [notes, total, "
@@ -93,23 +104,16 @@ def tally_from_json(value: list[Any]) -> Tally:
         raise StoreError(message) from error
 
 
-def _problem(counts: NoteCounts) -> Counts:
-    return counts.ner.by_type.get("problem", Counts())
+_OF_TYPES: Mapping[str, tuple[Part, str]] = {"problem_strict": ("ner", "problem")}
+"""Figures of one type of a part."""
 
 
-def _matched(part: Part, matching: Matching) -> Callable[[NoteCounts], Counts]:
-    return lambda counts: counts.part(part).matched(matching)
-
-
-FIGURES: Mapping[str, Callable[[NoteCounts], Counts]] = {
-    **{
-        figure_of(part, matching): _matched(part, matching)
-        for part in PARTS
-        for matching in MATCHINGS
-    },
-    "problem_strict": _problem,
-}
-"""What intervals and comparisons are made of, by name."""
+def _counts(counts: NoteCounts, figure: str) -> Counts:
+    if figure in _OF_TYPES:
+        part, type_ = _OF_TYPES[figure]
+        return counts.part(part).by_type.get(type_, Counts())
+    part, _, matching = figure.rpartition("_")
+    return counts.part(part).matched("lenient" if matching == "lenient" else "strict")
 
 
 def _packed(rows: NDArray[np.int64]) -> str:

@@ -1,10 +1,10 @@
 """The one shape every task has, and the plain numbers that pass between a task and a model.
 
-A task never sees a model: it makes examples, is handed a function that answers them, and scores
+A task never sees a model: it makes examples, is handed a function that answers them, and counts
 what came back. A model never sees a note: it reads token ids and gives back integers.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedmedlora.clinical.notes import Labels, Note
+from fedmedlora.tasks.counts import NoteCounts, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +89,38 @@ class Output:
 Answer = Callable[[Sequence[ExampleT]], Sequence[Output]]
 """Asks a model: for each example its output; its `ideal` is not read."""
 
-Scores = dict[str, Any]
-"""What a task's scorer returns for one site, ready for JSON; extraction's is in docs/method.md."""
-
 Prediction = TypeVar("Prediction")
-Record = TypeVar("Record")
 
 
-class Task(Protocol[ExampleT, Prediction, Record]):
-    """What is learnt. A new task is one file with these members.
+class Shown(Protocol):
+    """Examples whose answers a model is shown before a question."""
 
-    A prediction is what the model makes of one note; a record is how good that is, in numbers
-    only, so that it may leave the site.
+    @property
+    def told(self) -> Mapping[str, int]:
+        """Return how many of each sort there are."""
+        ...
+
+
+class Task(Protocol[ExampleT, Prediction]):
+    """What is learnt, as a base model is asked; `tasks.kind` has what is known before.
+
+    A prediction is what the model makes of one note; its counts are how good that is, in numbers
+    only, so that they may leave the site.
     """
+
+    @property
+    def num_positions(self) -> int:
+        """Return how many tokens a model must be able to read at once."""
+        ...
 
     def examples(
         self, notes: Sequence[Note], labels: Labels, *, max_heads: int | None = None
     ) -> list[ExampleT]:
         """Return what a model trains on, with targets only for the types in `labels`."""
+        ...
+
+    def examples_by_note(self, notes: Sequence[Note], labels: Labels) -> list[list[ExampleT]]:
+        """Return what a model trains on by note; what a note gives depends on no other."""
         ...
 
     def predict(
@@ -114,13 +129,38 @@ class Task(Protocol[ExampleT, Prediction, Record]):
         labels: Labels,
         answer: Answer[ExampleT],
         *,
-        parts: Sequence[str],
+        parts: Sequence[Part] = ...,
+        shown: Any = None,  # noqa: ANN401 -- what the task's own `shown` returns
     ) -> list[Prediction]:
-        """Return what the model behind `answer` makes of each note."""
+        """Return what the model behind `answer` makes of each note.
+
+        Args:
+            notes: What is read; their gold does not count.
+            parts: What is wanted; all where nothing is said.
+            shown: What the model is shown before each question.
+        """
+        ...
+
+    def shown(self, notes: Sequence[Note], labels: Labels, *, number: int) -> Shown:
+        """Return what a model is shown of some notes: at most so many of each sort."""
+        ...
+
+    def ceiling(self, notes: Sequence[Note], labels: Labels) -> list[Prediction]:
+        """Return what a perfect model would make of each note."""
         ...
 
     def score(
         self, notes: Sequence[Note], predictions: Sequence[Prediction], labels: Labels
-    ) -> list[Record]:
-        """Return one record a note."""
+    ) -> list[NoteCounts]:
+        """Return each note's counts."""
+        ...
+
+    def judged(
+        self, notes: Sequence[Note], predictions: Sequence[Prediction], labels: Labels
+    ) -> Mapping[Part, Sequence[tuple[float, bool]]]:
+        """Return how likely the model held each find, in nats, and whether it is right, by part."""
+        ...
+
+    def drawn(self, note: Note, prediction: Prediction, labels: Labels) -> dict[str, object]:
+        """Return what the report draws of a note of a public site."""
         ...

@@ -12,7 +12,7 @@ not taught to copy, which the grammar does for it. In training, targets that are
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import groupby
 from typing import Any, Literal, cast
 
 import torch
@@ -21,7 +21,7 @@ from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForCausalLM
 
 from fedmedlora.errors import ModelError
-from fedmedlora.tasks.answers import Step, WrittenExample
+from fedmedlora.tasks.answers import Anything, Step, WrittenExample, index_of, legal_ids
 from fedmedlora.tasks.copy_or_tag import Ids
 from fedmedlora.training.adapter_slots import AdapterSlots, lora_slots
 from fedmedlora.training.base_config import num_positions
@@ -164,22 +164,25 @@ class CausalModel:
         ]
 
     def _nats_of(
-        self, hidden: torch.Tensor, targets: Sequence[int], legal: Sequence[Ids] | None
+        self, hidden: torch.Tensor, targets: Sequence[int], legal: Sequence[Ids | Anything] | None
     ) -> torch.Tensor:
         """Return -log p of each target among all ids, or among the legal ones."""
-        ids = None if legal is None else sorted(set(chain.from_iterable(legal)))
-        rows = self.vocabulary if ids is None else self.vocabulary[ids]
+        ids = None if legal is None else legal_ids(legal)
+        rows = self.vocabulary if ids is None else self.vocabulary[index_of(ids)]
         logits = (hidden.to(rows.dtype) @ rows.T).float()
         device = hidden.device
         wanted = torch.tensor(targets, device=device)
         if ids is not None and legal is not None:
             column = {id_: number for number, id_ in enumerate(ids)}
             is_legal = torch.zeros(logits.shape, dtype=torch.bool, device=device)
-            numbers = [number for number, own in enumerate(legal) for _ in own]
-            columns = [column[id_] for id_ in chain.from_iterable(legal)]
-            is_legal[torch.tensor(numbers, device=device), torch.tensor(columns, device=device)] = (
-                True
-            )
+            for number, own in enumerate(legal):
+                if isinstance(own, Anything):
+                    is_legal[number, : len(own)] = True
+            listed = [(number, own) for number, own in enumerate(legal) if isinstance(own, tuple)]
+            numbers = [number for number, own in listed for _ in own]
+            columns = [column[id_] for _, own in listed for id_ in own]
+            places = torch.tensor([numbers, columns], dtype=torch.long, device=device)
+            is_legal[places[0], places[1]] = True
             logits = logits.masked_fill(~is_legal, -torch.inf)
             wanted = torch.tensor([column[target] for target in targets], device=device)
         return torch.nn.functional.cross_entropy(logits, wanted, reduction="none")

@@ -14,7 +14,7 @@ from fedmedlora.engines.remote.messages import Failure, Message
 from fedmedlora.engines.remote.plain_values import Plain, ToldFacts, facts_from_json
 from fedmedlora.errors import StoreError
 from fedmedlora.federation.site_round import Attestation, Sent
-from fedmedlora.tasks.scoring import NoteCounts, from_json
+from fedmedlora.tasks.counts import NoteCounts, from_json
 from fedmedlora.tasks.tally import Tally, tally_from_json
 
 logger = logging.getLogger(__name__)

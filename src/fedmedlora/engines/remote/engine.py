@@ -40,7 +40,7 @@ from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.broadcast import News
 from fedmedlora.federation.engine import NOTHING_KEPT, SERVER, Engine, Outcome, Participant, Scope
 from fedmedlora.federation.turns import Turn
-from fedmedlora.tasks.scoring import NoteCounts
+from fedmedlora.tasks.counts import NoteCounts
 from fedmedlora.tasks.tally import Tally
 
 logger = logging.getLogger(__name__)

@@ -42,7 +42,7 @@ from fedmedlora.federation.engine import SERVER, Engine, Participant
 from fedmedlora.formats.site_folder import read_site
 from fedmedlora.privacy.packages import require_packages
 from fedmedlora.privacy.spending import Spending
-from fedmedlora.tasks.scoring import to_json
+from fedmedlora.tasks.counts import to_json
 from fedmedlora.tasks.tally import tally_to_json
 from fedmedlora.training.base_models import require_beside_weights
 

@@ -1,0 +1,1 @@
+"""Tasks, one file each, found by the name of the file."""
