@@ -69,7 +69,7 @@ def test_what_an_answer_announced_in_vain_stands_under_the_scores() -> None:
 
     assert lines[:2] == [
         "1 notes of test",
-        "Left out, for it stands nowhere in the note: 1 around no word, 2 a second time.",
+        "Lost: 1 around no word, 2 a second time.",
     ]
 
 

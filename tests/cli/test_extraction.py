@@ -131,9 +131,7 @@ def test_what_was_lost_is_told_beside_the_answer(
 
     said = capsys.readouterr()
     assert [json.loads(line)["lost"] for line in said.out.splitlines()] == [{"never_closed": 2}] * 2
-    assert said.err.splitlines()[1:] == [
-        "Left out, for it stands nowhere in the note: 4 with no end."
-    ]
+    assert said.err.splitlines()[1:] == ["Lost: 4 with no end."]
     assert len(found) == 1
 
 

@@ -15,6 +15,7 @@ HANDED = Handed(
     dtype="float32",
     base="some/base",
     base_sha256="b" * 64,
+    task="extract",
     formulation="tagging",
     types=("problem", "drug"),
     rank=16,

@@ -10,13 +10,14 @@ from typing import Any
 from fedmedlora.adapters.weights import AdapterWeights, add
 from fedmedlora.cli.answers import answer
 from fedmedlora.cli.cards import card_of
+from fedmedlora.clinical.notes import SiteNotes
 from fedmedlora.engines.exporting import export_merged, export_peft, merged_dtype
 from fedmedlora.engines.sources import Source, open_source
 from fedmedlora.errors import Fault, InputError, TrainingError
 from fedmedlora.evaluation.calibration import UNCALIBRATED
 from fedmedlora.evaluation.cohorts import Cohort
 from fedmedlora.evaluation.intervals import f1_intervals
-from fedmedlora.experiment.cohorts import cohort
+from fedmedlora.experiment.cohorts import cohort, task_faults
 from fedmedlora.experiment.places import SiteEntry
 from fedmedlora.experiment.schema import Evaluation
 from fedmedlora.experiment.spool import site_seed
@@ -36,6 +37,7 @@ def evaluate(options: argparse.Namespace) -> int:
     # Who only scores needs no training notes.
     needed = {"dev", options.split} - {"test"}
     notes = read_site(options.data, required=sorted(needed))
+    _require_task(source, notes, options.data)
     site = cohort(SiteEntry(path=options.data, role="external"), notes)
     split = "final" if options.split == "test" else options.split
     engine = source.engine({site.name: site})
@@ -50,7 +52,9 @@ def adapt(options: argparse.Namespace) -> int:
     _require_free(options.out)
     source = open_source(options.source, arm=options.arm)
     entry = SiteEntry(path=options.data, role="new_site", max_notes=options.max_notes)
-    site = cohort(entry, read_site(options.data))
+    notes = read_site(options.data)
+    _require_task(source, notes, options.data)
+    site = cohort(entry, notes)
     engine = source.engine({site.name: site})
     kind = task_kinds()[source.model.task]
     before = _scores(engine, source.adapter, site, "final", kind)
@@ -115,6 +119,12 @@ def _require_free(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         advice = "name another --out"
         raise InputError([Fault(str(folder), "a folder in use", "a new or empty one", advice)])
+
+
+def _require_task(source: Source, notes: SiteNotes, folder: Path) -> None:
+    """Refuse notes that do not have what the adapter's task needs."""
+    if faults := task_faults(source.model.task, notes, folder):
+        raise InputError(faults)
 
 
 def _adapted(engine: Engine, source: Source, site: str, rounds: int) -> AdapterWeights:

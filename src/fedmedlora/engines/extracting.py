@@ -30,8 +30,12 @@ def reader(source: Source) -> Read:
     """Return an adapter with its base model loaded, ready to read.
 
     Raises:
+        InputError: The adapter learnt another task.
         ModelError: As `Source.engine` has it.
     """
+    if source.model.task != "extract":
+        found, expected = f"an adapter for the task {source.model.task!r}", "one that extracts"
+        raise InputError([Fault(source.place, found, expected)])
     entities = tuple(type_ for type_ in MAIN_TYPES if type_ in source.types)
     relations = tuple(type_ for type_ in RELATION_TYPES if type_ in source.types)
     labels = Labels(entities, relations)

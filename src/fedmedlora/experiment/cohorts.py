@@ -23,7 +23,7 @@ from fedmedlora.experiment.sending import is_private, sending_faults
 from fedmedlora.federation.engine import SERVER
 from fedmedlora.formats.site_files import DESCRIPTION, notes_file, site_digest
 from fedmedlora.formats.site_folder import read_site
-from fedmedlora.tasks.kind import TaskKind, task_kinds
+from fedmedlora.tasks.kind import task_kinds
 
 NO_HOLDOUT = Aggregation()
 
@@ -36,12 +36,9 @@ def load_cohorts(experiment: Experiment) -> dict[str, Cohort]:
             experiment would send away without leave.
     """
     sites, faults = _read(experiment.sites, experiment.aggregation)
-    kind = task_kinds()[experiment.model.task]
-    for entry, site in sites.values():
-        faults += task_faults(kind, site, entry.path)
     faults += sending_faults(experiment, _private(sites))
     for entry, site in sites.values():
-        faults += unit_faults(experiment.privacy, entry, site)
+        faults += part_faults(experiment, entry, site)
     if faults:
         raise InputError(faults)
     use = experiment.aggregation, experiment.evaluation.final_split
@@ -60,8 +57,15 @@ def site_faults(entries: Sequence[SiteEntry], aggregation: Aggregation = NO_HOLD
     return _read(entries, aggregation)[1]
 
 
-def task_faults(kind: TaskKind, site: SiteNotes, folder: Path | None) -> list[Fault]:
-    """Return what keeps a site's notes from being learnt from for a task."""
+def part_faults(experiment: Experiment, entry: SiteEntry, site: SiteNotes) -> list[Fault]:
+    """Return what keeps a site's notes from playing their part in an experiment."""
+    faults = task_faults(experiment.model.task, site, entry.path)
+    return [*faults, *unit_faults(experiment.privacy, entry, site)]
+
+
+def task_faults(task: str, site: SiteNotes, folder: Path | None) -> list[Fault]:
+    """Return what a task lacks in a site's notes, or finds wrong there."""
+    kind = task_kinds()[task]
     if missing := {k: v for k, v in kind.fields.items() if site.fields.get(k) != v}:
         announced = json.dumps(missing)
         found = json.dumps(dict(site.fields)) if site.fields else "none"

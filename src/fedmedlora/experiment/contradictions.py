@@ -4,7 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fedmedlora.errors import Fault
-from fedmedlora.experiment.baselines import BASELINE_ARMS, ENDPOINT_ARMS
+from fedmedlora.experiment.baseline_contradictions import (
+    among,
+    asked_in_the_clear,
+    nobody_to_ask,
+    not_extracting,
+    nothing_to_show,
+)
+from fedmedlora.experiment.baselines import BASELINE_ARMS
 from fedmedlora.experiment.blind_rules import (
     audit_of_nothing,
     coded_sum,
@@ -16,7 +23,6 @@ from fedmedlora.experiment.blind_rules import (
 from fedmedlora.experiment.private_contradictions import private_contradictions
 from fedmedlora.experiment.protections import kept_for_nobody
 from fedmedlora.experiment.schema import FEDERATED_ARMS, NEW_SITE_ARMS, PERSONAL_ARMS, Lora
-from fedmedlora.experiment.sending import is_in_the_clear
 from fedmedlora.federation.strategies import strategy_by_name
 from fedmedlora.federation.strategy import Strategy
 from fedmedlora.federation.weighting import Weighting
@@ -63,11 +69,12 @@ def contradictions(values: Mapping[str, Any], *, name: str) -> tuple[Fault, ...]
         _validation_notes_twice: ("aggregation.validation_holdout", "sites"),
         _rank_too_large: ("model.lora", "sites"),
         _own_lora_misfit: ("experiment.arms", "sites"),
-        _nothing_to_show: ("experiment.arms", "model.formulation"),
+        nothing_to_show: ("experiment.arms", "model.task", "model.formulation"),
+        not_extracting: ("experiment.arms", "model.task"),
         _patched_in_four_bits: ("experiment.arms", "model.quantization"),
-        _nobody_to_ask: ("experiment.arms", "endpoint.url", "endpoint.model"),
+        nobody_to_ask: ("experiment.arms", "endpoint.url", "endpoint.model"),
         kept_for_nobody: ("audit.ledger", "audit.keep_updates"),
-        _asked_in_the_clear: ("experiment.arms", "endpoint.url"),
+        asked_in_the_clear: ("experiment.arms", "endpoint.url"),
         not_a_sum: ("experiment.arms", "aggregation.sees"),
         scored_by_others: ("experiment.arms", "aggregation.sees", "aggregation.validation"),
         copies_unpinned: (
@@ -165,7 +172,7 @@ def _quorum_too_low(arms: Sequence[str], quorum: int, *own: object) -> list[Faul
 
 
 def _no_new_site(arms: Sequence[str], sites: _Sites) -> list[Fault]:
-    wanting = _among(arms, NEW_SITE_ARMS)
+    wanting = among(arms, NEW_SITE_ARMS)
     if not wanting or _count(sites, "new_site"):
         return []
     advice = 'add a [[sites]] with role = "new_site" or leave these arms out'
@@ -174,8 +181,8 @@ def _no_new_site(arms: Sequence[str], sites: _Sites) -> list[Fault]:
 
 
 def _nothing_to_join(arms: Sequence[str]) -> list[Fault]:
-    wanting = _among(arms, ("adapted", "joined", *PERSONAL_ARMS))
-    if not wanting or _among(arms, FEDERATED_ARMS):
+    wanting = among(arms, ("adapted", "joined", *PERSONAL_ARMS))
+    if not wanting or among(arms, FEDERATED_ARMS):
         return []
     expected = f"one of {', '.join(FEDERATED_ARMS)} beside it"
     found = f"{wanting} without a federated arm"
@@ -190,9 +197,9 @@ def _pass_left_half(
     rounds_per_epoch: int,
 ) -> list[Fault]:
     counts = {"rounds": rounds}
-    if _among(arms, PERSONAL_ARMS):
+    if among(arms, PERSONAL_ARMS):
         counts["personal_rounds"] = personal_rounds
-    if _among(arms, NEW_SITE_ARMS):
+    if among(arms, NEW_SITE_ARMS):
         counts["new_site_rounds"] = new_site_rounds
     expected = f"a multiple of training.rounds_per_epoch, {rounds_per_epoch}"
     advice = "else some notes are read more often than others"
@@ -215,7 +222,7 @@ def _share_too_small(max_share: float, quorum: int, sites: _Sites) -> list[Fault
 def _no_validation_notes(
     arms: Sequence[str], validation: str, holdout: float, sites: _Sites
 ) -> list[Fault]:
-    wanting = _among(arms, [arm for arm in FEDERATED_ARMS if "validation_loss" in _rule(arm).needs])
+    wanting = among(arms, [arm for arm in FEDERATED_ARMS if "validation_loss" in _rule(arm).needs])
     if not wanting or validation == "peers" or holdout > 0 or _count(sites, "server"):
         return []
     found = f'"{validation}" for {wanting}, but no notes at the server'
@@ -244,7 +251,7 @@ def _rank_too_large(lora: Lora, sites: _Sites) -> list[Fault]:
 def _own_lora_misfit(arms: Sequence[str], sites: _Sites) -> list[Fault]:
     rules = {arm: _rule(arm) for arm in FEDERATED_ARMS}
     misfits = [arm for arm, rule in rules.items() if rule.local.companions or rule.one_rank]
-    wanting = _among(arms, misfits)
+    wanting = among(arms, misfits)
     own = [i for i, site in enumerate(sites) if site["lora_rank"] or site["lora_alpha"]]
     if not wanting or not own:
         return []
@@ -253,39 +260,12 @@ def _own_lora_misfit(arms: Sequence[str], sites: _Sites) -> list[Fault]:
     return [Fault(f"[[sites]][{i}].lora_rank", "a form of its own", expected, advice) for i in own]
 
 
-def _nothing_to_show(arms: Sequence[str], formulation: str) -> list[Fault]:
-    if "few_shot" not in arms or formulation != "tagging":
-        return []
-    advice = "a head that labels words reads no examples; or leave few_shot out"
-    return [Fault("[model].formulation", formulation, '"markup" or "json" for few_shot', advice)]
-
-
 def _patched_in_four_bits(arms: Sequence[str], quantization: str) -> list[Fault]:
-    wanting = _among(arms, [arm for arm in FEDERATED_ARMS if _rule(arm).patches_base])
+    wanting = among(arms, [arm for arm in FEDERATED_ARMS if _rule(arm).patches_base])
     if not wanting or quantization == "none":
         return []
     advice = "they change the base's own weights, which four bits cannot hold"
     return [Fault("[model].quantization", quantization, f'"none" for {wanting}', advice)]
-
-
-def _nobody_to_ask(arms: Sequence[str], url: str | None, model: str | None) -> list[Fault]:
-    wanting = _among(arms, ENDPOINT_ARMS)
-    expected = {"url": "the address that is asked", "model": "the name of the model there"}
-    out = "or leave these arms out"
-    return [
-        Fault(f"[endpoint].{key}", f"nothing for {wanting}", expected[key], out)
-        for key, value in {"url": url, "model": model}.items()
-        if wanting and not value
-    ]
-
-
-def _asked_in_the_clear(arms: Sequence[str], url: str | None) -> list[Fault]:
-    if not _among(arms, ENDPOINT_ARMS) or not url or not is_in_the_clear(url):
-        return []
-    found = f'"{url}", to which notes and key would go unencrypted'
-    expected = "https, or an address of this machine or in numbers of a private network"
-    advice = "put https:// in front, or ask through a tunnel that begins on this machine"
-    return [Fault("[endpoint].url", found, expected, advice)]
 
 
 def _rule(arm: str, own: object = None) -> Strategy:
@@ -294,7 +274,3 @@ def _rule(arm: str, own: object = None) -> Strategy:
 
 def _count(sites: _Sites, role: str) -> int:
     return sum(site["role"] == role for site in sites)
-
-
-def _among(arms: Sequence[str], names: Sequence[str]) -> str:
-    return ", ".join(arm for arm in arms if arm in names)

@@ -36,6 +36,19 @@ def read_site(folder: Path, *, required: Sequence[str] = ("train", "dev")) -> Si
     return parse_site(folder, files, required=required)
 
 
+def read_own_site(folder: Path, name: str) -> SiteNotes:
+    """Return the notes of a site folder that must be of the site whose start-up kit this is.
+
+    Raises:
+        InputError: They are another site's, or as `read_site` has it.
+    """
+    site = read_site(folder)
+    if site.name == name:
+        return site
+    where, expected = f"{folder}/{DESCRIPTION}: site", f"{name!r}, as the start-up kit says"
+    raise InputError([Fault(where, repr(site.name), expected)])
+
+
 def write_site(folder: Path, site: SiteNotes, **meta: object) -> None:
     """Write a site folder that `read_site` reads back to the same values.
 

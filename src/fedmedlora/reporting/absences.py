@@ -16,7 +16,7 @@ Clip = tuple[str, int, str, str, float, float]
 """Arm, round, site, kind of tensors, norm, bound."""
 
 Loss = tuple[str, str, str, int]
-"""Arm, site, reason, number of entities."""
+"""Arm, site, reason, how often."""
 
 
 def absences(results: Json) -> list[Absence]:
@@ -84,7 +84,7 @@ def clips_table(found: Sequence[Clip]) -> Html:
 
 
 def lost(results: Json) -> list[Loss]:
-    """Return how many entities were announced in the final answers and stand nowhere."""
+    """Return how much was lost in the final answers."""
     return [
         (arms.title(arm["name"]), site, reason, number)
         for arm in results.get("arms", ())
@@ -94,21 +94,23 @@ def lost(results: Json) -> list[Loss]:
 
 
 def lost_in_words(lost: Mapping[str, int]) -> str:
-    """Return what was announced and stands nowhere, in a sentence."""
+    """Return what was lost, in a sentence."""
     told = (f"{number} {LOST.get(reason, reason)}" for reason, number in sorted(lost.items()))
-    return f"Left out, for it stands nowhere in the note: {', '.join(told)}."
+    return f"Lost: {', '.join(told)}."
 
 
 def lost_table(found: Sequence[Loss]) -> Html:
-    """Return how much that was announced stands nowhere, and why."""
+    """Return how much was lost, and why."""
     headings = [
         Heading("Site", figures=False),
         Heading("Arm", figures=False),
-        Heading("Announced", figures=False),
+        Heading("What", figures=False),
         Heading("Number"),
     ]
     rows = [
         [named(site), named(arm), named(LOST.get(reason, reason)), figure(count(number))]
         for arm, site, reason, number in found
     ]
-    return table("Entities that an answer announced and that stand nowhere", headings, [Rows(rows)])
+    return table(
+        "What was lost: announced and nowhere in the note, or not read", headings, [Rows(rows)]
+    )

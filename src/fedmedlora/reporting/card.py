@@ -12,6 +12,7 @@ from fedmedlora.reporting import arms, card_words
 from fedmedlora.reporting.arms import Json
 from fedmedlora.reporting.protections import left_open
 from fedmedlora.reporting.quantities import UNDEFINED, count, decimal, percent
+from fedmedlora.tasks.kind import task_kinds
 
 Form = Literal["peft", "merged"]
 
@@ -33,7 +34,8 @@ class Handed:
         origin: Which arm and round of which experiment it is, in words.
         dtype: Of the weights.
         base: The base's name as the experiment says it, of a folder the last part alone.
-        formulation: In which form it answers.
+        task: What it learnt, by name.
+        formulation: In which form it extracts; None for another task.
         types: All that it was trained to find.
         version: Of this program.
         arm: Its name in the run; None where the run is not at hand.
@@ -44,7 +46,8 @@ class Handed:
     dtype: str
     base: str
     base_sha256: str
-    formulation: str
+    task: str
+    formulation: str | None
     types: Sequence[str]
     rank: int
     alpha: float
@@ -108,11 +111,12 @@ def _what_it_is(handed: Handed) -> list[str]:
     rows = [
         ("form", f"{form}; {handed.dtype}"),
         ("base model", f"{handed.base}, sha256 of its weights `{handed.base_sha256}`"),
-        ("answers by", handed.formulation),
-        ("finds", ", ".join(handed.types)),
+        *([("answers by", handed.formulation)] if handed.formulation else []),
+        *([("finds", ", ".join(handed.types))] if handed.formulation else []),
         ("made by", f"Fed-MedLoRA {handed.version}, `fedmedlora export --to {handed.form}`"),
     ]
-    return [card_words.INTRODUCTION, _table(("", ""), rows)]
+    learnt = task_kinds()[handed.task].title.lower()
+    return [card_words.INTRODUCTION.format(task=learnt), _table(("", ""), rows)]
 
 
 def _arm(handed: Handed, results: Json | None) -> Json:
@@ -203,7 +207,8 @@ def _loading(handed: Handed) -> str:
     }
     for key, value in asked.items():
         code = code.replace(f"<{key}>", value)
-    told = card_words.TAGS if handed.tags else card_words.WRITES
+    written = card_words.WRITES if handed.formulation else card_words.ANSWERS
+    told = card_words.TAGS if handed.tags else written
     return f"{told}\n\n```python\n{code}```"
 
 

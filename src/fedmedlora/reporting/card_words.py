@@ -3,7 +3,7 @@
 from fedmedlora.reporting import prose
 
 INTRODUCTION = (
-    "It finds entities in clinical notes, and what belongs to them. It was made with Fed-MedLoRA, "
+    "It learnt one task on clinical notes: {task}. It was made with Fed-MedLoRA, "
     "with which hospitals train one model together: adapters travel, notes do not."
 )
 NO_RUN = (
@@ -58,6 +58,11 @@ WRITES = (
     "`fedmedlora extract` asks it as it was trained to be asked, allows it nothing but the note's "
     "own words and marks, and gives offsets; it reads the PEFT form. In plain transformers it "
     "writes freely."
+)
+ANSWERS = (
+    "Fed-MedLoRA asks it as it was trained to be asked, and where there are options allows it "
+    "nothing else; `fedmedlora evaluate` reads the PEFT form. In plain transformers it writes "
+    "freely."
 )
 OWN_BASE = (
     "from fedmedlora.training.base_models import find_base_model\n\n"

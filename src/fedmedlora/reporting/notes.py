@@ -92,6 +92,21 @@ def drawn_note(note: Json) -> Html:
     )
 
 
+def written_note(note: Json) -> Html:
+    """Return one note as a figure: its text, what was asked, and the answers side by side."""
+    label = _caption(note)
+    said = "not asked" if note["predicted"] is None else note["predicted"] or "nothing"
+    rows = [("Asked", note["question"]), ("By a person", note["gold"]), ("By the model", said)]
+    told = [element("div", words("dt", term), words("dd", text_)) for term, text_ in rows if text_]
+    return element(
+        "figure",
+        element("figcaption", text(label)),
+        words("div", note["text"], class_="note", role="region", aria_label=label, tabindex="0"),
+        element("dl", *told, class_="answers"),
+        class_="drawn",
+    )
+
+
 def legend() -> Html:
     """Return what lines, signs and numbers mean."""
     items = [

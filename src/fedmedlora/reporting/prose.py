@@ -146,9 +146,12 @@ LOST = {
     "too_long": "questions that were more than the model reads at once",
     "unreadable": "answers that hold no list",
     "no_answer": "questions that got no answer",
+    "not_read": "texts of which the end was not read",
 }
 NOBODY_ABSENT = "None: every site's update counted in every round."
-NOTHING_LOST = "None: every entity that an answer announced stands in its note."
+NOTHING_LOST = (
+    "Nothing was lost: what an answer announced stands in its note, which was read whole."
+)
 BESIDE = (
     "Not of this run: measured once with version {version} on {system}, kept with the package. The "
     "same experiment but for {settings}."

@@ -8,7 +8,7 @@ from fedmedlora.reporting.arms import Json
 from fedmedlora.reporting.asking import asked_part, shown_table
 from fedmedlora.reporting.figures import HeatRow, Series, Strip, heat_map, rounds_chart, strips
 from fedmedlora.reporting.markup import NOTHING, Html, details, element, join, words
-from fedmedlora.reporting.notes import drawn_note, legend
+from fedmedlora.reporting.notes import drawn_note, legend, written_note
 from fedmedlora.reporting.protections import left_open, protections_table
 from fedmedlora.reporting.quantities import count, percent, size
 from fedmedlora.reporting.tables import nothing
@@ -206,7 +206,9 @@ def notes_part(results: Json, drawn: Sequence[Json]) -> Html:
     """Return the drawn notes of public sites."""
     public = {site["name"] for site in results.get("sites") or () if site.get("public")}
     shown = [note for note in drawn if note["site"] in public]
-    parts = [legend(), *(drawn_note(note) for note in shown)]
+    kind = arms.kind_of(results)
+    parts = [written_note(note) for note in shown] if kind.fields else [legend()]
+    parts += [] if kind.fields else [drawn_note(note) for note in shown]
     if not shown:
         parts = [nothing("No note of a public site was drawn.")]
     if len(shown) < len(drawn):

@@ -39,21 +39,17 @@ def nothing(note: Note) -> Mapping[str, Any]:
 
 
 def question(note: Note) -> Mapping[str, Any]:
-    """Return a question about what belongs to what, with options out of the same note.
-
-    As many options as there are others in the note, three at most; those of the same kind first.
-    """
+    """Return a question about what belongs to what, with options out of the same note."""
     rng = random.Random(f"question/{note.id}/{note.text}")  # noqa: S311 - nothing secret
     said = {one.id: note.text[one.start : one.end] for one in note.entities}
-    types = {one.id: one.type for one in note.entities}
     asked = rng.choice(note.relations)
     right = said[asked.tail]
     alike = [r for r in note.relations if (r.head, r.type) == (asked.head, asked.type)]
     known = {said[one.tail].lower() for one in alike}
     others = [*note.entities]
     rng.shuffle(others)
-    texts = {said[one.id].lower(): said[one.id] for one in reversed(others)}
-    wrong = [own for text, own in reversed(texts.items()) if text not in known]
+    texts = {said[one.id].lower(): said[one.id] for one in others}
+    wrong = [own for text, own in texts.items() if text not in known]
     options = [right, *wrong[: _NUM_OPTIONS - 1]]
     rng.shuffle(options)
     put = _QUESTIONS[asked.type].format(said[asked.head])

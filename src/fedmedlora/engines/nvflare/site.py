@@ -12,7 +12,7 @@ from fedmedlora.engines.remote.machine import read_machine
 from fedmedlora.engines.remote.policy import Policy, read_policy
 from fedmedlora.engines.remote.service import SiteService
 from fedmedlora.errors import Fault, InputError
-from fedmedlora.formats.site_folder import read_site
+from fedmedlora.formats.site_folder import read_own_site
 
 _LOCAL = "local"
 _NOTES = "notes.json"
@@ -30,10 +30,7 @@ def place_notes(kit: Path, data: Path, *, now: datetime) -> Policy:
     facts = open_kit(kit, role="site", now=now)
     policy = read_policy(kit / _LOCAL)
     read_machine(kit / _LOCAL)
-    site = read_site(data)
-    if site.name != facts.name:
-        expected = f"{facts.name!r}, as the start-up kit says"
-        raise InputError([Fault(f"{data}/site.json: site", repr(site.name), expected)])
+    read_own_site(data, facts.name)
     told = json.dumps({"data": str(data.resolve())}).encode()
     write_whole(kit / _LOCAL / _NOTES, told)
     return policy

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.experiment.privacy import Privacy
-from fedmedlora.experiment.schema import PERSONAL_ARMS, Experiment, FormulationName
+from fedmedlora.experiment.schema import PERSONAL_ARMS, Experiment, FormulationName, TaskName
 from fedmedlora.experiment.toml_reading import read_file_of
 from fedmedlora.federation.backbone import LocalPlan
 from fedmedlora.federation.private_plan import Unit
@@ -29,7 +29,10 @@ EXAMPLE = """\
 
 # sha256 of the base models that may run here; where none is named, any may.
 bases = []
-# In which form a model may answer.
+# What may be learnt of the notes. What writes in words of its own ("summarise") may come to write
+# words of theirs.
+tasks = ["extract"]
+# In which form extraction may answer.
 formulations = ["markup", "json", "tagging"]
 # Of any arm, at most.
 rounds = 100
@@ -61,7 +64,9 @@ class Policy:
 
     Attributes:
         bases: sha256 of the base models that may run here; where none is named, any may.
-        formulations: In which form a model may answer.
+        tasks: What may be learnt of the notes. What writes in words of its own may come to write
+            words of theirs, so the default is extraction alone.
+        formulations: In which form extraction may answer.
         rounds: Of any arm, at most.
         update_bytes: Of one update, at most; None sets no limit.
         single_site: Whether an arm may train on this site's notes alone, and its adapter leave: so
@@ -76,6 +81,7 @@ class Policy:
     """
 
     bases: tuple[str, ...] = ()
+    tasks: tuple[TaskName, ...] = ("extract",)
     formulations: tuple[FormulationName, ...] = ("markup", "json", "tagging")
     rounds: _Count = 100
     update_bytes: _Count | None = None
@@ -100,11 +106,13 @@ class Policy:
         Raises:
             InputError: It is not; holds every fault.
         """
-        formulation = experiment.model.formulation
+        task, formulation = experiment.model.task, experiment.model.formulation
         rounds = max(experiment.rounds, experiment.new_site_rounds, experiment.personal_rounds)
         alone = {"train": _ALONE, "new_site": _NEW_ALONE}.get(role, ())
         faults = []
-        if formulation not in self.formulations:
+        if task not in self.tasks:
+            faults.append(_refused("tasks", task, ", ".join(self.tasks)))
+        if task == "extract" and formulation not in self.formulations:
             faults.append(_refused("formulations", formulation, ", ".join(self.formulations)))
         if rounds > self.rounds:
             faults.append(_refused("rounds", f"{rounds}", f"{self.rounds} at most"))

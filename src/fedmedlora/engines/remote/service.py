@@ -34,12 +34,12 @@ from fedmedlora.engines.remote.sealing import (
 )
 from fedmedlora.errors import EngineError, Fault, FedMedLoRAError, InputError, TrainingError
 from fedmedlora.evaluation.cohorts import Cohort
-from fedmedlora.experiment.cohorts import cohort, unit_faults
+from fedmedlora.experiment.cohorts import cohort, part_faults
 from fedmedlora.experiment.config import parse_experiment
 from fedmedlora.experiment.private_arms import run_steps
 from fedmedlora.experiment.schema import Experiment
 from fedmedlora.federation.engine import SERVER, Engine, Participant
-from fedmedlora.formats.site_folder import read_site
+from fedmedlora.formats.site_folder import read_own_site
 from fedmedlora.privacy.packages import require_packages
 from fedmedlora.privacy.spending import Spending
 from fedmedlora.tasks.counts import to_json
@@ -143,15 +143,13 @@ class SiteService:
         self._policy.require(experiment, entry.role)
         self._machine.require_private(experiment)
         require_packages(experiment.privacy.mode)
-        site = read_site(self._data)
-        if site.name != self._name:
-            expected = f"{self._name!r}, as the start-up kit says"
-            raise InputError([Fault(f"{self._data}/site.json: site", repr(site.name), expected)])
-        if faults := unit_faults(experiment.privacy, replace(entry, path=self._data), site):
+        site = read_own_site(self._data, self._name)
+        entry = replace(entry, path=self._data)
+        if faults := part_faults(experiment, entry, site):
             raise InputError(faults)
         use = experiment.aggregation, experiment.evaluation.final_split
         logger.info("takes part in %s", experiment.name)
-        self._joined = Joined(experiment, cohort(replace(entry, path=self._data), site, *use))
+        self._joined = Joined(experiment, cohort(entry, site, *use))
         return _answer(question, facts_to_json(self._joined.cohort))
 
     def _open(self, question: Message, folder: Path) -> Message:

@@ -36,7 +36,7 @@ function drawn(name, attributes, text) {
 
 function curves(arms, rounds) {
   const [width, height, left, bottom] = [640, 240, 40, 30];
-  const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Dev F1 after each round; the table below has the numbers" });
+  const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "Dev score after each round; the table below has the numbers" });
   const x = (round) => left + ((width - left - 130) * (round - 1)) / Math.max(rounds - 1, 1);
   const y = (score) => (height - bottom) * (1 - score) + 8;
   for (const score of [0, 0.5, 1]) {
@@ -72,7 +72,7 @@ function armPart(arm, sites) {
     bytes(one.bytes_down),
     ...trained.map((site) => (one.shares?.[site.name] == null ? "–" : share(one.shares[site.name]))),
   ]);
-  const heads = ["Round", "Dev F1", "Seconds", "Sent by sites", "Sent to sites", ...trained.map((site) => `Share of ${site.name}`)];
+  const heads = ["Round", "Dev score", "Seconds", "Sent by sites", "Sent to sites", ...trained.map((site) => `Share of ${site.name}`)];
   return table(`${arm.name}${arm.finished ? "" : ", under way"}`, heads, rows);
 }
 

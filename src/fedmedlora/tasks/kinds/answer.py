@@ -3,12 +3,11 @@
     {"text": "...", "question": "What is the fever treated with?",
      "options": ["paracetamol", "rest", "surgery"], "answer": 0}
 
-The model chooses a letter. Accuracy is the share of notes whose letter is right, with no letter
-counted as wrong; of a question put to a chart it is decision support.
+The model answers with the words of an option, and can say nothing else. Accuracy is the share of
+notes whose answer is right; of a question put to a chart it is decision support.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from string import ascii_uppercase
 
 from fedmedlora.clinical.notes import FieldKind, Note
 from fedmedlora.errors import Fault
@@ -16,7 +15,7 @@ from fedmedlora.tasks.counts import Part, PartCounts, score_counts
 from fedmedlora.tasks.kind import Metric
 from fedmedlora.tasks.written import WrittenKind
 
-_FEWEST, _MOST = 2, len(ascii_uppercase)
+_FEWEST = 2
 
 
 class AnswerQuestions(WrittenKind):
@@ -25,7 +24,7 @@ class AnswerQuestions(WrittenKind):
     title = "Questions with options"
     does = "answers questions with an accuracy"
     figure = "accuracy"
-    instruction = "Read the text and answer the question with the letter of the right option."
+    instruction = "Read the text and answer the question with one of the options."
     glossary: Sequence[tuple[str, str]] = (
         ("Accuracy", "The share of questions answered rightly; no answer is a wrong one."),
     )
@@ -35,28 +34,30 @@ class AnswerQuestions(WrittenKind):
     }
 
     def question(self, note: Note) -> str:
-        """Return the question, and each option behind its letter."""
-        lettered = zip(self.choices(note), note.fields["options"], strict=True)
-        options = [f"{letter}. {told}" for letter, told in lettered]
-        return "\n".join([note.fields["question"], *options])
+        """Return the question, and a line for each option."""
+        return "\n".join([note.fields["question"], *(f"- {told}" for told in self.choices(note))])
 
     def choices(self, note: Note) -> Sequence[str]:
-        """Return the letters of the options."""
-        return ascii_uppercase[: len(note.fields["options"])]
+        """Return the options."""
+        options: Sequence[str] = note.fields["options"]
+        return options
 
     def target(self, note: Note) -> str:
-        """Return the letter of the right option."""
-        return ascii_uppercase[note.fields["answer"]]
+        """Return the right option."""
+        right: int = note.fields["answer"]
+        return self.choices(note)[right]
 
     def count(self, note: Note, said: str) -> Mapping[Part, PartCounts]:
         """Return one right answer, or one wrong."""
         return {"answer": score_counts(float(said == self.target(note)))}
 
     def faults(self, note: Note) -> Iterator[Fault]:
-        """Yield that there are too few options or too many, or that none of them is right."""
-        number, answer = len(note.fields["options"]), note.fields["answer"]
-        if not _FEWEST <= number <= _MOST:
-            yield Fault("options", f"{number} of them", f"{_FEWEST} to {_MOST}")
+        """Yield that there are too few options, or two alike, or that none of them is right."""
+        number, answer = len(self.choices(note)), note.fields["answer"]
+        distinct = {told.strip() for told in self.choices(note)} - {""}
+        if number < _FEWEST or len(distinct) < number:
+            found = f"{number} of them, {len(distinct)} with words of their own"
+            yield Fault("options", found, f"{_FEWEST} or more, none empty and no two alike")
         elif not 0 <= answer < number:
             yield Fault("answer", str(answer), f"0 to {number - 1}, the number of an option")
 
