@@ -56,6 +56,12 @@ HOLDOUT = "[aggregation]\nvalidation_holdout = 0.1\n"
         (SMALLEST.replace('"fed_medlora"', '"adapted"') + NEW_SITE, "[experiment].arms"),
         (SMALLEST + "lora_rank = 17\n", "[[sites]][1].lora_rank"),
         (SMALLEST.replace('"zero_shot"', '"few_shot"'), "[model].formulation"),
+        (
+            SMALLEST.replace('"zero_shot"', '"bert"').replace(
+                'base = "minilm"', 'base = "minilm"\ntask = "summarise"'
+            ),
+            "[model].task",
+        ),
         (SCAFFOLD + "lora_rank = 8\n", "[[sites]][1].lora_rank"),
         *(
             (BLIND.replace('"fed_medlora"]', f'"{arm}"]'), "[experiment].arms")

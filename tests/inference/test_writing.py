@@ -13,12 +13,16 @@ from fedmedlora.inference import drafted_cache, writing
 from fedmedlora.inference.constrained import GrammarProcessor
 from fedmedlora.inference.drafted_cache import DraftedCache
 from fedmedlora.inference.writing import write
-from fedmedlora.tasks.answers import WrittenExample
+from fedmedlora.tasks.answers import Grammar, WrittenExample
+from fedmedlora.tasks.choices import Choices
 from fedmedlora.tasks.copy_or_tag import CopyOrTag, Marks
+from fedmedlora.tasks.free_text import FreeText
 from fedmedlora.tasks.json_list import JsonList
 from fedmedlora.tasks.list_items import ListItems
 from fedmedlora.tasks.markup import Markup
+from fedmedlora.training.base_models import BaseModel
 from fedmedlora.training.causal_model import CausalModel
+from fedmedlora.training.tokenizers import HuggingFaceTokenizer
 
 
 @pytest.fixture(scope="module", params=["llama", "qwen3", "mistral"])
@@ -234,3 +238,68 @@ def test_what_all_answers_begin_with_is_seen_by_each_and_kept_once() -> None:
             weights = torch.softmax(0.5 * query[0, head, 2 + answer] @ key[0, 0, own].T, dim=-1)
             expected = weights @ value[0, 0, own]
             assert torch.allclose(seen[0, head, answer], expected, atol=1e-6)
+
+
+def plain_examples(base: BaseModel, grammars: Sequence[Grammar[Any]]) -> list[WrittenExample]:
+    tokenizer = HuggingFaceTokenizer(base.folder)
+    told = tokenizer.tokenize("No pain. Aspirin 5 mg. No pain.").ids
+    return [
+        WrittenExample((1, *told[: 5 + number]), told[number:], (2,), grammar)
+        for number, grammar in enumerate(grammars)
+    ]
+
+
+def test_free_answers_are_those_of_one_id_at_a_time(tmp_path: Path) -> None:
+    base = tiny_decoder(tmp_path, "llama")
+    model = stirred_model(base)
+    text = HuggingFaceTokenizer(base.folder).tokenize("No pain. No pain.").ids
+    # A vocabulary cut short, a length that cuts, and one that does not.
+    grammars = [FreeText(text, 259, 2, 12), FreeText(text, 100, 2, 30), FreeText(text, 259, 2, 40)]
+    examples = plain_examples(base, grammars)
+
+    answers = ours(model, examples)
+
+    assert answers == generated(model, examples)
+    lengths = [len(answer) for answer in answers]
+    assert all(length <= most for length, most in zip(lengths, (12, 30, 40), strict=True))
+    assert all(answer[-1] == 2 for answer in answers)
+    assert max(answers[1]) < 100
+    assert len({id_ for answer in answers for id_ in answer}) > 3
+
+
+def test_a_choice_and_a_free_answer_are_written_side_by_side(tmp_path: Path) -> None:
+    base = tiny_decoder(tmp_path, "llama")
+    model = stirred_model(base)
+    tokenizer = HuggingFaceTokenizer(base.folder)
+    each = tuple(tokenizer.tokenize(told).ids for told in ("pain", "pains", "aspirin"))
+    free = FreeText(tokenizer.tokenize("No pain.").ids, 259, 2, 9)
+    # One instruction, so that they are of one batch.
+    examples = [
+        replace(one, instruction=(1, 5))
+        for one in plain_examples(base, [Choices(each, 2), free, Choices(each[1:], 2)])
+    ]
+
+    answers = ours(model, examples)
+
+    assert answers == generated(model, examples)
+    assert tuple(answers[0][:-1]) in each
+    assert tuple(answers[2][:-1]) in each[1:]
+
+
+def test_log_probabilities_of_free_answers_are_among_all_ids(tmp_path: Path) -> None:
+    base = tiny_decoder(tmp_path, "llama")
+    model = stirred_model(base)
+    model.model.eval()
+    text = HuggingFaceTokenizer(base.folder).tokenize("No pain.").ids
+    (example,) = plain_examples(base, [FreeText(text, 259, 2, 9)])
+
+    (output,) = write(model.hidden, model.vocabulary, [example])
+    answer = replace(example, completion=tuple(output.values.tolist()))
+
+    assert output.log_probs is not None
+    with torch.inference_mode():
+        choices = float(model.nats([answer]))
+        full = float(replace(model, loss="full").nats([answer]))
+    assert -output.log_probs.sum() == pytest.approx(choices, rel=1e-4)
+    # The end that has no room to be anything else costs nothing, unless all ids are looked at.
+    assert choices < full if len(answer.completion) == 9 else choices == pytest.approx(full)

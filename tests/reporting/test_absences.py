@@ -64,4 +64,4 @@ def test_an_answer_that_was_none_has_words(reason: str) -> None:
 
 
 def test_where_nothing_was_lost_the_page_says_so(results: Json) -> None:
-    assert "every entity that an answer announced stands in its note" in absences_part(results)
+    assert "what an answer announced stands in its note" in absences_part(results)

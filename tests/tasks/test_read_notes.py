@@ -22,7 +22,7 @@ def test_what_was_found_is_annotations_of_the_note() -> None:
         ),
         (Relation("dosage", "T1", "T2"), Relation("treats", "T1", "T3")),
         "17",
-        {"never_closed": 2, "repeated": 1},
+        lost={"never_closed": 2, "repeated": 1},
     )
 
 

@@ -36,7 +36,7 @@ def asked_part(results: Json) -> Html:
 
 
 def shown_table(results: Json) -> Html:
-    """Return how many windows and heads models were shown before each question; nothing of none."""
+    """Return how much models were shown before each question; nothing of none."""
     shown = [arm for arm in results.get("arms", ()) if arm.get("shown")]
     if not shown:
         return NOTHING
@@ -49,12 +49,13 @@ def shown_table(results: Json) -> Html:
         ]
         for arm in shown
     ]
-    title = "Shown before each question: windows of the site's notes, and heads"
+    sorts = dict.fromkeys(sort for arm in shown for told in arm["shown"].values() for sort in told)
+    title = f"Shown before each question, of the site's training notes: {', '.join(sorts)}"
     return table(title, headings, [Rows(rows)])
 
 
 def _shown(number: Json | None) -> str:
-    return f"{number['windows']}, {number['heads']}" if number else UNDEFINED
+    return ", ".join(map(str, number.values())) if number else UNDEFINED
 
 
 def _row(arm: Json) -> list[Cell]:

@@ -75,6 +75,20 @@ def test_all_that_is_not_permitted_is_told_at_once(base: BaseModel) -> None:
     ]
 
 
+def test_no_more_is_learnt_of_notes_than_the_site_permits(base: BaseModel) -> None:
+    experiment = asking(base, "fed_medlora")
+    writing = replace(experiment, model=replace(experiment.model, task="summarise"))
+    careful = Policy(formulations=("markup",))
+
+    with pytest.raises(InputError) as refused:
+        careful.require(writing, "train")
+
+    # In which form it would extract is no matter then.
+    (fault,) = refused.value.faults
+    assert (fault.where, fault.expected) == ("policy.toml of the site: tasks", "extract")
+    Policy(formulations=("markup",), tasks=("extract", "summarise")).require(writing, "train")
+
+
 def test_a_site_that_opts_in_may_train_alone(base: BaseModel) -> None:
     Policy(single_site=True).require(asking(base, "single_site"), "train")
 
