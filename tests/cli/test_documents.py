@@ -19,10 +19,13 @@ from tests.cli.conftest import Shell, experiment
 from fedmedlora.cli import main
 from fedmedlora.cli.parser import build_parser
 from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
+from fedmedlora.clinical.notes import Note
 from fedmedlora.engines.remote.policy import Policy
 from fedmedlora.experiment.toml_reading import read_table
 from fedmedlora.federation import methods as package
 from fedmedlora.federation.strategies import methods
+from fedmedlora.tasks import kinds
+from fedmedlora.tasks.kind import task_kinds
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs" / "guide").glob("*.md"))
@@ -43,7 +46,14 @@ ELSEWHERE = {
     "audit leakage": "tests/cli/test_leakage.py::test_every_training_site_is_told_of",
 }
 # Pages that are followed from the first command to the last.
-FOLLOWED = ("README.md", "tour.md", "your_notes.md", "your_model.md", "privacy_choices.md")
+FOLLOWED = (
+    "README.md",
+    "tour.md",
+    "your_notes.md",
+    "your_model.md",
+    "privacy_choices.md",
+    "other_tasks.md",
+)
 
 
 def blocks(page: Path) -> Iterator[tuple[str, list[str]]]:
@@ -168,15 +178,44 @@ def test_the_policy_of_the_guide_is_one_that_a_site_may_have() -> None:
     assert Policy(**reading.values).private == "record"
 
 
-@pytest.fixture
-def with_new_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """Give the files that the guide to methods shows, its methods found as ours are."""
-    text = (ROOT / "docs" / "guide" / "new_method.md").read_text("utf-8")
+def shown_files(page: str, folder: Path) -> dict[str, str]:
+    """Write the source files that a guide shows, and return all it shows by name."""
+    text = (ROOT / "docs" / "guide" / page).read_text("utf-8")
     shown = re.findall(r"`([\w/]+\.py)`:\n\n```python\n(.*?)```", text, re.DOTALL)
     files = {Path(path).name: code for path, code in shown}
     for name, code in files.items():
-        (tmp_path / name).write_text(code, encoding="utf-8")
-    (tmp_path / "test_server_rate.py").unlink()
+        if not name.startswith("test_"):
+            (folder / name).write_text(code, encoding="utf-8")
+    return files
+
+
+@pytest.fixture
+def with_new_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Give the files that the guide to tasks shows, its task found as ours are."""
+    files = shown_files("new_task.md", tmp_path)
+    monkeypatch.setattr(kinds, "__path__", [*kinds.__path__, str(tmp_path)])
+    task_kinds.cache_clear()
+    yield files
+    monkeypatch.undo()
+    task_kinds.cache_clear()
+
+
+def test_the_task_of_the_guide_does_what_it_says(with_new_task: dict[str, str]) -> None:
+    assert "triage" in task_kinds()
+    assert len(with_new_task["triage.py"].splitlines()) < 60
+    test: dict[str, object] = {}
+    exec(with_new_task["test_triage.py"], test)  # noqa: S102 -- it is what a reader does
+    checked = test["test_one_of_two_urgent_notes_was_found"]
+    assert callable(checked)
+    checked()
+    note = Note("n", "a", "x", (), (), fields={"urgency": "soon"})
+    assert [fault.where for fault in task_kinds()["triage"].faults(note)] == ["urgency"]
+
+
+@pytest.fixture
+def with_new_methods(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """Give the files that the guide to methods shows, its methods found as ours are."""
+    files = shown_files("new_method.md", tmp_path)
     monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
     methods.cache_clear()
     yield files

@@ -1,7 +1,10 @@
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.engines.remote.federations import (
+    SITES,
     experiment_text,
     run_apart,
     run_here,
@@ -12,7 +15,10 @@ from tests.engines.remote.loopback import Loopback
 from tests.training.tiny_decoders import tiny_decoder
 
 from fedmedlora.engines.remote.policy import Policy
+from fedmedlora.errors import FedMedLoRAError
 from fedmedlora.experiment.store import RunStore
+from fedmedlora.formats.site_folder import read_site, write_site
+from fedmedlora.tasks.kind import task_kinds
 from fedmedlora.training.base_models import BaseModel
 
 
@@ -100,3 +106,48 @@ def folder_of(tmp_path: Path) -> Path:
     folder = tmp_path / "wire"
     folder.mkdir()
     return folder
+
+
+def with_questions(folder: Path) -> None:
+    """Put a question beside each note of the sites."""
+    for name in (*SITES, "checks"):
+        site = read_site(folder / name, required=())
+        beside = {"question": "what", "options": ("fever", "rest"), "answer": 0}
+        splits = {
+            split: tuple(replace(note, fields=beside) for note in notes)
+            for split, notes in site.splits.items()
+        }
+        shutil.rmtree(folder / name)
+        fields = task_kinds()["answer"].fields
+        write_site(folder / name, replace(site, splits=splits, fields=fields))
+
+
+def test_so_do_sites_that_answer_questions(tmp_path: Path, decoder: BaseModel) -> None:
+    write_sites(tmp_path)
+    with_questions(tmp_path)
+    text = experiment_text(decoder, "fed_medlora").replace("[model]", '[model]\ntask = "answer"')
+    permitted = Policy(tasks=("answer",))
+    sites = services(tmp_path, **dict.fromkeys(SITES, permitted))
+
+    here = run_here(tmp_path, text)
+    apart = run_apart(tmp_path, text, Loopback(sites, folder_of(tmp_path)))
+
+    assert what_came_of(apart, "fed_medlora") == what_came_of(here, "fed_medlora")
+    with RunStore.open(apart) as store:
+        (round_, _) = store.rounds("fed_medlora")
+        assert round_["evaluation"]["heart"]["answer"]["strict"]["tp"] in (0, 10_000)
+
+
+def test_a_site_without_questions_is_told_before_anything_is_trained(
+    tmp_path: Path, decoder: BaseModel
+) -> None:
+    write_sites(tmp_path)
+    with_questions(tmp_path)
+    bare = read_site(tmp_path / "heart", required=())
+    shutil.rmtree(tmp_path / "heart")
+    write_site(tmp_path / "heart", replace(bare, fields={}))
+    text = experiment_text(decoder, "fed_medlora").replace("[model]", '[model]\ntask = "answer"')
+    sites = services(tmp_path, **dict.fromkeys(SITES, Policy(tasks=("answer",))))
+
+    with pytest.raises(FedMedLoRAError, match="fields: found none, expected"):
+        run_apart(tmp_path, text, Loopback(sites, folder_of(tmp_path)))
