@@ -171,7 +171,13 @@ def _whole(request: _Request) -> TaggingModel:
 
 
 def _tagging(request: _Request, tagger: TaggingModel) -> OpenModel[TaggingExample]:
-    answer = partial(tag, tagger.logits, pad_id=tagger.pad_id, device=request.accelerator.device)
+    answer = partial(
+        tag,
+        tagger.logits,
+        pad_id=tagger.pad_id,
+        most_tokens=tagger.num_positions,
+        device=request.accelerator.device,
+    )
     return OpenModel(request.backbone(tagger, answer), request.ready.task, request.ready.tokenizer)
 
 

@@ -34,9 +34,16 @@ class Batch:
         return int(known.any(axis=2).sum())
 
 
-def padded(examples: Sequence[TaggingExample], *, pad_id: int) -> Batch:
-    """Return examples as one batch, padded on the right to the longest."""
-    length = max(len(example.input_ids) for example in examples)
+def padded(
+    examples: Sequence[TaggingExample], *, pad_id: int, shape: tuple[int, int] = (0, 0)
+) -> Batch:
+    """Return examples as one batch, padded on the right to the longest.
+
+    Args:
+        shape: Rows and length of the batch at least; a row without an example is its first again.
+    """
+    length = max(shape[1], *(len(example.input_ids) for example in examples))
+    examples = [*examples, *[examples[0]] * (shape[0] - len(examples))]
     input_ids = np.full((len(examples), length), pad_id, dtype=np.int64)
     attention = np.zeros_like(input_ids)
     targets = np.full(
@@ -64,12 +71,18 @@ def shuffled_batches(
 
 
 def sorted_batches(
-    examples: Sequence[ExampleT], *, max_tokens: int
+    examples: Sequence[ExampleT], *, max_tokens: int, step: int = 1
 ) -> Iterator[tuple[list[int], list[ExampleT]]]:
-    """Yield (places in the input, examples), shortest first, with few tokens a batch."""
+    """Yield (places in the input, examples), shortest first, with few tokens a batch.
+
+    Args:
+        max_tokens: Of a batch at most, but for one example that has more.
+        step: What the length of a batch is a multiple of.
+    """
     batch: list[int] = []
     for index in sorted(range(len(examples)), key=lambda i: examples[i].alike):
-        if batch and (len(batch) + 1) * examples[index].alike[-1] > max_tokens:
+        length = -(-examples[index].alike[-1] // step) * step
+        if batch and (len(batch) + 1) * length > max_tokens:
             yield batch, [examples[i] for i in batch]
             batch = []
         batch.append(index)
