@@ -35,5 +35,11 @@ def _backbone(
     base: BaseModel, tagger: TaggingModel, training: TrainingSettings
 ) -> HuggingFaceBackbone[TaggingExample]:
     accelerator = prepared(training.num_threads)
-    answer = partial(tag, tagger.logits, pad_id=tagger.pad_id, device=accelerator.device)
+    answer = partial(
+        tag,
+        tagger.logits,
+        pad_id=tagger.pad_id,
+        most_tokens=tagger.num_positions,
+        device=accelerator.device,
+    )
     return HuggingFaceBackbone(base, tagger, answer, training=training, accelerator=accelerator)
