@@ -18,6 +18,7 @@ from fedmedlora.adapters.wire import encode_update
 from fedmedlora.engines.nvflare.kits import Roles
 from fedmedlora.engines.nvflare.roles import CoordinatorRole, SiteRole
 from fedmedlora.engines.nvflare.transport import NvflareTransport
+from fedmedlora.engines.remote.answers import Member
 from fedmedlora.engines.remote.engine import RemoteEngine
 from fedmedlora.engines.remote.holding import Held
 from fedmedlora.engines.remote.messages import Message
@@ -71,6 +72,8 @@ class Idle:
             "start": adapter_digest(start),
             "round_index": body["plan"]["round_index"],
             "seconds": 0.0,
+            "attestation": None,
+            "privacy": None,
         }
         return Message(question.subject, told, {"update": path})
 
@@ -149,7 +152,9 @@ def _lead(transport: NvflareTransport, settings: Mapping[str, Any]) -> None:
     while transport.sites() != transport.participants and time.monotonic() < deadline:
         time.sleep(0.1)
     own: Any = Own(settings["num_bytes"])
-    engine = Timed(transport, {}, own, here=transport.sites(), answer_s=600.0)
+    idle = Member(np.ones(1, np.int64), NoteCounts(), label_tokens=1)
+    members = dict.fromkeys(transport.participants, idle)
+    engine = Timed(transport, members, own, here=transport.sites(), answer_s=600.0)
     engine.began, engine.held = [], []
     with RunStore.open(Path(settings["run"]), writable=True) as store:
         experiment = store.experiment()

@@ -1,5 +1,6 @@
 """Rivals run on demand only; here, that what is read off them is right."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from contest.loopback import started, until, write_adapter
 from contest.nvflare_log import round_seconds
 from contest.peaks import watched
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 LOG = """2026-01-02 03:04:05,500 - FedAvg - INFO - [run=1] -{bar}Round 0 started.{bar}
 2026-01-02 03:04:06,000 - FedAvg - INFO - [run=1] - Aggregated 1/1 results
 2026-01-02 03:04:07,000 - FedAvg - INFO - [run=1] -{bar}Round 1 started.{bar}
@@ -64,3 +66,15 @@ def test_what_fails_shows_the_last_words_of_what_was_started(
         waits_in_vain()
 
     assert "here" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_rounds_in_which_nobody_trains_go_through_the_engine_as_it_is(tmp_path: Path) -> None:
+    out = tmp_path / "engine.json"
+    asked = ["--sites", "2", "--rounds", "3", "--megabytes", "0.1", "--lean", "--out", str(out)]
+
+    subprocess.run([sys.executable, "engine.py", *asked], cwd=BENCHMARKS, check=True)
+
+    ours = json.loads(out.read_text(encoding="utf-8"))["ours"]
+    assert len(ours["seconds"]) == 3
+    assert ours["peaks"]["job at a site"]["processes"] == 2
