@@ -109,7 +109,7 @@ def test_an_adapter_of_another_task_is_scored_and_handed_over_but_does_not_extra
     bare = shell("evaluate", adapter, "--data", tmp_path / "bare", "--split", "dev")
 
     assert scored.code == 0, scored.err
-    assert [line.split()[:2] for line in scored.out.splitlines()[-1:]] == [["answer", "strict"]]
+    assert re.fullmatch(r"Accuracy +\d\.\d{3} \[.+\]", scored.out.splitlines()[-1])
     card = (adapter / "README.md").read_text("utf-8")
     assert "It learnt one task on clinical notes: questions with options." in card
     assert "answers by" not in card
@@ -117,6 +117,23 @@ def test_an_adapter_of_another_task_is_scored_and_handed_over_but_does_not_extra
     assert "found an adapter for the task 'answer', expected one that extracts" in extracted.err
     assert bare.code == 2
     assert 'site.json: fields: found none, expected {"question": "text"' in bare.err
+
+
+def test_numbers_in_a_text_are_not_ranked_by_the_loss_of_an_answer(
+    shell: Shell, tmp_path: Path, decoder: Path
+) -> None:
+    file, run = experiment(tmp_path, decoder, "answer"), tmp_path / "run"
+    train = tmp_path / "cardiology" / "train.jsonl"
+    notes = [json.loads(line) for line in train.read_text("utf-8").splitlines()]
+    numbered = [json.dumps({**one, "text": one["text"] + " No. 123456."}) for one in notes]
+    train.write_text("\n".join(numbered), encoding="utf-8")
+    assert shell("run", file, "--out", run, "--arms", "fed_medlora").code == 0
+
+    told = shell("audit", "leakage", run, "--site", "cardiology", "--json")
+
+    (attack,) = json.loads(told.out)["sites"]["cardiology"]
+    assert attack["exposure"] is None
+    assert attack["tokens"]["in_use"] > 0
 
 
 def test_notes_that_lack_what_the_task_needs_are_told_by_check(
@@ -138,12 +155,13 @@ def test_an_answer_that_is_no_option_is_told_by_file_and_note(
     dev = tmp_path / "cardiology" / "dev.jsonl"
     first, *others = dev.read_text("utf-8").splitlines()
     wrong = json.dumps({**json.loads(first), "answer": 4})
-    dev.write_text("\n".join([wrong, *others]), encoding="utf-8")
+    dev.write_text("\n".join(["", "", wrong, *others]), encoding="utf-8")
 
-    said = shell("check", file)
+    said, alone = shell("check", file), shell("data", "check", dev.parent)
 
-    assert said.code == 2
-    assert "cardiology/dev.jsonl: note 1: answer: found 4, expected 0 to 3" in said.err
+    assert (said.code, alone.code) == (2, 2)
+    for told in (said, alone):
+        assert "cardiology/dev.jsonl:3: answer: found 4, expected 0 to 3" in told.err
 
 
 def test_hospitals_are_invented_with_what_a_task_needs(shell: Shell, tmp_path: Path) -> None:

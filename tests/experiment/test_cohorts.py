@@ -13,6 +13,7 @@ from fedmedlora.experiment.cohorts import (
     cohort,
     load_cohorts,
     site_faults,
+    task_faults,
     unit_faults,
 )
 from fedmedlora.experiment.config import Experiment, read_experiment, readable_sites
@@ -268,3 +269,12 @@ def test_where_patients_count_every_training_note_says_whose_it_is() -> None:
     assert unit_faults(replace(by_patient, unit="note"), entry, heart) == []
     assert unit_faults(replace(by_patient, mode="none"), entry, heart) == []
     assert unit_faults(by_patient, replace(entry, role="external"), heart) == []
+
+
+def test_a_site_that_annotates_nothing_has_no_part_in_extraction(tmp_path: Path) -> None:
+    site = SiteNotes("a", Labels((), ()), public=False, splits={}, fields={"summary": "text"})
+
+    (fault,) = task_faults("extract", site, tmp_path)
+
+    assert (fault.where, fault.found) == (f"{tmp_path}/site.json: entities", "none")
+    assert task_faults("summarise", site, tmp_path) == []

@@ -300,7 +300,24 @@ class TestJson:
             {"repeated": 1},
         ]
 
-    @pytest.mark.parametrize("value", [[], [1, {}], [1, 2, 3], [1, {"ner": [{}]}, {}], [1, [], {}]])
+    @pytest.mark.parametrize(
+        "value",
+        [
+            [],
+            [1, {}],
+            [1, 2, 3],
+            [1, {"ner": [{}]}, {}],
+            [1, [], {}],
+            # What a site sends stands in the results as it comes.
+            ["1", {}, {}],
+            [1, {}, {"cut": "a word"}],
+            [1, {"ner": [{"drug": [0, 0, -1]}, None, {}]}, {}],
+            [1, {"ner": [{"drug": [0, 0, 0.5]}, None, {}]}, {}],
+            [1, {"ner": [{}, [1, 1, None], {}]}, {}],
+            [1, {"ner": [{}, None, {"strict": [1, 2]}]}, {}],
+            [1, {"ner": [{}, None, {"guideline_share": [1, "2"]}]}, {}],
+        ],
+    )
     def test_another_shape_is_refused(self, value: list[Any]) -> None:
         with pytest.raises(StoreError, match="counts of a note: found list of another shape"):
             from_json(value)

@@ -24,6 +24,8 @@ def test_a_figure_is_the_sum_as_it_is_and_then_the_draws() -> None:
     assert tally.rows("ner_lenient").tolist() == [[6, 1, 3]]
     assert tally.rows("re_strict").tolist() == [[0, 0, 7]]
     assert tally.rows("problem_strict").tolist() == [[4, 0, 1]]
+    other = Tally(1, NoteCounts({"problem": PartCounts({"all": Counts(1, 0, 2)})}))
+    assert other.rows("problem_strict").tolist() == [[1, 0, 2]]
 
 
 def test_a_tally_comes_back_from_json() -> None:

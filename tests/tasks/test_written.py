@@ -157,8 +157,8 @@ def test_what_is_predicted_does_not_hang_on_the_answer_beside_the_note(words: Wo
 
 def test_notes_are_shown_with_their_answers_while_there_is_room(words: Words) -> None:
     notes = [note("a", "red"), note("b", "green"), note("c", "red")]
-    # 9 of the instruction, 4 of a window, 3 behind it, the answer, and 2 notes of 9.
-    task = over(words, most_positions=9 + 4 + 3 + 1 + 2 * 9)
+    # 9 of the instruction, 4 of a window, 3 behind it, 5 of an answer, and 2 notes of 9.
+    task = over(words, most_positions=9 + 4 + 3 + 5 + 2 * 9)
 
     shown = task.shown(notes, LABELS, number=3)
     few = task.shown(notes, LABELS, number=1)
@@ -176,6 +176,21 @@ def test_notes_are_shown_with_their_answers_while_there_is_room(words: Words) ->
     )
     assert task.shown(notes, LABELS, number=0).told == {"notes": 0}
     assert over(words, most_positions=None).shown(notes, LABELS, number=3).told == {"notes": 3}
+
+
+def test_what_is_shown_leaves_a_free_answer_its_length(words: Words) -> None:
+    task = over(words, Free())
+    shown = task.shown([note("a", "red"), note("b", "green")], LABELS, number=2)
+    seen: list[WrittenExample] = []
+
+    def keep(examples: Sequence[WrittenExample]) -> list[Output]:
+        seen.extend(examples)
+        return [Output(one.ideal) for one in examples]
+
+    task.predict([note("d", "red")], LABELS, keep, shown=shown)
+
+    assert shown.told == {"notes": 2}
+    assert cast("FreeText", seen[0].grammar).most_ids == 5
 
 
 def test_what_the_report_shows_of_a_note(words: Words) -> None:

@@ -165,16 +165,24 @@ def _lines(scores: dict[str, Any], kind: TaskKind) -> Iterator[str]:
     yield f"{scores['notes']} notes of {scores['split']}"
     if scores["lost"]:
         yield lost_in_words(scores["lost"])
+    if not kind.typed:
+        # Of a mean over notes precision and recall are the same.
+        for metric in kind.metrics.values():
+            figures = (scores[metric.part] or {}).get(metric.matching)
+            if figures:
+                yield f"{metric.title:14}{_shown(figures['f1'])}{_interval(figures)}"
+        return
     for part in kind.parts:
         for matching in MATCHINGS:
             if matching not in (scores[part] or {}):
                 continue
             figures = scores[part][matching]
             cells = [f"{name} {_shown(figures[name])}" for name in ("precision", "recall", "f1")]
-            interval = (
-                "" if figures["ci95"] is None else " [{:.3f}, {:.3f}]".format(*figures["ci95"])
-            )
-            yield f"{part:8}{matching:9}{'  '.join(cells)}{interval}"
+            yield f"{part:8}{matching:9}{'  '.join(cells)}{_interval(figures)}"
+
+
+def _interval(figures: dict[str, Any]) -> str:
+    return "" if figures["ci95"] is None else " [{:.3f}, {:.3f}]".format(*figures["ci95"])
 
 
 def _shown(value: float | None) -> str:

@@ -10,6 +10,7 @@ from fedmedlora.cli.answers import answer
 from fedmedlora.clinical.notes import SiteNotes
 from fedmedlora.clinical.statistics import site_statistics
 from fedmedlora.errors import Fault, InputError
+from fedmedlora.experiment.cohorts import require_fields
 from fedmedlora.formats.site_files import DESCRIPTION
 from fedmedlora.formats.site_folder import read_site, write_site
 from fedmedlora.synthetic.hospitals import synthesize as invent
@@ -19,6 +20,7 @@ def check(options: argparse.Namespace) -> int:
     """Say every fault of a site's folder, or that it is right."""
     try:
         site = _site(options.folder)
+        require_fields(site, options.folder)
     except InputError as error:
         if not options.json:
             raise

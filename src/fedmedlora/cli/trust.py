@@ -118,7 +118,7 @@ def _leakage_lines(site: str, found: Mapping[str, Any]) -> Iterator[str]:
         yield f"  membership: AUC {_figure(loss['auc'])}, 0.5 is a guess ({counted})"
         yield f"  membership: TPR at 1 % FPR {_figure(loss['tpr'])}"
     if (exposed := found["exposure"]) is None:
-        yield "  exposure: not measured; no training note holds a number of six digits or more"
+        yield "  exposure: not measured; it takes extraction and notes with numbers of six digits"
     else:
         yield (
             f"  exposure of {exposed['secrets']} numbers: {exposed['attacked']:.2f} of "

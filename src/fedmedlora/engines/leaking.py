@@ -3,7 +3,8 @@
     member     a training note of the site
     other      a note of its dev and test splits, which nothing was trained on
     secret     a number of six digits or more in a training note; its candidates are random numbers
-               of as many digits in its place, and the loss is that of its sentence
+               of as many digits in its place, and the loss is that of its sentence. Of extraction
+               alone: an answer that a model writes has a loss of its own words, not of the note's
     start      the adapter that the run began with
 
 Which adapters are attacked, `targets` says. The attacker knows the notes and asks whether they were
@@ -82,7 +83,7 @@ def leakage(store: RunStore, *, site: str | None = None, effort: Effort) -> dict
         digest=store.meta("models")["own"]["base"],
     )
     start, mode = opened.backbone.initial(), experiment.privacy.mode
-    attack = _Attack(opened, effort)
+    attack = _Attack(opened, effort, learns_text=experiment.model.task == "extract")
     found = {
         name: [attack.on(one, cohort) for one in targets(name, arm, mode, store, start)]
         for name, cohort in cohorts.items()
@@ -112,8 +113,9 @@ def _cohorts(experiment: Experiment, store: RunStore, site: str | None) -> dict[
 class _Attack:
     """A loaded base model, and how much is asked of it."""
 
-    def __init__(self, opened: AnyModel, effort: Effort) -> None:
+    def __init__(self, opened: AnyModel, effort: Effort, *, learns_text: bool) -> None:
         self._opened: Any = opened
+        self._learns_text = learns_text
         self._backbone: Any = opened.backbone
         self._task: Any = opened.task
         self._effort = effort
@@ -168,6 +170,8 @@ class _Attack:
         return np.array(losses)
 
     def _exposure(self, target: Target, cohort: Cohort) -> dict[str, Any] | None:
+        if not self._learns_text:
+            return None
         rng = np.random.default_rng(self._effort.seed)
         secrets = [one for note in cohort.train for one in _secrets(note)][: self._effort.secrets]
         if not secrets:
@@ -187,7 +191,7 @@ class _Attack:
     def _tokens(self, target: Target, members: Sequence[Note]) -> dict[str, Any] | None:
         change = target.change
         names, inputs = first_inputs(self._backbone)
-        used = self._counts([note.text for note in members], len(inputs)) > 0
+        used = self._counts([text for note in members for text in _texts(note)], len(inputs)) > 0
         rng, k = np.random.default_rng(self._effort.seed), int(used.sum())
         if not k or not all(name in change for name in names):
             # A method may leave these factors as they are.
@@ -212,6 +216,13 @@ def _others(cohort: Cohort) -> list[Note]:
     known = {note.id for note in cohort.train}
     seen = {note.id: note for note in (*cohort.dev, *cohort.final)}
     return [note for id_, note in seen.items() if id_ not in known]
+
+
+def _texts(note: Note) -> Iterator[str]:
+    """Yield all that a model is given of a note, and what it is to answer."""
+    yield note.text
+    for value in note.fields.values():
+        yield from (value,) if isinstance(value, str) else map(str, np.atleast_1d(value))
 
 
 def _secrets(note: Note) -> Iterator[Note]:

@@ -94,7 +94,7 @@ def require_positions(task: Task[Any, Any], model: Model, most: int | None) -> N
         raise ModelError(
             f"model.window_tokens: found {model.window_tokens}, for which {needed} tokens must be "
             f"read at once, expected at most the {most} that {model.base!r} reads; take a shorter "
-            "window or another base"
+            "window, a shorter answer where the task writes one, or another base"
         )
 
 

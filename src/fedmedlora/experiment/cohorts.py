@@ -21,9 +21,9 @@ from fedmedlora.experiment.privacy import Privacy
 from fedmedlora.experiment.schema import Aggregation, Experiment, Split
 from fedmedlora.experiment.sending import is_private, sending_faults
 from fedmedlora.federation.engine import SERVER
-from fedmedlora.formats.site_files import DESCRIPTION, notes_file, site_digest
-from fedmedlora.formats.site_folder import read_site
-from fedmedlora.tasks.kind import task_kinds
+from fedmedlora.formats.site_files import DESCRIPTION, site_digest
+from fedmedlora.formats.site_folder import place_of_note, read_site
+from fedmedlora.tasks.kind import TaskKind, task_kinds
 
 NO_HOLDOUT = Aggregation()
 
@@ -59,11 +59,11 @@ def site_faults(entries: Sequence[SiteEntry], aggregation: Aggregation = NO_HOLD
 
 def part_faults(experiment: Experiment, entry: SiteEntry, site: SiteNotes) -> list[Fault]:
     """Return what keeps a site's notes from playing their part in an experiment."""
-    faults = task_faults(experiment.model.task, site, entry.path)
+    faults = task_faults(experiment.model.task, site, entry.path or Path())
     return [*faults, *unit_faults(experiment.privacy, entry, site)]
 
 
-def task_faults(task: str, site: SiteNotes, folder: Path | None) -> list[Fault]:
+def task_faults(task: str, site: SiteNotes, folder: Path) -> list[Fault]:
     """Return what a task lacks in a site's notes, or finds wrong there."""
     kind = task_kinds()[task]
     if missing := {k: v for k, v in kind.fields.items() if site.fields.get(k) != v}:
@@ -71,10 +71,29 @@ def task_faults(task: str, site: SiteNotes, folder: Path | None) -> list[Fault]:
         found = json.dumps(dict(site.fields)) if site.fields else "none"
         advice = "put what the task needs beside the text of each note, and say so there"
         return [Fault(f"{folder}/{DESCRIPTION}: fields", found, announced, advice)]
+    if not kind.fields and not site.labels.entities:
+        expected = f'what the site annotates, as the task "{task}" learns nothing else'
+        return [Fault(f"{folder}/{DESCRIPTION}: entities", "none", expected, "leave the site out")]
+    return _field_faults([kind], site, folder)
+
+
+def require_fields(site: SiteNotes, folder: Path) -> None:
+    """Check a site's notes for each task that it announces all fields of.
+
+    Raises:
+        InputError: What stands beside a text is not what the task has there; holds every fault.
+    """
+    kinds = [k for k in task_kinds().values() if k.fields.items() <= site.fields.items()]
+    if faults := _field_faults(kinds, site, folder):
+        raise InputError(faults)
+
+
+def _field_faults(kinds: Sequence[TaskKind], site: SiteNotes, folder: Path) -> list[Fault]:
     return [
-        replace(fault, where=f"{folder}/{notes_file(split)}: note {number}: {fault.where}")
+        replace(fault, where=f"{place_of_note(folder, split, index)}: {fault.where}")
         for split, notes in site.splits.items()
-        for number, note in enumerate(notes, start=1)
+        for index, note in enumerate(notes)
+        for kind in kinds
         for fault in kind.faults(note)
     ]
 

@@ -38,6 +38,7 @@ def _counted(notes: Sequence[Note]) -> dict[str, int]:
     return {
         "patients": sum(note.patient is not None for note in notes),
         "confidences": sum(e.confidence is not None for n in notes for e in n.entities),
+        "fields": sum(len(note.fields) for note in notes),
     }
 
 

@@ -3,25 +3,27 @@
 Keys that a record need not have may be null in it, as they are in a column of a table.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from fedmedlora.clinical.notes import Note
 from fedmedlora.errors import Fault
 from fedmedlora.formats.drafts import Draft, FoundEntity, FoundRelation, finished
 from fedmedlora.formats.json_shape import placed, shape_faults
+from fedmedlora.formats.note_format import LeftOut, Reading
 from fedmedlora.formats.spans import Parts
 
 _NOTE: dict[str, type] = {"id": str, "text": str}
 _LISTS: dict[str, type] = {"entities": list, "relations": list}
 _NAMES: dict[str, type] = {"site": str, "patient": str}
+# What could not be read was counted when the note was.
+_KNOWN = {*_NOTE, *_LISTS, *_NAMES, "lost"}
 _ENTITY: dict[str, type] = {"id": str, "type": str, "start": int, "end": int}
 _MORE: dict[str, type] = {"text": str, "fragments": list}
 _RELATION: dict[str, type] = {"type": str, "head": str, "tail": str}
 
 
-def note_of_record(value: object, place: str) -> Iterator[Note | Fault]:
-    """Yield the note that a record is, or everything that is wrong with it."""
+def note_of_record(value: object, place: str) -> Reading:
+    """Yield the note that a record is and what it has no place for, or all faults of it."""
     record = _without_nulls(value)
     faults = shape_faults(record, _NOTE)
     faults += shape_faults(record, _there(record, _LISTS | _NAMES))
@@ -41,6 +43,7 @@ def note_of_record(value: object, place: str) -> Iterator[Note | Fault]:
     ]
     site, patient = record.get("site", ""), record.get("patient")
     yield from finished(Draft(place, record["id"], record["text"], found, ties, site, patient))
+    yield from [LeftOut("fields")] * len(record.keys() - _KNOWN)
 
 
 def _without_nulls(value: object) -> Any:  # noqa: ANN401 -- any JSON value

@@ -71,7 +71,7 @@ class NoteFormat:
         read_by: From which model marks the notes to this format saying so. None where a format has
             no place for that.
         types: The type of ours that each type of the source stands for, where it is another word.
-        lacks: What of notes is not in the files: `patients`, `confidences`.
+        lacks: What of notes is not in the files: `patients`, `confidences`, `fields`.
         beside: The files that stand beside the splits of a whole site, from what it annotates and
             the splits that there are.
     """
@@ -84,7 +84,7 @@ class NoteFormat:
     unread: Callable[[Fault], Files] | None = None
     read_by: "Callable[[Provenance], NoteFormat] | None" = None
     types: Mapping[str, str] = field(default_factory=dict)
-    lacks: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ("fields",)
     beside: Callable[[Labels, Sequence[str]], Files] = nothing_beside
 
 

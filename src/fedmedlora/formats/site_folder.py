@@ -5,6 +5,7 @@ puts each file in its place only when all of it is on the disk.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from fedmedlora.clinical.notes import SiteNotes
@@ -47,6 +48,14 @@ def read_own_site(folder: Path, name: str) -> SiteNotes:
         return site
     where, expected = f"{folder}/{DESCRIPTION}: site", f"{name!r}, as the start-up kit says"
     raise InputError([Fault(where, repr(site.name), expected)])
+
+
+def place_of_note(folder: Path, split: str, index: int) -> str:
+    """Return the file and the line of a note of a split, the first being 0."""
+    file = folder / notes_file(split)
+    with file.open("rb") as lines:
+        filled = (number for number, line in enumerate(lines, start=1) if line.strip())
+        return f"{file}:{next(islice(filled, index, None), index + 1)}"
 
 
 def write_site(folder: Path, site: SiteNotes, **meta: object) -> None:

@@ -154,7 +154,8 @@ def _scores(results: Json | None, arm: Json) -> list[str]:
     final = arm.get("final") or {}
     if results is None or not final:
         return [card_words.NO_SCORES]
-    metrics = arms.kind_of(results).metrics
+    kind = arms.kind_of(results)
+    metrics = kind.metrics
     headings = ("score [95 %]", *(metric.title for metric in metrics.values()))
     rows = [(site, *(_score(final[site], metric) for metric in metrics)) for site in sorted(final)]
     over = [
@@ -163,7 +164,8 @@ def _scores(results: Json | None, arm: Json) -> list[str]:
     ]
     dev = sorted(site for site, scores in final.items() if (scores or {}).get("split") == "dev")
     on_dev = [card_words.ON_DEV.format(sites=", ".join(dev))] if dev else []
-    return [_table(headings, [*rows, *over]), card_words.SCORES, *on_dev]
+    meanings = "\n".join(f"- {term}: {meaning}" for term, meaning in kind.glossary)
+    return [_table(headings, [*rows, *over]), card_words.SCORES, meanings, *on_dev]
 
 
 def _score(scores: Json | None, metric: str) -> str:

@@ -14,9 +14,8 @@ BETWEEN = "Each hospital read its own notes."
 REHEARSAL = "It was a rehearsal: one machine read the notes of all sites."
 NO_SCORES = "Not known here. Measure it: `fedmedlora evaluate`, on notes of yours."
 SCORES = (
-    "Strict: type and both ends exactly right; lenient: right type, and it overlaps. The last "
-    "three lines are over the sites that trained. Intervals come from drawing the notes of a site "
-    "anew. Other notes give other figures."
+    "The last three lines are over the sites that trained. Intervals come from drawing the notes "
+    "of a site anew. Other notes give other figures."
 )
 ON_DEV = "Scored on dev notes, for want of test notes: {sites}."
 NO_PRIVACY_KNOWN = "Whether it was trained with noise is not known here: suppose that it was not."
@@ -29,12 +28,12 @@ SIGNED = (
     "checks the run against it."
 )
 USE = (
-    "For research, and for trying on notes of yours whether it finds what you need. Every finding "
-    "must be checked by somebody who can tell."
+    "For research, and for trying on notes of yours whether it does what you need. All that it "
+    "says must be checked by somebody who can tell."
 )
 NOT_FOR = (
     "It is **not for clinical use** without validation on notes of the place where it is to be "
-    "used. It misses findings and makes some up. Sites call their notes public, or not; whether "
+    "used. It misses things and makes some up. Sites call their notes public, or not; whether "
     "they were invented, the record does not say: scores on invented or openly licensed notes "
     "tell little of real ones."
 )
@@ -62,7 +61,7 @@ WRITES = (
 ANSWERS = (
     "Fed-MedLoRA asks it as it was trained to be asked, and where there are options allows it "
     "nothing else; `fedmedlora evaluate` reads the PEFT form. In plain transformers it writes "
-    "freely."
+    "freely. What is written freely can hold words of the notes it learnt from."
 )
 OWN_BASE = (
     "from fedmedlora.training.base_models import find_base_model\n\n"

@@ -29,6 +29,7 @@ MATCHINGS: tuple[Matching, ...] = get_args(Matching)
 Scores = dict[str, Any]
 """The scores of one site, ready for JSON; extraction's are in docs/method.md."""
 
+_BY_TYPE = "by_type"
 _STEPS = 10_000
 """In so many parts the score of a note is told, where a figure is a mean over notes."""
 
@@ -176,7 +177,9 @@ def from_json(value: list[Any]) -> NoteCounts:
     try:
         unaligned, parts, lost = value
         read = {str(name): _part_from_json(*part) for name, part in parts.items()}
-        return NoteCounts(read, unaligned, dict(lost))
+        return NoteCounts(
+            read, _number(unaligned), {str(why): _number(n) for why, n in lost.items()}
+        )
     except (TypeError, ValueError, AttributeError) as error:
         message = (
             f"counts of a note: found {type(value).__name__} of another shape, expected "
@@ -219,7 +222,7 @@ def _part_scores(
         interval = intervals.get((part, matching))
         figures = _figures(counts.matched(matching))
         scores[matching] = {**figures, "ci95": None if interval is None else list(interval)}
-    scores["by_type"] = {type_: _figures(of_it) for type_, of_it in counts.by_type.items()}
+    scores[_BY_TYPE] = {type_: _figures(of_it) for type_, of_it in counts.by_type.items()}
     return {**scores, **{name: ratio(*share) for name, share in counts.shares.items()}}
 
 
@@ -249,6 +252,19 @@ def _part_from_json(
     lenient: list[int] | None,
     shares: Mapping[str, Sequence[int]],
 ) -> PartCounts:
-    strict = {type_: Counts(*row) for type_, row in by_type.items()}
-    read = {str(name): (of_it, of_all) for name, (of_it, of_all) in shares.items()}
-    return PartCounts(strict, None if lenient is None else Counts(*lenient), read)
+    strict = {str(type_): _counts(row) for type_, row in by_type.items()}
+    read = {str(name): (_number(it), _number(whole)) for name, (it, whole) in shares.items()}
+    if taken := read.keys() & {*MATCHINGS, _BY_TYPE}:
+        raise ValueError(f"shares: found {len(taken)} with the name of scores, expected others")
+    return PartCounts(strict, None if lenient is None else _counts(lenient), read)
+
+
+def _counts(row: Sequence[int]) -> Counts:
+    return Counts(*map(_number, row))
+
+
+def _number(value: object) -> int:
+    # What a site sends is added to what others did, and divided.
+    if not isinstance(value, int) or value < 0:
+        raise ValueError("counts: found something else, expected whole numbers, 0 or more")
+    return value

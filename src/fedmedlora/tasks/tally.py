@@ -109,8 +109,8 @@ _OF_TYPES: Mapping[str, tuple[Part, str]] = {"problem_strict": ("ner", "problem"
 
 
 def _counts(counts: NoteCounts, figure: str) -> Counts:
-    if figure in _OF_TYPES:
-        part, type_ = _OF_TYPES[figure]
+    part, type_ = _OF_TYPES.get(figure, ("", ""))
+    if part in counts.parts:
         return counts.part(part).by_type.get(type_, Counts())
     part, _, matching = figure.rpartition("_")
     return counts.part(part).matched("lenient" if matching == "lenient" else "strict")

@@ -144,8 +144,9 @@ class Writing:
 
     @property
     def num_positions(self) -> int:
-        """Return the most tokens of an example without question, whose answer is of one token."""
-        return len(self._instruction) + self.asked.window_tokens + len(self._ids(AFTER_TEXT)) + 1
+        """Return the most tokens of an example, its question counted with its answer."""
+        after = len(self._ids(AFTER_TEXT)) + self.asked.answer_tokens
+        return len(self._instruction) + self.asked.window_tokens + after
 
     def examples(
         self, notes: Sequence[Note], labels: Labels, *, max_heads: int | None = None

@@ -18,7 +18,7 @@ def note(**fields: object) -> Note:
 
 def test_a_question_stands_before_its_options() -> None:
     assert KIND.question(note()) == "What for?\n- pain\n- fever\n- cough"
-    assert KIND.choices(note()) == ("pain", "fever", "cough")
+    assert KIND.choices(note(options=("pain ", " fever", "cough"))) == ["pain", "fever", "cough"]
     assert KIND.target(note()) == "fever"
 
 
@@ -39,6 +39,7 @@ def test_accuracy_is_the_share_of_questions_answered_rightly() -> None:
         ({"options": ("pain", " ")}, ("options", "2 of them, 1 with words of their own")),
         ({"answer": 3}, ("answer", "3")),
         ({"answer": -1}, ("answer", "-1")),
+        ({"question": " "}, ("question", "no word")),
     ],
 )
 def test_options_that_cannot_be_chosen_from_are_faults(

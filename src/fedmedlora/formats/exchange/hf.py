@@ -1,11 +1,12 @@
 """A folder that `datasets.load_dataset` loads: JSON lines a split, and a README that says so.
 
-Holds everything. Read are JSON lines, Parquet, and Arrow as `save_to_disk` writes it; the two
-tables need pyarrow (extra `tables`), writing needs nothing.
+Holds all that extraction needs. Read are JSON lines, Parquet, and Arrow as `save_to_disk` writes
+it; the two tables need pyarrow (extra `tables`), writing needs nothing.
 """
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,8 @@ def _render(note: Note) -> Files:
         }
         for e in note.entities
     ]
-    record = {"patient": None, **record_of(note), "entities": entities}
+    annotated = record_of(replace(note, fields={}))
+    record = {"patient": None, **annotated, "entities": entities}
     line = json.dumps(record, ensure_ascii=False)
     return {_FILE: f"{line}\n".encode()}
 
@@ -105,7 +107,7 @@ def _read(source: Path) -> Reading:
             yield from _table(file)
 
 
-def _table(file: Path) -> Iterator[Note | Fault]:
+def _table(file: Path) -> Reading:
     import pyarrow as pa  # noqa: PLC0415 -- an extra that only tables need
 
     number = 0

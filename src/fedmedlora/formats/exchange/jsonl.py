@@ -1,4 +1,8 @@
-"""Notes as JSON, one a line: the files of a site without its description. Holds everything."""
+"""Notes as JSON, one a line: the files of a site without its description. Holds everything.
+
+What stands beside a text for other tasks is written, and left out again where it is read: which
+task it is for, the description alone says.
+"""
 
 import json
 from collections.abc import Iterable
@@ -41,4 +45,4 @@ def _notes(lines: Iterable[bytes], file: Path) -> Reading:
             yield from note_of_record(line.value, f"{file}:{line.number}")
 
 
-FORMAT = NoteFormat(_render, read, unread=_unread)
+FORMAT = NoteFormat(_render, read, unread=_unread, lacks=())

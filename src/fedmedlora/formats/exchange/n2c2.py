@@ -80,4 +80,4 @@ def _types() -> dict[str, str]:
     }
 
 
-FORMAT = NoteFormat(_render, _read, types=_types(), lacks=("patients",))
+FORMAT = NoteFormat(_render, _read, types=_types(), lacks=("patients", "fields"))

@@ -16,6 +16,7 @@ from fedmedlora.tasks.kind import Metric
 from fedmedlora.tasks.written import WrittenKind
 
 _FEWEST = 2
+_MEND = "mend the question, or leave the note out"
 
 
 class AnswerQuestions(WrittenKind):
@@ -39,8 +40,8 @@ class AnswerQuestions(WrittenKind):
 
     def choices(self, note: Note) -> Sequence[str]:
         """Return the options."""
-        options: Sequence[str] = note.fields["options"]
-        return options
+        # A model says an option without the white space around it.
+        return [told.strip() for told in note.fields["options"]]
 
     def target(self, note: Note) -> str:
         """Return the right option."""
@@ -52,14 +53,16 @@ class AnswerQuestions(WrittenKind):
         return {"answer": score_counts(float(said == self.target(note)))}
 
     def faults(self, note: Note) -> Iterator[Fault]:
-        """Yield that there are too few options, or two alike, or that none of them is right."""
+        """Yield that nothing is asked, that options are too few or alike, or that none is right."""
+        if not note.fields["question"].strip():
+            yield Fault("question", "no word", "a question", _MEND)
         number, answer = len(self.choices(note)), note.fields["answer"]
-        distinct = {told.strip() for told in self.choices(note)} - {""}
+        distinct = {*self.choices(note)} - {""}
         if number < _FEWEST or len(distinct) < number:
             found = f"{number} of them, {len(distinct)} with words of their own"
-            yield Fault("options", found, f"{_FEWEST} or more, none empty and no two alike")
+            yield Fault("options", found, f"{_FEWEST} or more, none empty and no two alike", _MEND)
         elif not 0 <= answer < number:
-            yield Fault("answer", str(answer), f"0 to {number - 1}, the number of an option")
+            yield Fault("answer", str(answer), f"0 to {number - 1}, the number of an option", _MEND)
 
 
 KIND = AnswerQuestions()

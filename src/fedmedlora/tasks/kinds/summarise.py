@@ -17,11 +17,12 @@ equal weights of precision and recall.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from fedmedlora.clinical.labels import MAIN_TYPES
 from fedmedlora.clinical.notes import FieldKind, Labels, Note
+from fedmedlora.errors import Fault
 from fedmedlora.tasks.counts import Counts, Part, PartCounts, score_counts
 from fedmedlora.tasks.kind import Metric
 from fedmedlora.tasks.written import WrittenKind
@@ -61,6 +62,11 @@ class Summarise(WrittenKind):
         """Return those of some parts that a site can be scored on."""
         has_entities = any(type_ in MAIN_TYPES for type_ in labels.entities)
         return [part for part in parts if part != "entities" or has_entities]
+
+    def faults(self, note: Note) -> Iterator[Fault]:
+        """Yield that a summary says nothing."""
+        if not words(self.target(note)):
+            yield Fault("summary", "no word", "a summary", "write one, or leave the note out")
 
     def count(self, note: Note, said: str) -> Mapping[Part, PartCounts]:
         """Return what a summary shares with the one a person wrote."""
