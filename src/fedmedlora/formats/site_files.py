@@ -133,7 +133,8 @@ def _description_faults(description: Mapping[str, Any]) -> Iterator[Fault]:
     fields = description.get("fields", {})
     yield from field_faults(fields)
     if description.get("entities") == [] and not fields:
-        yield Fault("entities", "an empty list", "the types that the site annotates")
+        advice = 'or announce under "fields" what stands beside the texts'
+        yield Fault("entities", "an empty list", "the types that the site annotates", advice)
 
 
 def _list_faults(types: object, key: str, known: Sequence[str]) -> Iterator[Fault]:

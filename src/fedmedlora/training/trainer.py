@@ -104,7 +104,10 @@ def train(
     parts = settings.rounds_per_epoch
     examples = examples[(plan.round_index - 1) % parts :: parts]
     if not any(example.num_label_tokens for example in examples):
-        raise TrainingError("training: found no label token, expected at least one labelled note")
+        raise TrainingError(
+            "training: found no label token, expected at least one labelled note that leaves room "
+            "for its text in model.window_tokens"
+        )
     torch.manual_seed(plan.seed)
     rng = np.random.default_rng(plan.seed)
     optimizer = optimizer_of(learner, settings)

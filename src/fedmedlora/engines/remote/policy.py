@@ -111,9 +111,11 @@ class Policy:
         alone = {"train": _ALONE, "new_site": _NEW_ALONE}.get(role, ())
         faults = []
         if task not in self.tasks:
-            faults.append(_refused("tasks", task, ", ".join(self.tasks)))
+            faults.append(_refused("tasks", task, ", ".join(self.tasks) or "nothing"))
         if task == "extract" and formulation not in self.formulations:
-            faults.append(_refused("formulations", formulation, ", ".join(self.formulations)))
+            faults.append(
+                _refused("formulations", formulation, ", ".join(self.formulations) or "none")
+            )
         if rounds > self.rounds:
             faults.append(_refused("rounds", f"{rounds}", f"{self.rounds} at most"))
         faults += [
