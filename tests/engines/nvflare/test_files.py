@@ -287,3 +287,20 @@ def test_facts_that_are_not_of_files_are_refused(facts: object) -> None:
 def test_what_json_does_not_have_is_not_sent(body: dict[str, object]) -> None:
     with pytest.raises(UnsayableError, match="found values that JSON does not have"):
         text_of(body)
+
+
+def test_who_asks_for_a_piece_for_ever_gets_it_a_few_times(ends: Ends, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(CONTENT)
+    server = Courier(ends.cell("server"))
+    Courier(ends.cell("ash"))
+    with server.offering([source]) as offered:
+        wanted = {"reference": offered[source][0], "fetch": "mine", "at": 0, "length": 3000}
+
+        for _ in range(500):
+            message = CellMessage(payload=text_of(wanted))
+            message.set_header(MessageHeaderKey.ORIGIN, "ash")
+            ends.heard["server", "wanted"](message)
+
+    # Four times its 3,000 bytes and 64 KiB beside: 274,144 / 3,000.
+    assert len(ends.sent) == 92

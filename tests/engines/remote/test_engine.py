@@ -402,6 +402,28 @@ def test_a_round_does_without_a_straggler_and_the_final_scores_wait_for_it(
         assert set(store.finals("fed_medlora")) == set(SITES)
 
 
+def test_a_round_that_needs_a_straggler_for_its_quorum_waits_for_it(
+    tmp_path: Path, bert: BaseModel
+) -> None:
+    write_sites(tmp_path)
+    text = experiment_text(bert, "fed_medlora").replace("seed = 3", "seed = 3\nquorum = 3")
+    text = text.replace('name = "nvflare"', 'name = "nvflare"\ngrace_s = 5.0')
+    transport = wire(tmp_path, services(tmp_path))
+    all_ = dict(transport.services)
+
+    def outlast(answer: Message) -> Message:
+        transport.late.add("bones")
+        return answer
+
+    # In the first round's scores, so that it is late when the second begins.
+    transport.services = {**all_, "heart": Spoiling(all_["heart"], "evaluate", outlast, until=1)}
+
+    run = run_apart(tmp_path, text, transport)
+
+    assert complete(run)
+    assert [set(one["shares"]) for one in rounds_of(run)] == [{*SITES}] * 2
+
+
 def test_the_grace_begins_with_a_quorum_of_all_that_have_handed_in(
     tmp_path: Path, bert: BaseModel
 ) -> None:

@@ -9,6 +9,7 @@ import hashlib
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ _MOST_UNDER_WAY_BYTES = 2**23
 # Twenty sites behind one slow line have as many pieces under way.
 _WAIT_FOR_PIECE_S = 30.0
 _NUM_TRIES = 4
+# What an empty piece is counted as, which takes an answer, too.
+_LEAST_COUNTED_BYTES = 2**10
 _TICK_S = 0.1
 _FETCH, _AT, _LENGTH = "fetch", "at", "length"
 
@@ -62,6 +65,20 @@ class _Fetching:
     news: threading.Condition = field(default_factory=threading.Condition)
 
 
+@dataclass(slots=True)
+class _Offering:
+    """A file that may be fetched.
+
+    Attributes:
+        most_bytes: As many go to one receiver, who asks again where a piece did not come.
+        given: By receiver, how many did.
+    """
+
+    path: Path
+    most_bytes: int
+    given: Counter[str] = field(default_factory=Counter)
+
+
 class Courier:
     """Lets files be fetched from here, and fetches them from the other end."""
 
@@ -72,7 +89,7 @@ class Courier:
             cell: NVFLARE's, of this process for the job.
         """
         self._cell = cell
-        self._offered: dict[str, Path] = {}
+        self._offered: dict[str, _Offering] = {}
         self._fetching: dict[str, _Fetching] = {}
         self._sending = threading.Lock()
         for topic, heard in ((wire.WANTED, self._on_wanted), (wire.PIECE, self._on_piece)):
@@ -86,7 +103,9 @@ class Courier:
             By path: the reference, the size in bytes, the SHA-256 in hexadecimal.
         """
         references = {path: secrets.token_hex(16) for path in dict.fromkeys(paths)}
-        self._offered.update({reference: path for path, reference in references.items()})
+        for path, reference in references.items():
+            most = _NUM_TRIES * (path.stat().st_size + _LEAST_PIECE_BYTES)
+            self._offered[reference] = _Offering(path, most)
         try:
             yield {path: (references[path], *_facts(path)) for path in references}
         finally:
@@ -167,13 +186,17 @@ class Courier:
 
     def _on_wanted(self, message: CellMessage) -> None:
         """Send a piece of what is offered; None where there is no such piece."""
-        said = wire.unpacked(message)
-        at, path = said[_AT], self._offered.get(str(said["reference"]))
+        said, sender = wire.unpacked(message), wire.sender(message)
+        at, offering = said[_AT], self._offered.get(str(said["reference"]))
         # One after the other, so that of many that ask at once one is read at a time.
         with self._sending:
-            piece = None if path is None else _read(path, at, said[_LENGTH])
-            facts = {_FETCH: str(said[_FETCH]), _AT: at}
-            wire.hand(self._cell, wire.sender(message), wire.PIECE, facts, piece)
+            piece = None
+            if offering is not None:
+                if offering.given[sender] >= offering.most_bytes:
+                    return
+                piece = _read(offering.path, at, said[_LENGTH])
+                offering.given[sender] += max(len(piece or b""), _LEAST_COUNTED_BYTES)
+            wire.hand(self._cell, sender, wire.PIECE, {_FETCH: str(said[_FETCH]), _AT: at}, piece)
 
     def _on_piece(self, message: CellMessage) -> None:
         """Take a piece that was asked for; whatever else comes is dropped."""

@@ -27,11 +27,13 @@ class SiteStanding:
         last_heard_s: Seconds since the coordinator heard of it; None where it is not connected.
         bytes_up: Of its updates so far.
         bytes_down: Of what was sent to it in the rounds so far.
+        handed_in: Whether it has, in a round that is under way.
     """
 
     last_heard_s: float | None = None
     bytes_up: int = 0
     bytes_down: int = 0
+    handed_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +81,15 @@ def standing_of(kit: Path, *, now: float) -> FederationStanding:
         rounds = [store.rounds(arm) for arm in store.begun_arms()]
         names = store.experiment().sites_elsewhere()
         at = progress(store.experiment(), store)
+        # Once a round is closed its updates are forgotten.
+        under_way = [store.site_update(key) or {} for key in store.site_update_keys()]
+    handed_in = {update.get("site") for update in under_way}
     sites = {
         name: SiteStanding(
             max(0.0, now - heard[name]) if name in heard else None,
             _total(rounds, "bytes_up", name),
             _total(rounds, "bytes_down", name),
+            name in handed_in,
         )
         for name in names
     }
@@ -102,7 +108,8 @@ def lines_of(standing: FederationStanding) -> Iterator[str]:
     for name, site in standing.sites.items():
         heard = site.last_heard_s
         seen = "not connected" if heard is None else f"heard {heard:.0f} s ago"
-        yield f"{name}: {seen}, {site.bytes_up} bytes up, {site.bytes_down} down"
+        at_hand = ", has handed in" if site.handed_in else ""
+        yield f"{name}: {seen}, {site.bytes_up} bytes up, {site.bytes_down} down{at_hand}"
 
 
 def _words(at: Progress) -> str:

@@ -110,6 +110,10 @@ class RemoteEngine:
         if self._transport.is_to_end():
             raise SessionOverError("coordinator: found a site that waits to be let in")
         by_name = {one.name: one for one in participants}
+        grace = self._grace_of(len(plans) - len(by_name))
+        if grace and len(self._transport.sites() & by_name.keys()) < grace.enough:
+            # Without those that are late this round could not have its quorum.
+            self._transport.wait_for(by_name, wait_s=self._answer_s)
         bundle, lacking = self._held(list(by_name), start)
         for site, failure in lacking.items():
             yield Outcome(by_name[site], None, failure.reason, 0.0, failure.code)
@@ -121,14 +125,13 @@ class RemoteEngine:
         for site, reply in self._ask(
             questions,
             most_bytes=self._most_bytes,
-            grace=self._grace_of(len(plans) - len(by_name)),
+            grace=grace,
         ):
             told = read(site, reply, trained)
             if isinstance(told, Failure):
                 yield Outcome(by_name[site], None, told.reason, 0.0, told.code)
             else:
-                sent, seconds = told
-                yield Outcome(by_name[site], sent, "", seconds)
+                yield Outcome(by_name[site], told[0], "", told[1])
 
     def losses(self, questions: Sequence[tuple[AdapterWeights, str]]) -> list[float]:
         """Return each adapter's loss on a place's dev notes, nan where the site did not answer."""
