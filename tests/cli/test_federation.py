@@ -163,14 +163,15 @@ def test_two_administrators_follow_the_guide_to_the_bytes_of_one_machine(
         assert set(standing["sites"]) == set(SITES)
         assert min(site["bytes_up"] for site in standing["sites"].values()) > 0
         assert told(shell, "status", kit)["runs"] is True
+        said, last = commands.said("oncology"), "oncology: was asked its last in this job"
+        until(lambda: last in said.read_text(), what="a word of its end")
         assert told(shell, "stop", kit)["ran"] is True
         assert told(shell, "stop", kit)["ran"] is False
 
     assert rounds_of(run) == rounds_of(tmp_path / "here")
     assert "fed_medlora: round 1 of 2 is closed" in commands.said("coordinator").read_text()
-    said = commands.said("oncology").read_text()
-    assert "oncology: trains in round 2 of 2" in said
-    assert "oncology: scores its final notes" in said
+    assert "oncology: trains in round 2 of 2" in said.read_text()
+    assert "oncology: scores its final notes" in said.read_text()
 
 
 @pytest.mark.loopback

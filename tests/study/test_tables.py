@@ -1,12 +1,15 @@
 from dataclasses import replace
 
 import pytest
-from tests.study.kept import FED, SCORES, cell_of, kept_cell, one_study
+from tests.study.kept import FED, PLUS, SCORES, cell_of, kept_cell, one_study
 
 from fedmedlora.study.comparing import Estimate
+from fedmedlora.study.findings import Findings
 from fedmedlora.study.lines import Line, lines_of
-from fedmedlora.study.schema import Study
+from fedmedlora.study.page import page
+from fedmedlora.study.schema import Study, Variant
 from fedmedlora.study.tables import as_csv, markdown, points, with_interval
+from fedmedlora.study.tuning import Tried
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def rows(told: Study) -> dict[str, list[Line]]:
 def test_a_row_holds_every_figure_in_points(told: Study) -> None:
     row = next(
         line
-        for line in markdown(told, rows(told)).splitlines()
+        for line in markdown(Findings(told, rows(told))).splitlines()
         if line.startswith("| Fed-MedLoRA |")
     )
 
@@ -37,7 +40,7 @@ def test_a_row_holds_every_figure_in_points(told: Study) -> None:
 
 
 def test_every_figure_is_in_the_csv_once(told: Study) -> None:
-    head, *lines = as_csv(rows(told)).splitlines()
+    head, *lines = as_csv(Findings(told, rows(told))).splitlines()
 
     assert head == "setting,variant,x,arm,figure,value,low,high,p,seeds"
     keys = [line.split(",")[3:5] for line in lines]
@@ -50,14 +53,14 @@ def test_every_figure_is_in_the_csv_once(told: Study) -> None:
 
 
 def test_a_setting_without_cells_has_no_table(told: Study) -> None:
-    assert "## Main" not in markdown(told, {"main": []})
+    assert "## Main" not in markdown(Findings(told, {"main": []}))
 
 
 def test_a_screening_says_so(told: Study) -> None:
     screening = replace(told, settings=(replace(told.settings[0], screening=True),))
 
-    assert "**A screening**" in markdown(screening, rows(told))
-    assert "**A screening**" not in markdown(told, rows(told))
+    assert "**A screening**" in markdown(Findings(screening, rows(told)))
+    assert "**A screening**" not in markdown(Findings(told, rows(told)))
 
 
 def test_what_is_undefined_is_a_dash() -> None:
@@ -68,3 +71,21 @@ def test_what_is_undefined_is_a_dash() -> None:
     assert with_interval(Estimate(-0.011, (-0.5, 0.25), (0.0,)), sign="+") == (
         "-1.1 [-50.0, +25.0]"
     )
+
+
+def test_of_trials_the_dev_scores_are_told_and_which_is_taken_over(told: Study) -> None:
+    setting = told.settings[0]
+    two = replace(setting, variants=(Variant(name="as_is"), Variant(name="rate_2")))
+    trials = [
+        Tried(FED, {"as_is": 0.5, "rate_2": 0.625}, "rate_2"),
+        Tried(PLUS, {"as_is": 0.25, "rate_2": None}, None),
+    ]
+    found = Findings(replace(told, settings=(two,)), {"main": []}, {"main": trials})
+
+    text, rows_ = markdown(found), as_csv(found).splitlines()
+
+    assert "| arm | as_is | rate_2 |" in text
+    assert "| Fed-MedLoRA | 50.0 | **62.5** |" in text
+    assert "| Fed-MedLoRA+ | 25.0 | - |" in text
+    assert rows_[2] == "main,rate_2,,fed_medlora,dev,0.625000,,,,"
+    assert "<strong>62.5</strong>" in page(found)

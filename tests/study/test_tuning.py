@@ -4,7 +4,7 @@ import pytest
 from tests.study.kept import one_arm, one_cell
 
 from fedmedlora.study.schema import Setting, Variant
-from fedmedlora.study.tuning import choices, dev_score
+from fedmedlora.study.tuning import Tried, choices, dev_score, tried
 
 
 def trial(dev: float | None, *, test: int = 0) -> dict[str, Any]:
@@ -50,6 +50,17 @@ def test_a_trial_for_other_arms_is_not_looked_at() -> None:
     found = choices(setting, kept)
 
     assert {arm: variant.name for arm, variant in found.items()} == {"x": "all", "y": "for_y"}
+
+
+def test_what_is_not_kept_yet_has_no_score_and_nothing_is_taken_over_before() -> None:
+    variants = (Variant(name="first"), Variant(name="second"))
+    setting = Setting(name="t", title="t", experiment=None, arms=("x+y",), variants=variants)  # type: ignore[arg-type]
+    half = {("first", "x+y"): [trial(0.5)]}
+    whole = {**half, ("second", "x+y"): [trial(0.6)]}
+
+    assert tried(setting, {}) == []
+    assert tried(setting, half) == [Tried("x", {"first": 0.5, "second": None}, None)]
+    assert tried(setting, whole) == [Tried("x", {"first": 0.5, "second": 0.6}, "second")]
 
 
 class TestDevScore:

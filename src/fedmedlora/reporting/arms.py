@@ -31,6 +31,7 @@ _TITLES = {
     "bert": "BERT, all weights averaged",
     "endpoint_zero_shot": "Endpoint, zero-shot",
     "endpoint_few_shot": "Endpoint, few-shot",
+    "single_site": "Each site alone",
     "centralised": "Centralised",
     "mean single site": "Average site alone",
     "best single site": "Best site alone",

@@ -25,9 +25,11 @@ from fedmedlora.study.drawings.over_rounds import new_site_over_rounds, over_rou
 from fedmedlora.study.drawings.over_x import over_x
 from fedmedlora.study.drawings.shares_against_quality import shares_against_quality
 from fedmedlora.study.drawings.site_by_site import site_by_site
+from fedmedlora.study.findings import Findings
 from fedmedlora.study.lines import Line
 from fedmedlora.study.published import Beside
 from fedmedlora.study.schema import Setting, Study
+from fedmedlora.study.tuning import Tried
 from fedmedlora.study.verdicts import Verdict
 
 _READING = (
@@ -37,27 +39,17 @@ _READING = (
 )
 
 
-def page(
-    study: Study,
-    rows: Mapping[str, Sequence[Line]],
-    found: Sequence[Verdict] = (),
-    theirs: Sequence[Beside] = (),
-) -> str:
-    """Return the page of a study; settings without a line are left out.
-
-    Args:
-        rows: Setting to its lines.
-        found: What it had to show.
-        theirs: The papers' figures beside its own.
-    """
-    first = [("asked", tables.ASKED, _asked(found))] if found else []
-    if theirs:
-        first.append(("beside", tables.BESIDE, _beside(theirs)))
-    parts = first + [
-        (setting.name, setting.title, _setting(study, setting, rows[setting.name]))
-        for setting in study.settings
-        if rows[setting.name]
-    ]
+def page(found: Findings) -> str:
+    """Return the page of a study; settings without a line are left out."""
+    study = found.study
+    parts = [("asked", tables.ASKED, _asked(found.verdicts))] if found.verdicts else []
+    if found.beside:
+        parts.append(("beside", tables.BESIDE, _beside(found.beside)))
+    for setting in study.settings:
+        if lines := found.lines[setting.name]:
+            parts.append((setting.name, setting.title, _setting(study, setting, lines)))
+        elif trials := found.trials.get(setting.name):
+            parts.append((setting.name, setting.title, _trials(setting, trials)))
     header = element(
         "header",
         words("p", "Study", class_="kicker"),
@@ -66,6 +58,16 @@ def page(
     )
     article = element("article", header, contents(parts), *(section(*part) for part in parts))
     return framed(study.name, article)
+
+
+def _trials(setting: Setting, trials: Sequence[Tried]) -> Html:
+    first, *others = tables.trial_head(setting)
+    headings = [Heading(first, figures=False), *map(Heading, others)]
+    rows = [
+        [Cell(words("strong", cell) if bold else text(cell)) for cell, bold in row]
+        for row in tables.trial_rows(setting, trials)
+    ]
+    return join([words("p", tables.CHOSEN), table("What was tried", headings, [Rows(rows)])])
 
 
 def _asked(found: Sequence[Verdict]) -> Html:

@@ -4,23 +4,16 @@ from pathlib import Path
 
 from fedmedlora.durable_files import write_whole
 from fedmedlora.study.conducting import Done
-from fedmedlora.study.lines import lines_of
+from fedmedlora.study.findings import findings
 from fedmedlora.study.page import page
-from fedmedlora.study.published import published
 from fedmedlora.study.schema import Study
 from fedmedlora.study.tables import as_csv, markdown
-from fedmedlora.study.verdicts import verdicts
 
 
 def write_pages(study: Study, done: Done, out: Path) -> dict[str, Path]:
     """Return where the Markdown, the CSV and the HTML page of a study now lie."""
-    rows = {setting.name: lines_of(study, setting, done) for setting in study.settings}
-    found, theirs = verdicts(study, done), published(study, done)
-    pages = {
-        "markdown": markdown(study, rows, found, theirs),
-        "csv": as_csv(rows),
-        "html": page(study, rows, found, theirs),
-    }
+    found = findings(study, done)
+    pages = {"markdown": markdown(found), "csv": as_csv(found), "html": page(found)}
     names = {"markdown": "tables.md", "csv": "figures.csv", "html": "study.html"}
     paths = {kind: out / name for kind, name in names.items()}
     for name, text in pages.items():

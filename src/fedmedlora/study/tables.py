@@ -2,14 +2,15 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple
 
 from fedmedlora.reporting.arms import title
 from fedmedlora.study.comparing import Estimate
+from fedmedlora.study.findings import Findings
 from fedmedlora.study.lines import Line
-from fedmedlora.study.published import Beside
 from fedmedlora.study.schema import Setting, Study
+from fedmedlora.study.tuning import Tried
 from fedmedlora.study.verdicts import Verdict
 
 ASKED = "What it must show"
@@ -22,6 +23,10 @@ OTHER_NOTES = (
 )
 NONE = "-"
 """Stands where there is no figure."""
+CHOSEN = (
+    "Strict F1 of entities on dev notes, mean over training sites, of the round that was kept: "
+    "what each arm's trials came to, and which is taken over. Test notes took no part."
+)
 SCREENING = "one seed, to see what is far off, not to be quoted."
 _READING = (
     "Strict F1 in points; brackets are 95 % intervals over notes (paired where it is a difference, "
@@ -43,28 +48,43 @@ _HEAD = (
 )
 
 
-def markdown(
-    study: Study,
-    rows: Mapping[str, Sequence[Line]],
-    found: Sequence[Verdict] = (),
-    theirs: Sequence[Beside] = (),
-) -> str:
-    """Return all tables of a study.
-
-    Args:
-        rows: Setting to its lines.
-        found: What it had to show.
-        theirs: The papers' figures beside its own.
-    """
+def markdown(found: Findings) -> str:
+    """Return all tables of a study."""
+    study = found.study
     blocks = [f"# {study.name}", _READING.format(replicates=study.replicates)]
-    if found:
-        blocks += [f"## {ASKED}", table(ASKED_HEAD, map(asked_cells, found))]
-    if theirs:
-        blocks += [f"## {BESIDE}", OTHER_NOTES, table(BESIDE_HEAD, map(astuple, theirs))]
+    if found.verdicts:
+        blocks += [f"## {ASKED}", table(ASKED_HEAD, map(asked_cells, found.verdicts))]
+    if found.beside:
+        blocks += [f"## {BESIDE}", OTHER_NOTES, table(BESIDE_HEAD, map(astuple, found.beside))]
     for setting in study.settings:
-        if rows[setting.name]:
-            blocks += list(_setting(study, setting, rows[setting.name]))
+        if lines := found.lines[setting.name]:
+            blocks += list(_setting(study, setting, lines))
+        elif trials := found.trials.get(setting.name):
+            chosen = [
+                [f"**{cell}**" if bold else cell for cell, bold in row]
+                for row in trial_rows(setting, trials)
+            ]
+            blocks += [f"## {setting.title}", CHOSEN, table(trial_head(setting), chosen)]
     return "\n\n".join(blocks) + "\n"
+
+
+def trial_head(setting: Setting) -> list[str]:
+    """Return what the columns of `trial_rows` are called."""
+    return ["arm", *(variant.name for variant in setting.variants)]
+
+
+def trial_rows(setting: Setting, trials: Sequence[Tried]) -> Iterable[list[tuple[str, bool]]]:
+    """Yield each arm's title and the score of each of its trials, and which is taken over."""
+    for one in trials:
+        scores = [
+            (_of_dev(one.scores.get(variant.name)), variant.name == one.chosen)
+            for variant in setting.variants
+        ]
+        yield [(title(one.arm), False), *scores]
+
+
+def _of_dev(score: float | None) -> str:
+    return NONE if score is None else f"{100 * score:.1f}"
 
 
 def _setting(study: Study, setting: Setting, lines: Sequence[Line]) -> Iterable[str]:
@@ -128,14 +148,19 @@ def with_interval(estimate: Estimate | None, *, sign: str = "") -> str:
     return f"{points(estimate, sign=sign)} [{low}, {high}]"
 
 
-def as_csv(rows: Mapping[str, Sequence[Line]]) -> str:
+def as_csv(found: Findings) -> str:
     """Return every figure of a study in long form: one row each."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(
         ["setting", "variant", "x", "arm", "figure", "value", "low", "high", "p", "seeds"]
     )
-    for lines in rows.values():
+    for setting, trials in found.trials.items():
+        for trial in trials:
+            for variant, score in trial.scores.items():
+                told = [setting, variant, "", trial.arm, "dev", _six(score)]
+                writer.writerow([*told, "", "", "", ""])
+    for lines in found.lines.values():
         for line in lines:
             own = [line.setting, line.variant.name, line.variant.x, line.arm.name]
             for figure, one in _figures(line).items():

@@ -119,6 +119,7 @@ class SiteRole(Executor):
             )
         elif event_type == EventType.END_RUN and self._answering is not None:
             self._answering.close()
+            logger.info("was asked its last in this job; waits for the next, if there is one")
 
     def execute(
         self, task_name: str, shareable: Shareable, fl_ctx: FLContext, abort_signal: Signal
