@@ -38,7 +38,7 @@ def test_every_training_site_is_told_of(shell: Shell, copied: Path) -> None:
     assert "(2 notes trained on, 4 others)" in lines[1]
     assert lines[2].startswith("  membership: TPR at 1 % FPR ")
     assert lines[3] == (
-        "  exposure: not measured; no training note holds a number of six digits or more"
+        "  exposure: not measured; it takes extraction and notes with numbers of six digits"
     )
     assert lines[4].startswith("  tokens: recall ")
 

@@ -25,7 +25,7 @@ def read(text: str) -> ReadNote:
             entities.append(Entity(f"M{number}", "negation", start, start + 2))
             relations.append(Relation("negation", f"T{number}", f"M{number}"))
     lost = {"unreadable": 1} if "?" in text else {}
-    return ReadNote("pasted", "notes", text, tuple(entities), tuple(relations), None, lost)
+    return ReadNote("pasted", "notes", text, tuple(entities), tuple(relations), lost=lost)
 
 
 def no_pain(text: str) -> ReadNote:
