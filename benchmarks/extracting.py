@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from contest.figures import keep, machine, table, told_aside
-from fedmedlora.clinical.notes import Entity, ReadNote
+from fedmedlora.clinical.notes import Entity, Note
 from fedmedlora.engines.extracting import extract
 from fedmedlora.formats.exchange import jsonl
 from fedmedlora.formats.note_output import FileOutput
@@ -70,9 +70,9 @@ def stream(number: str, folder: str) -> None:
         pass
 
 
-def _find(texts: Sequence[Text]) -> list[ReadNote]:
+def _find(texts: Sequence[Text]) -> list[Note]:
     found = (Entity("T1", "problem", 0, 4),)
-    return [ReadNote(text.name, "notes", text.text, found, ()) for text in texts]
+    return [Note(text.name, "notes", text.text, found, (), lost={}) for text in texts]
 
 
 def _options() -> argparse.Namespace:

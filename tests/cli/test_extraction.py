@@ -10,7 +10,7 @@ from tests.cli.conftest import MARKER, Shell
 
 from fedmedlora import bundled
 from fedmedlora.cli import extraction, main
-from fedmedlora.clinical.notes import Entity, ReadNote, Relation
+from fedmedlora.clinical.notes import Entity, Note, Relation
 from fedmedlora.formats.texts import Text
 
 
@@ -25,14 +25,14 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
             origin=f"round 1 in {place.name}", adapter=adapter, base_digest="0" * 64
         )
 
-    def results(texts: Sequence[Text]) -> list[ReadNote]:
+    def results(texts: Sequence[Text]) -> list[Note]:
         if any(text.text.startswith("fail") for text in texts):
             raise ValueError(MARKER)
         read.append({text.name: text.text for text in texts})
         entities = (Entity("T1", "drug", 0, 1), Entity("T2", "dosage", 0, 2))
         relations = (Relation("dosage", "T1", "T2"),)
         return [
-            ReadNote(text.name, "notes", text.text, entities, relations, lost={"never_closed": 2})
+            Note(text.name, "notes", text.text, entities, relations, lost={"never_closed": 2})
             for text in texts
         ]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fedmedlora.clinical.notes import Entity, Note, ReadNote
+from fedmedlora.clinical.notes import Entity, Note
 from fedmedlora.engines.extracting import Read, extract
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.formats import note_output
@@ -27,11 +27,9 @@ TEXTS: list[Text | Fault] = [
 ]
 
 
-def read(texts: Sequence[Text]) -> list[ReadNote]:
+def read(texts: Sequence[Text]) -> list[Note]:
     drug = (Entity("T1", "drug", 0, 5),)
-    return [
-        ReadNote(text.name, "notes", text.text, drug, (), lost={"repeated": 1}) for text in texts
-    ]
+    return [Note(text.name, "notes", text.text, drug, (), lost={"repeated": 1}) for text in texts]
 
 
 def two_files(note: Note) -> Files:
@@ -105,7 +103,7 @@ def test_killed_at_any_moment_and_gone_on_with_an_output_is_the_same(
 def test_a_batch_is_lost_at_most(tmp_path: Path) -> None:
     taken = []
 
-    def noted(texts: Sequence[Text]) -> list[ReadNote]:
+    def noted(texts: Sequence[Text]) -> list[Note]:
         taken.append([text.name for text in texts])
         if len(taken) == 3:
             raise KilledError
@@ -184,7 +182,7 @@ def test_json_is_the_same_whole_as_note_by_note() -> None:
 
 
 def test_a_note_that_fails_in_the_model_stops_no_other_and_its_words_are_not_told() -> None:
-    def fails(texts: Sequence[Text]) -> list[ReadNote]:
+    def fails(texts: Sequence[Text]) -> list[Note]:
         if any(text.name == "n1" for text in texts):
             raise ValueError(texts[0].text)
         return read(texts)

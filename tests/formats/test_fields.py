@@ -54,10 +54,11 @@ def test_a_site_without_them_keeps_its_digest_and_wants_types() -> None:
 
     assert b"fields" not in render_site(bare, {})["site.json"]
     assert site_digest(SITE) != site_digest(SiteNotes("a", SITE.labels, False, SITE.splits))
-    assert faults({"fields": {}}, {"entities": [], "relations": []}) == [
+    (told,) = faults({"fields": {}}, {"entities": [], "relations": []})
+    assert told == (
         "a/site.json: entities: found an empty list, expected the types that the site annotates; "
         'or announce under "fields" what stands beside the texts'
-    ]
+    )
 
 
 @pytest.mark.parametrize(

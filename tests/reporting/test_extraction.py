@@ -2,15 +2,15 @@ import re
 
 from tests.reporting.test_page import HOSTILE, parsed
 
-from fedmedlora.clinical.notes import Entity, Note, ReadNote, Relation
+from fedmedlora.clinical.notes import Entity, Note, Relation
 from fedmedlora.errors import Fault
 from fedmedlora.formats.note_format import is_one_file
 from fedmedlora.reporting.extraction import extraction_page
 
 
-def note(name: str, text: str, **lost: int) -> ReadNote:
+def note(name: str, text: str, **lost: int) -> Note:
     entities = (Entity("T1", "drug", 0, 1), Entity("T2", "dosage", 2, 3))
-    return ReadNote(name, "notes", text, entities, (Relation("dosage", "T1", "T2"),), lost=lost)
+    return Note(name, "notes", text, entities, (Relation("dosage", "T1", "T2"),), lost=lost)
 
 
 def page_of(origin: str, *notes: Note) -> str:

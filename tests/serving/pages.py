@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from fedmedlora.clinical.labels import MODIFIER_TYPES, RELATION_TYPES
-from fedmedlora.clinical.notes import Entity, Labels, ReadNote, Relation
+from fedmedlora.clinical.notes import Entity, Labels, Note, Relation
 from fedmedlora.serving.app import Served
 from fedmedlora.serving.notebook import Notebook
 from fedmedlora.serving.readers import Reader
@@ -15,7 +15,7 @@ UNSAID = "Lupus"
 PAINS = re.compile(r"(\bno )?\b(pain)\b", re.IGNORECASE)
 
 
-def read(text: str) -> ReadNote:
+def read(text: str) -> Note:
     entities: list[Entity] = []
     relations = []
     for number, found in enumerate(PAINS.finditer(text), start=1):
@@ -25,11 +25,11 @@ def read(text: str) -> ReadNote:
             entities.append(Entity(f"M{number}", "negation", start, start + 2))
             relations.append(Relation("negation", f"T{number}", f"M{number}"))
     lost = {"unreadable": 1} if "?" in text else {}
-    return ReadNote("pasted", "notes", text, tuple(entities), tuple(relations), lost=lost)
+    return Note("pasted", "notes", text, tuple(entities), tuple(relations), lost=lost)
 
 
-def no_pain(text: str) -> ReadNote:
-    return ReadNote("pasted", "notes", text, (), ())
+def no_pain(text: str) -> Note:
+    return Note("pasted", "notes", text, (), (), lost={})
 
 
 def served(notes: Path | None = None, save: Path | None = None, run: Path | None = None) -> Served:

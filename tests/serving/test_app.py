@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 from tests.serving.pages import LABELS, UNSAID, read, served
 
-from fedmedlora.clinical.notes import ReadNote
+from fedmedlora.clinical.notes import Note
 from fedmedlora.formats.site_folder import read_site
 from fedmedlora.serving.app import Served, application
 from fedmedlora.serving.readers import Reader, Turns
@@ -96,7 +96,7 @@ def test_no_answer_and_no_log_repeats_a_note(
 def test_who_comes_while_enough_wait_is_asked_to_come_again() -> None:
     let_go, begun = threading.Event(), threading.Event()
 
-    def slowly(text: str) -> ReadNote:
+    def slowly(text: str) -> Note:
         begun.set()
         assert let_go.wait(timeout=60)
         return read(text)

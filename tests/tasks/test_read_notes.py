@@ -1,4 +1,4 @@
-from fedmedlora.clinical.notes import Entity, Note, ReadNote, Relation
+from fedmedlora.clinical.notes import Entity, Note, Relation
 from fedmedlora.tasks.findings import Findings, Link, Span
 from fedmedlora.tasks.read_notes import read_note
 
@@ -11,7 +11,7 @@ LINKS = (Link(DRUG, Span(8, 12, "dosage")), Link(DRUG, Span(17, 28, "treats")))
 def test_what_was_found_is_annotations_of_the_note() -> None:
     found = Findings((DRUG, PAIN), LINKS, (), ("never_closed", "repeated", "never_closed"))
 
-    assert read_note(NOTE, found) == ReadNote(
+    assert read_note(NOTE, found) == Note(
         "n.txt",
         "s",
         NOTE.text,

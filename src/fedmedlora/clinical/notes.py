@@ -55,6 +55,8 @@ class Note:
         patient: Whose note it is, in the site's own numbering; None where the site does not say.
         fields: What stands beside the text for tasks other than extraction, as a question or a
             summary, by key; a text, a tuple of texts or a number.
+        lost: Of a note that a model read, how many entities it announced that stand nowhere in the
+            text, by reason.
     """
 
     id: str
@@ -64,17 +66,7 @@ class Note:
     relations: tuple[Relation, ...]
     patient: str | None = None
     fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ReadNote(Note):
-    """A note as a model read it.
-
-    Attributes:
-        lost: How many entities it announced that stand nowhere in the text, by reason.
-    """
-
-    lost: Mapping[str, int] = field(default_factory=dict)
+    lost: Mapping[str, int] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

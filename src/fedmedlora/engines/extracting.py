@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from fedmedlora.clinical.labels import MAIN_TYPES, RELATION_TYPES
-from fedmedlora.clinical.notes import Labels, Note, ReadNote
+from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.engines.sources import Source
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.evaluation.calibration import confidences
@@ -22,7 +22,7 @@ _BATCH_CHARACTERS = 32_768
 _BATCH_NOTES = 256
 """Where a batch ends; docs/results/extracting.md has what other sizes come to."""
 
-Read = Callable[[Sequence[Text]], Sequence[ReadNote]]
+Read = Callable[[Sequence[Text]], Sequence[Note]]
 """A model that reads some notes."""
 
 
@@ -41,7 +41,7 @@ def reader(source: Source) -> Read:
     labels = Labels(entities, relations)
     engine = source.engine({})
 
-    def read(texts: Sequence[Text]) -> list[ReadNote]:
+    def read(texts: Sequence[Text]) -> list[Note]:
         notes = [Note(text.name, _SITE, text.text, (), ()) for text in texts]
         found = engine.read(source.adapter, notes, labels)
         return [
@@ -97,10 +97,10 @@ class _Writing:
         self.faults: list[Fault] = []
         self.mark = output.mark
 
-    def add(self, given: Text | Fault, result: ReadNote | Fault) -> None:
+    def add(self, given: Text | Fault, result: Note | Fault) -> None:
         """Add a note, or what is wrong with it."""
-        lost = result.lost if isinstance(result, ReadNote) else {}
-        written = self._written(result) if isinstance(result, ReadNote) else result
+        lost = (result.lost or {}) if isinstance(result, Note) else {}
+        written = self._written(result) if isinstance(result, Note) else result
         if isinstance(written, Fault):
             self.faults.append(written)
             lost, written = {}, self._form.unread(written) if self._form.unread else {}
@@ -119,7 +119,7 @@ class _Writing:
         """Return what the notes so far come to."""
         return _joined(self._parts)
 
-    def _written(self, note: ReadNote) -> Files | Fault:
+    def _written(self, note: Note) -> Files | Fault:
         expected = "a note that the format can hold"
         try:
             files = self._form.render(note)
@@ -156,13 +156,13 @@ def _batches(stream: Iterator[Text | Fault]) -> Iterator[list[Text | Fault]]:
         yield batch
 
 
-def _results(read: Read, batch: Sequence[Text | Fault]) -> list[ReadNote | Fault]:
+def _results(read: Read, batch: Sequence[Text | Fault]) -> list[Note | Fault]:
     """Return what was found in each note of a batch, or what is wrong with it."""
     found = iter(_read_all(read, [one for one in batch if isinstance(one, Text)]))
     return [next(found) if isinstance(one, Text) else one for one in batch]
 
 
-def _read_all(read: Read, texts: Sequence[Text]) -> Sequence[ReadNote | Fault]:
+def _read_all(read: Read, texts: Sequence[Text]) -> Sequence[Note | Fault]:
     """Read notes together, and where that fails one by one."""
     try:
         return read(texts) if texts else []

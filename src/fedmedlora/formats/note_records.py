@@ -6,7 +6,7 @@ What is not known is left out, so that notes without it keep their digest.
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fedmedlora.clinical.notes import Entity, Note, ReadNote, Relation
+from fedmedlora.clinical.notes import Entity, Note, Relation
 from fedmedlora.errors import Fault
 
 
@@ -39,7 +39,7 @@ def record_of(note: Note) -> dict[str, object]:
         **{key: list(value) if isinstance(value, tuple) else value for key, value in fields},
         "entities": [_entity_record(entity, note.text) for entity in note.entities],
         "relations": relations,
-        **({"lost": dict(note.lost)} if isinstance(note, ReadNote) else {}),
+        **({} if note.lost is None else {"lost": dict(note.lost)}),
     }
 
 

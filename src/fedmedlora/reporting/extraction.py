@@ -1,7 +1,7 @@
 """The page of `extract`: what an adapter found, drawn into notes that nobody annotated."""
 
 from fedmedlora.clinical.labels import MAIN_TYPES
-from fedmedlora.clinical.notes import Entity, Note, ReadNote
+from fedmedlora.clinical.notes import Entity, Note
 from fedmedlora.errors import Fault
 from fedmedlora.formats.note_format import Files, NoteFormat
 from fedmedlora.reporting.absences import lost_in_words
@@ -48,7 +48,7 @@ def _said(fault: Fault) -> Html:
 
 
 def _drawn(note: Note) -> Html:
-    lost = note.lost if isinstance(note, ReadNote) else {}
+    lost = note.lost or {}
     said = words("p", lost_in_words(lost)) if lost else NOTHING
     return join([drawn_note(_predicted(note)), said])
 

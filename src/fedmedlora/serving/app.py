@@ -95,7 +95,7 @@ def _add_desk(app: FastAPI, served: Served) -> None:
         found = _or_refused(lambda: served.turns.read(reader, question.text))
         seconds = time.monotonic() - began
         return shapes.Reading(
-            **_marks(found), reader=reader.name, lost=dict(found.lost), seconds=seconds
+            **_marks(found), reader=reader.name, lost=dict(found.lost or {}), seconds=seconds
         )
 
     @app.get("/api/federation", responses=_NOT_FOUND)

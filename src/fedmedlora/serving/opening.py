@@ -10,7 +10,7 @@ import uvicorn
 
 from fedmedlora import bundled
 from fedmedlora.clinical.labels import ENTITY_TYPES, MODIFIER_TYPES, RELATION_TYPES
-from fedmedlora.clinical.notes import Labels, ReadNote
+from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.errors import InputError
 from fedmedlora.experiment.database import has_run
 from fedmedlora.formats.texts import Text
@@ -89,7 +89,7 @@ def _reader(place: Path, arm: str | None) -> Reader:
     read_all = reader(source)
     is_ours = place == bundled.ADAPTER
 
-    def read(text: str) -> ReadNote:
+    def read(text: str) -> Note:
         (found,) = read_all([Text(_PASTED, text)])
         return found
 

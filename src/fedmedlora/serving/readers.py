@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fedmedlora.clinical.notes import Labels, ReadNote
+from fedmedlora.clinical.notes import Labels, Note
 
 MOST_WAITING = 4
 """Notes that may wait for the model; who comes then is asked to come again."""
@@ -30,7 +30,7 @@ class Reader:
     origin: str
     labels: Labels
     caution: str
-    read: Callable[[str], ReadNote]
+    read: Callable[[str], Note]
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class Turns:
     _counting: threading.Lock = field(default_factory=threading.Lock)
     _num_here: int = 0
 
-    def read(self, reader: Reader, text: str) -> ReadNote:
+    def read(self, reader: Reader, text: str) -> Note:
         """Return what a reader finds, when it is this note's turn.
 
         Raises:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from fedmedlora.clinical.labels import CROSS_RELATIONS
-from fedmedlora.clinical.notes import Entity, Note, ReadNote, Relation
+from fedmedlora.clinical.notes import Entity, Note, Relation
 from fedmedlora.tasks.findings import Findings, Link, Span
 
 _UNTOLD: Mapping[Span | Link, float] = MappingProxyType({})
@@ -13,7 +13,7 @@ _UNTOLD: Mapping[Span | Link, float] = MappingProxyType({})
 
 def read_note(
     note: Note, found: Findings, confidences: Mapping[Span | Link, float] = _UNTOLD
-) -> ReadNote:
+) -> Note:
     """Return a note with what was found in it as its entities, T1, T2 in reading order.
 
     Args:
@@ -24,7 +24,7 @@ def read_note(
     spans = sorted({*found.entities, *(tail for _, _, tail in links)})
     ids = {span: f"T{number}" for number, span in enumerate(spans, start=1)}
     sure = _sure(found, [tail for _, _, tail in links], confidences)
-    return ReadNote(
+    return Note(
         note.id,
         note.site,
         note.text,
