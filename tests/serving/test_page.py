@@ -132,6 +132,8 @@ def test_a_note_is_opened_read_corrected_saved_and_comes_back(
 
 def test_keys_alone_are_enough(browser: Any, notes: Path, tmp_path: Path) -> None:  # noqa: ANN401
     with listening(served(notes, tmp_path / "kept")) as address, opened(browser, address) as page:
+        # What is not listed yet cannot be chosen by its letter.
+        page.wait_for_selector("#notes option[value='knee.txt']", state="attached")
         page.locator("#notes").focus()
         page.keyboard.press("k")
         expect(page.locator("#note-title")).to_have_text("knee.txt")
