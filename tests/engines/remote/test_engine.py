@@ -15,6 +15,7 @@ from tests.engines.remote.federations import (
     services,
     write_sites,
 )
+from tests.engines.remote.loopback import Loopback
 from tests.engines.remote.spoiling import (
     Change,
     Spoiling,
@@ -379,19 +380,29 @@ def test_a_coordinator_that_is_cut_off_in_a_round_asks_only_who_had_not_answered
     assert rounds_of(run) == rounds_of(here)
 
 
+def once(transport: Loopback, standing: set[str], subject: str, **when: int) -> None:
+    """Have bones stand so from an answer of heart on, which is asked before it."""
+
+    def stand(answer: Message) -> Message:
+        standing.add("bones")
+        return answer
+
+    own = transport.services
+    transport.services = {**own, "heart": Spoiling(own["heart"], subject, stand, **when)}
+
+
+def in_quorum_or_grace(bert: BaseModel) -> str:
+    """Return an experiment of which each round needs all three sites."""
+    text = experiment_text(bert, "fed_medlora").replace("seed = 3", "seed = 3\nquorum = 3")
+    return text.replace('name = "nvflare"', 'name = "nvflare"\ngrace_s = 5.0')
+
+
 def test_a_round_does_without_a_straggler_and_the_final_scores_wait_for_it(
     tmp_path: Path, bert: BaseModel
 ) -> None:
     write_sites(tmp_path)
     transport = wire(tmp_path, services(tmp_path))
-    all_ = dict(transport.services)
-
-    def outlast(answer: Message) -> Message:
-        transport.late.add("bones")
-        return answer
-
-    # The one that is asked before bones.
-    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", outlast, after=1)}
+    once(transport, transport.late, "train", after=1)
 
     run = run_apart(tmp_path, experiment_text(bert, "fed_medlora"), transport)
 
@@ -406,19 +417,11 @@ def test_a_round_that_needs_a_straggler_for_its_quorum_waits_for_it(
     tmp_path: Path, bert: BaseModel
 ) -> None:
     write_sites(tmp_path)
-    text = experiment_text(bert, "fed_medlora").replace("seed = 3", "seed = 3\nquorum = 3")
-    text = text.replace('name = "nvflare"', 'name = "nvflare"\ngrace_s = 5.0')
     transport = wire(tmp_path, services(tmp_path))
-    all_ = dict(transport.services)
-
-    def outlast(answer: Message) -> Message:
-        transport.late.add("bones")
-        return answer
-
     # In the first round's scores, so that it is late when the second begins.
-    transport.services = {**all_, "heart": Spoiling(all_["heart"], "evaluate", outlast, until=1)}
+    once(transport, transport.late, "evaluate", until=1)
 
-    run = run_apart(tmp_path, text, transport)
+    run = run_apart(tmp_path, in_quorum_or_grace(bert), transport)
 
     assert complete(run)
     assert [set(one["shares"]) for one in rounds_of(run)] == [{*SITES}] * 2
@@ -428,19 +431,12 @@ def test_the_grace_begins_with_a_quorum_of_all_that_have_handed_in(
     tmp_path: Path, bert: BaseModel
 ) -> None:
     write_sites(tmp_path)
-    text = experiment_text(bert, "fed_medlora").replace("seed = 3", "seed = 3\nquorum = 3")
-    text = text.replace('name = "nvflare"', 'name = "nvflare"\ngrace_s = 5.0')
     transport = wire(tmp_path, services(tmp_path))
-    all_ = dict(transport.services)
+    once(transport, transport.away, "train", after=1)
 
-    def leave(answer: Message) -> Message:
-        transport.away.add("bones")
-        return answer
-
-    transport.services = {**all_, "heart": Spoiling(all_["heart"], "train", leave, after=1)}
-    run_apart(tmp_path, text, transport)
+    run_apart(tmp_path, in_quorum_or_grace(bert), transport)
     again = wire(tmp_path, services(tmp_path))
-    run_apart(tmp_path, text, again, resume=True)
+    run_apart(tmp_path, in_quorum_or_grace(bert), again, resume=True)
 
     assert transport.graces == [Grace(3, 5.0), Grace(3, 5.0)]
     assert again.graces == [Grace(1, 5.0)]
