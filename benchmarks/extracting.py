@@ -1,9 +1,9 @@
 """How fast `extract` reads notes, that its memory does not grow with them, and that none is lost.
 
 The dev notes of all sites of a folder become text files, which the adapter of this package reads:
-every tenth of them, and all. A sample of them is read again by a process that is killed at random
-moments and goes on; its output must be the same bytes. What does not belong to the model, reading
-files and writing formats, is driven with a model that finds the same in every note, over many more.
+every tenth of them, and all. With --times they are read that often over, as one table, and what the
+process holds is looked at on the way. What does not belong to the model, reading files and writing
+formats, is driven with a model that finds the same in every note, over many more (--stream).
 
 python benchmarks/extracting.py ../shared/data/sites --out runs/bench/extracting.json
 """
@@ -12,16 +12,18 @@ import argparse
 import csv
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from contest.figures import keep, machine, table, told_aside
 from fedmedlora.clinical.notes import Entity, Note
@@ -34,11 +36,13 @@ _COMMAND = "import sys; from fedmedlora.cli import main; sys.exit(main())"
 _STREAM = "import sys; from extracting import stream; stream(*sys.argv[1:])"
 _HERE = Path(__file__).parent
 _MANY = (100_000, 1_000_000)
+_HELD = ("notes read", "held, MB", "most so far, MB")
+_LOOK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A process that came to its end, or was killed."""
+    """A process that came to its end."""
 
     code: int
     seconds: float
@@ -53,12 +57,13 @@ def main() -> int:
         place = Path(folder)
         few, many = (_files(options.sites, place / f"every{n}", every=n) for n in (10, 1))
         rows = [_read(options.format, files, place) for files in (few, many)]
-        kills = _killed(options, _files(options.sites, place / "kills", every=options.every), place)
+        held = _held(many, options.times, place) if options.times else []
         streams = [_streamed(number, place) for number in _MANY] if options.stream else []
     head = ("notes", "lost or doubled", "s", "notes/s", "notes a processor second", "peak MB")
-    sys.stdout.write(f"{began_on}\n\n{table(head, map(_row, [*rows, *streams]))}\n{kills}\n")
-    keep(options, {"read": rows, "streamed": streams, "kills": kills})
-    return int(any(row["lost"] for row in [*rows, *streams]) or not kills["same"])
+    sys.stdout.write(f"{began_on}\n\n{table(head, map(_row, [*rows, *streams]))}\n")
+    sys.stdout.write(table(_HELD, [[f"{number:,}" for number in one] for one in held]))
+    keep(options, {"read": rows, "streamed": streams, "held": held})
+    return int(any(row["lost"] for row in [*rows, *streams]))
 
 
 def stream(number: str, folder: str) -> None:
@@ -79,10 +84,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=str(__doc__).partition("\n")[0])
     parser.add_argument("sites", type=Path, metavar="DIR", help="site folders, each with dev.jsonl")
     parser.add_argument("--format", default="jsonl", help="as of extract")
-    parser.add_argument("--kills", type=int, default=5, metavar="N", help="how often it is killed")
-    parser.add_argument(
-        "--every", type=int, default=30, metavar="N", help="of the notes killed over"
-    )
+    parser.add_argument("--times", type=int, default=0, metavar="N", help="the notes over again")
     parser.add_argument("--stream", action="store_true", help="a million notes without a model too")
     told_aside(parser)
     return parser.parse_args()
@@ -142,47 +144,31 @@ def _row(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _killed(options: argparse.Namespace, files: Sequence[Path], place: Path) -> dict[str, Any]:
-    """Return whether an output that was killed so often is that of an undisturbed process."""
-    command = [_COMMAND, "extract", "bundled", str(files[0].parents[1])]
-    command += ["--format", options.format, "--out"]
-    whole, often = place / "whole", place / "often"
-    undisturbed = _run([*command, str(whole)])
-    moments = list(_moments(options.kills, undisturbed.seconds))
-    stopped = [_run([*command, str(often), "--resume"], for_s=moment).code for moment in moments]
-    _run([*command, str(often), "--resume"])
-    return {
-        "notes": len(files),
-        "kills": sum(code != 0 for code in stopped),
-        "same": whole.read_bytes() == often.read_bytes(),
-    }
+def _held(files: Sequence[Path], times: int, place: Path) -> list[tuple[int, int, int]]:
+    """Return, look by look, how many notes were read, and what was held and the most so far, MB."""
+    source, out = place / "over.csv", place / "over"
+    with source.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(("id", "text"))
+        for time_ in range(times):
+            rows.writerows((f"{time_}/{one}", one.read_bytes().decode()) for one in files)
+    asked = ["extract", "bundled", str(source), "--column", "text", "--id-column", "id"]
+    process = _started([_COMMAND, *asked, "--format", "jsonl", "--out", str(out)])
+    looks: list[tuple[int, int, int]] = []
+    while process.poll() is None:
+        time.sleep(_LOOK_S)
+        part = out.with_name(f"{out.name}.part")
+        with suppress(OSError, psutil.NoSuchProcess):
+            num_read = part.read_bytes().count(b"\n")
+            held = psutil.Process(process.pid).memory_info().rss // 2**20
+            looks.append((num_read, held, max(held, *(most for *_, most in looks), 0)))
+    return looks
 
 
-def _moments(number: int, seconds: float) -> Iterator[float]:
-    """Yield times after which to kill: most while notes are read, not while a base loads."""
-    rng = random.Random(0)  # noqa: S311 -- nobody has to guess them
-    for _ in range(number):
-        yield seconds * rng.uniform(0.3, 0.9)
-
-
-def _run(arguments: Sequence[str], *, for_s: float | None = None) -> Ran:
-    """Run Python to its end, or kill it after some time."""
+def _run(arguments: Sequence[str]) -> Ran:
+    """Run Python to its end."""
     began = time.monotonic()
-    paths = os.pathsep.join(filter(None, (str(_HERE), os.environ.get("PYTHONPATH"))))
-    environ = {**os.environ, "PYTHONPATH": paths}
-    process = subprocess.Popen(  # noqa: S603 -- our own command
-        [sys.executable, "-c", *arguments],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env=environ,
-    )
-    if for_s is not None:
-        try:
-            process.wait(for_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        else:
-            return Ran(process.returncode, time.monotonic() - began, 0.0, 0.0)
+    process = _started(arguments)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return Ran(
@@ -190,6 +176,16 @@ def _run(arguments: Sequence[str], *, for_s: float | None = None) -> Ran:
         seconds=time.monotonic() - began,
         processor_seconds=used.ru_utime + used.ru_stime,
         peak_megabytes=used.ru_maxrss / 1024,
+    )
+
+
+def _started(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    paths = os.pathsep.join(filter(None, (str(_HERE), os.environ.get("PYTHONPATH"))))
+    return subprocess.Popen(  # noqa: S603 -- our own command
+        [sys.executable, "-c", *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": paths},
     )
 
 
