@@ -216,6 +216,14 @@ class TestRequireRight:
             "set final_notes lower"
         )
 
+    def test_a_task_with_other_figures_is_refused(self, cell: Cell) -> None:
+        [fault] = faults(replace(cell, values={"model.task": "answer"}))
+
+        assert fault.endswith(
+            '[model].task: found "answer", expected "extract", whose figures a study tells; run it '
+            "by itself"
+        )
+
     def test_a_file_that_is_not_there_is_told(self, cell: Cell) -> None:
         [fault] = faults(replace(cell, experiment=Path("nowhere.toml")))
 

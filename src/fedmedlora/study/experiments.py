@@ -13,7 +13,7 @@ from typing import Any
 
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.experiment.config import parse_experiment
-from fedmedlora.experiment.schema import Evaluation
+from fedmedlora.experiment.schema import Evaluation, Model
 from fedmedlora.experiment.toml_reading import parse_toml
 from fedmedlora.experiment.toml_values import show
 from fedmedlora.formats.site_folder import read_site, write_site
@@ -65,7 +65,7 @@ def told(cell: Cell) -> dict[str, Any]:
 
 
 def require_right(cells: Iterable[Cell]) -> None:
-    """Return if every cell's experiment can be read, and each note's counts follow from its draws.
+    """Return if each cell's experiment can be read, extracts, and its draws tell notes apart.
 
     Raises:
         InputError: What is wrong, each fault once a setting, with the first cell that shows it.
@@ -75,7 +75,8 @@ def require_right(cells: Iterable[Cell]) -> None:
         name = f"cell {cell.name}"
         try:
             text, folder = toml(_tables(cell)), cell.experiment.parent
-            of_cell = _few_draws(parse_experiment(text, name=name, folder=folder).evaluation, name)
+            read = parse_experiment(text, name=name, folder=folder)
+            of_cell = [*_few_draws(read.evaluation, name), *_other_task(read.model, name)]
         except InputError as error:
             of_cell = list(error.faults)
         for fault in of_cell:
@@ -240,6 +241,13 @@ def _few_draws(evaluation: Evaluation, name: str) -> list[Fault]:
     expected = f"at least {least}, {_SPARE_DRAWS} more than final_notes"
     where = f"{name}: [evaluation].replicates"
     return [Fault(where, show(evaluation.replicates), expected, "or set final_notes lower")]
+
+
+def _other_task(model: Model, name: str) -> list[Fault]:
+    if model.task == "extract":
+        return []
+    expected = '"extract", whose figures a study tells'
+    return [Fault(f"{name}: [model].task", show(model.task), expected, "run it by itself")]
 
 
 def _written(sites: Sites, folder: Path) -> list[Tables]:
