@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.engines.nvflare.loopback import Loopback, loopback, until
+from tests.engines.remote.federations import run_whole
 
 from fedmedlora.cli.notes import write_hospitals
 from fedmedlora.engines.nvflare.coordinator import LedRun, lead, running_server
@@ -18,11 +19,8 @@ from fedmedlora.engines.nvflare.ends import ROLES
 from fedmedlora.engines.nvflare.processes import is_running
 from fedmedlora.engines.nvflare.session import Server
 from fedmedlora.engines.nvflare.site import place_notes
-from fedmedlora.engines.opening import engine_of
 from fedmedlora.engines.remote.sealing import make_key
-from fedmedlora.experiment.cohorts import annotated_types, load_cohorts
 from fedmedlora.experiment.config import read_experiment
-from fedmedlora.experiment.run import run
 from fedmedlora.experiment.store import RunStore
 from fedmedlora.formats.site_files import site_digest
 from fedmedlora.formats.site_folder import read_site
@@ -79,17 +77,6 @@ def calibration_of(folder: Path) -> dict[str, Any]:
         return told
 
 
-def run_here(file: Path, out: Path) -> None:
-    experiment = read_experiment(file)
-    cohorts = load_cohorts(experiment)
-    types = annotated_types(cohorts)
-    with (
-        RunStore.create(out, experiment_path=file, environment={}) as store,
-        engine_of("own", experiment, cohorts, types, shelf=store.adapters, environ={}) as engine,
-    ):
-        run(experiment, engine, store, cohorts)
-
-
 @contextmanager
 def sites_started(
     folder: Path, monkeypatch: pytest.MonkeyPatch, *sites: str, waits: Collection[str] = ()
@@ -127,7 +114,7 @@ def test_each_form_and_codec_ends_in_the_bytes_of_one_machine(
             lead(begun(file, tmp_path / f"{file.stem}-apart"), server)
 
     for file in files:
-        run_here(file, tmp_path / file.stem)
+        run_whole(file, tmp_path / file.stem)
         rounds = rounds_of(tmp_path / file.stem)
         assert rounds_of(tmp_path / f"{file.stem}-apart") == rounds
         assert [set(one["shares"]) for one in rounds] == [set(sites)] * 2
@@ -157,7 +144,7 @@ def test_a_new_site_adapts_and_peers_score_one_another_between_processes(
         federation.start(newcomer)
         lead(led, server)
 
-    run_here(file, tmp_path / "here")
+    run_whole(file, tmp_path / "here")
     with RunStore.open(led.run) as apart, RunStore.open(tmp_path / "here") as here:
         assert apart.arms() == here.arms()
         assert len(apart.arms()) == len(arms)
@@ -199,7 +186,7 @@ def test_a_site_that_is_killed_and_comes_back_changes_no_byte(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = written(tmp_path)
-    run_here(file, tmp_path / "here")
+    run_whole(file, tmp_path / "here")
     led = begun(file, tmp_path / "apart")
 
     # The server ends before the thread is waited for, whatever happens.
@@ -236,7 +223,7 @@ def test_blind_rounds_between_processes_end_within_a_millionth_of_the_open(
     for name, aggregation in texts.items():
         own = text.replace("[evaluation]", f"{aggregation}[evaluation]") + entry
         (tmp_path / f"{name}.toml").write_text(own, encoding="utf-8")
-    run_here(tmp_path / "seen.toml", tmp_path / "seen")
+    run_whole(tmp_path / "seen.toml", tmp_path / "seen")
     make_key(tmp_path / "blind.key")
 
     with sites_started(tmp_path, monkeypatch, *SITES, waits=SITES) as (federation, server):

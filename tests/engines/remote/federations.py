@@ -1,6 +1,5 @@
 """Three tiny sites and a server's notes, run on one machine and run by asking each of them."""
 
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -107,15 +106,20 @@ def run_here(folder: Path, text: str) -> Path:
         local = local.replace(f'name = "{site}"', f'name = "{site}"\npath = "{site}"')
     file = folder / "here.toml"
     file.write_text(local, encoding="utf-8")
+    run_whole(file, out := folder / "here")
+    return out
+
+
+def run_whole(file: Path, out: Path) -> None:
+    """Run an experiment over all of its sites in this process."""
     experiment = read_experiment(file)
     cohorts = load_cohorts(experiment)
     types = annotated_types(cohorts)
-    out = folder / "here"
-    with ExitStack() as stack:
-        store = stack.enter_context(RunStore.create(out, experiment_path=file, environment={}))
-        opening = engine_of("own", experiment, cohorts, types, shelf=store.adapters, environ={})
-        run(experiment, stack.enter_context(opening), store, cohorts)
-    return out
+    with (
+        RunStore.create(out, experiment_path=file, environment={}) as store,
+        engine_of("own", experiment, cohorts, types, shelf=store.adapters, environ={}) as engine,
+    ):
+        run(experiment, engine, store, cohorts)
 
 
 def services(folder: Path, **policies: Policy) -> dict[str, SiteService]:
