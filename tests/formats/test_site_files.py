@@ -442,6 +442,9 @@ def test_a_site_name_that_cannot_be_a_file_name_is_told(name: str) -> None:
         ),
         ({"relations": ["severity"] * 2}, "relations[1]: found the type of relations[0] again"),
         ({"site": 7}, "site: found a whole number, expected a text"),
+        ({"heads": "drug"}, "heads: found a text, expected a list"),
+        ({"heads": ["sign"]}, "heads[0]: found a text of 4 characters, expected one of"),
+        ({"heads": ["problem"]}, "heads[0]: found the type of entities[0] too, expected it in one"),
     ],
 )
 def test_a_wrong_description_is_told(change: Record, expected: str) -> None:
@@ -469,6 +472,30 @@ def test_a_site_that_annotates_nothing_is_told() -> None:
     )
 
     assert "entities: found an empty list" in the_only(found)
+
+
+def test_main_entities_may_be_given_as_heads_alone_and_are_read_back() -> None:
+    labels = Labels(("severity",), ("severity",), heads=("problem",))
+    told = DESCRIPTION | {"entities": ["severity"], "heads": ["problem"]}
+    files = {"site.json": lines(told), "dev.jsonl": lines(record())}
+
+    site = parse_site(FOLDER, files)
+
+    assert site.labels == labels
+    assert parse_site(FOLDER, render_site(site, {})) == site
+    assert faults(description=told) == []
+
+
+def test_heads_without_relations_are_told() -> None:
+    note = record() | {"relations": []}
+
+    found = faults(
+        description=DESCRIPTION | {"entities": ["severity"], "relations": [], "heads": ["problem"]},
+        train=lines(note),
+        dev=lines(note | {"id": "n2"}),
+    )
+
+    assert "relations: found an empty list, expected what belongs to the" in the_only(found)
 
 
 def test_a_description_that_is_not_json_is_told_with_its_line() -> None:
@@ -521,6 +548,7 @@ def with_note(**changes: Any) -> SiteNotes:  # noqa: ANN401 -- any field
         replace(SITE, name="b"),
         replace(SITE, public=True),
         replace(SITE, labels=Labels(("problem", "drug"), ())),
+        replace(SITE, labels=Labels(("problem",), (), heads=("drug",))),
         replace(SITE, splits={"train": (NOTE,)}),
         replace(SITE, splits={"dev": (NOTE, replace(NOTE, id="n2"))}),
         with_note(text="Mild pair."),

@@ -117,6 +117,21 @@ class TestExamples:
         assert aspirin.targets[8, TREATS] == BEGIN
         assert (aspirin.targets[:, SEVERITY] <= 0).all()
 
+    def test_a_site_that_gives_its_heads_trains_on_what_belongs_to_them_alone(
+        self, extraction: Tagger
+    ) -> None:
+        given = Labels(("dosage", "severity"), ALL.relations, heads=("problem", "drug"))
+
+        whole, own = extraction.examples([NOTE], ALL), extraction.examples([NOTE], given)
+
+        assert [e.input_ids for e in own] == [e.input_ids for e in whole[2:]]
+        assert [e.targets.tolist() for e in own] == [e.targets.tolist() for e in whole[2:]]
+        assert extraction.ceiling([NOTE], given)[0].gold_links == (
+            Link(PAIN, SEVERE),
+            Link(ASPIRIN, MG),
+            Link(ASPIRIN, TREATED),
+        )
+
     def test_a_head_without_relations_is_an_example_of_none(self, extraction: Tagger) -> None:
         fever = extraction.examples([NOTE], ALL)[-1]
 

@@ -28,6 +28,20 @@ def test_two_spans_that_differ_in_white_space_alone_are_one() -> None:
     assert gold_findings(note, LABELS).entities == (Span(0, 7, "drug"),)
 
 
+def test_heads_that_are_given_count_for_what_belongs_to_them_alone() -> None:
+    entities = (Entity("T1", "drug", 0, 7), Entity("T2", "dosage", 8, 13))
+    note = Note("n1", "a", TEXT, entities, (Relation("dosage", "T1", "T2"),))
+
+    gold = gold_findings(note, Labels(("dosage",), ("dosage",), heads=("drug",)))
+
+    aspirin = Span(0, 7, "drug")
+    assert (gold.entities, gold.links) == ((), ())
+    assert gold.gold_links == (Link(aspirin, Span(8, 13, "dosage")),)
+    assert gold.heads == (aspirin,)
+    # Neither listed nor given, it is unknown there.
+    assert gold_findings(note, Labels(("dosage",), ("dosage",))).heads == ()
+
+
 def test_every_entity_that_was_announced_is_a_span_or_lost() -> None:
     later, sooner = Span(8, 13, "drug"), Span(0, 7, "drug")
 

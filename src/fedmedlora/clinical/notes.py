@@ -71,10 +71,21 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """The types a site annotates; a type that is not in here is unknown there, not absent."""
+    """The types a site annotates; a type that is not in here is unknown there, not absent.
+
+    Attributes:
+        heads: Main types that are marked where something belongs to them, and not in every note:
+            they are given to relations, and neither learnt nor scored as entities.
+    """
 
     entities: tuple[str, ...]
     relations: tuple[str, ...]
+    heads: tuple[str, ...] = ()
+
+    @property
+    def marked(self) -> tuple[str, ...]:
+        """Return the types that entities of the site's notes may have."""
+        return (*self.entities, *self.heads)
 
 
 @dataclass(frozen=True, slots=True)

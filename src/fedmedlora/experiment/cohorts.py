@@ -71,7 +71,7 @@ def task_faults(task: str, site: SiteNotes, folder: Path) -> list[Fault]:
         found = json.dumps(dict(site.fields)) if site.fields else "none"
         advice = "put what the task needs beside the text of each note, and say so there"
         return [Fault(f"{folder}/{DESCRIPTION}: fields", found, announced, advice)]
-    if not kind.fields and not site.labels.entities:
+    if not kind.fields and not (site.labels.entities or site.labels.heads):
         expected = f'what the site annotates, as the task "{task}" learns nothing else'
         return [Fault(f"{folder}/{DESCRIPTION}: entities", "none", expected, "leave the site out")]
     return _field_faults([kind], site, folder)

@@ -81,6 +81,7 @@ def _site(site: SiteFacts, engine: Engine, experiment: Experiment) -> dict[str, 
         "public": site.public,
         "entities": list(site.labels.entities),
         "relations": list(site.labels.relations),
+        "heads": list(site.labels.heads),
         "notes": {
             **{use: site.num_notes[use] for use in ("train", "held_out", "dev")},
             site.final_split: site.num_notes["final"],

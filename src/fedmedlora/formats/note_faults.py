@@ -33,7 +33,7 @@ def note_faults(
             their lists.
         fields: What the site announces to stand beside the text.
     """
-    lists = {"entities": labels.entities, "relations": labels.relations}
+    lists = {"entities": labels.marked, "relations": labels.relations}
     told = record if isinstance(record, dict) else {}
     needed = {key: list for key, types in lists.items() if types or not fields or key in told}
     faults = [*shape_faults(record, _NOTE | needed), *_header_faults(record, site)]
@@ -41,7 +41,7 @@ def note_faults(
     text = text_at(record, "text")
     entities = _list_at(record, "entities")
     for index, entity in enumerate(entities):
-        faults += _entity_faults(entity, f"entities[{index}]", text, labels.entities)
+        faults += _entity_faults(entity, f"entities[{index}]", text, labels.marked)
     faults += _id_faults(entities)
     types = _types_by_id(entities)
     for index, relation in enumerate(_list_at(record, "relations")):

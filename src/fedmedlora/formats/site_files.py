@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fedmedlora.clinical.labels import ENTITY_TYPES, RELATION_TYPES
+from fedmedlora.clinical.labels import ENTITY_TYPES, MAIN_TYPES, RELATION_TYPES
 from fedmedlora.clinical.notes import Labels, Note, SiteNotes
 from fedmedlora.errors import Fault, InputError
 from fedmedlora.formats.fields import announced_fields, field_faults
@@ -79,6 +79,7 @@ def render_site(site: SiteNotes, meta: Mapping[str, object]) -> dict[str, bytes]
         "site": site.name,
         "entities": list(site.labels.entities),
         "relations": list(site.labels.relations),
+        **({"heads": list(site.labels.heads)} if site.labels.heads else {}),
         "public": site.public,
         **({"fields": dict(site.fields)} if site.fields else {}),
     }
@@ -130,11 +131,27 @@ def _description_faults(description: Mapping[str, Any]) -> Iterator[Fault]:
         yield from shape_faults(description, {"public": bool})
     for key, known in (("entities", ENTITY_TYPES), ("relations", RELATION_TYPES)):
         yield from _list_faults(description.get(key), key, known)
+    yield from _heads_faults(description)
     fields = description.get("fields", {})
     yield from field_faults(fields)
-    if description.get("entities") == [] and not fields:
+    if description.get("entities") == [] and not fields and not description.get("heads"):
         advice = 'or announce under "fields" what stands beside the texts'
         yield Fault("entities", "an empty list", "the types that the site annotates", advice)
+
+
+def _heads_faults(description: Mapping[str, Any]) -> Iterator[Fault]:
+    """Yield what is wrong with the types that are given to relations alone."""
+    heads, entities = description.get("heads", []), description.get("entities")
+    yield from shape_faults({"heads": heads}, {"heads": list})
+    yield from _list_faults(heads, "heads", MAIN_TYPES)
+    if heads and description.get("relations") == []:
+        yield Fault("relations", "an empty list", "what belongs to the types under heads")
+    if isinstance(heads, list) and isinstance(entities, list):
+        for index, type_ in enumerate(heads):
+            if type_ in entities:
+                found = f"the type of entities[{entities.index(type_)}] too"
+                advice = "list it under heads where it is not marked in every note"
+                yield Fault(f"heads[{index}]", found, "it in one of both lists", advice)
 
 
 def _list_faults(types: object, key: str, known: Sequence[str]) -> Iterator[Fault]:
@@ -160,6 +177,7 @@ def _labels(description: Mapping[str, Any]) -> Labels:
     return Labels(
         _texts(description.get("entities"), ENTITY_TYPES),
         _texts(description.get("relations"), RELATION_TYPES),
+        _texts(description.get("heads"), ()),
     )
 
 

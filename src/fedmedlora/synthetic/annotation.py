@@ -20,7 +20,7 @@ def with_entities(note: Note, entities: Iterable[Entity]) -> Note:
 
 def annotated_as(note: Note, labels: Labels) -> Note:
     """Return the note as a site annotates it: its types only, no modifier without a head."""
-    typed = with_entities(note, (e for e in note.entities if e.type in labels.entities))
+    typed = with_entities(note, (e for e in note.entities if e.type in labels.marked))
     relations = tuple(r for r in typed.relations if r.type in labels.relations)
     tails = {relation.tail for relation in relations}
     entities = (e for e in typed.entities if e.type in MAIN_TYPES or e.id in tails)

@@ -41,7 +41,7 @@ def _mistaken(entity: Entity, text: str, labels: Labels, rng: random.Random) -> 
 
 def _other_type(type_: str, labels: Labels, rng: random.Random) -> str:
     kin = MAIN_TYPES if type_ in MAIN_TYPES else MODIFIER_TYPES
-    others = [other for other in kin if other in labels.entities and other != type_]
+    others = [other for other in kin if other in labels.marked and other != type_]
     return rng.choice(others) if others else type_
 
 

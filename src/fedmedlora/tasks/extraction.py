@@ -86,7 +86,7 @@ class Extraction(Generic[ExampleT]):
     ) -> list[ExampleT]:
         """Return every window of the notes for NER, then the gold heads, in order, for RE."""
         cut = [self._cut(note, labels) for note in notes]
-        heads = [(index, head) for index, note in enumerate(cut) for head in note.gold.entities]
+        heads = [(index, head) for index, note in enumerate(cut) for head in note.gold.heads]
         questions = [
             *self._entity_questions(cut, labels),
             *self._relation_questions(cut, heads[:max_heads], labels),
@@ -126,7 +126,7 @@ class Extraction(Generic[ExampleT]):
             lost[question.note] += found.lost
             log_probs[question.note].update(sureness)
         own = {(index, head) for index, spans in enumerate(entities) for head in spans}
-        gold = {(index, head) for index, note in enumerate(cut) for head in note.gold.entities}
+        gold = {(index, head) for index, note in enumerate(cut) for head in note.gold.heads}
         heads = (own if RE in parts else set()) | (gold if RE_GOLD in parts else set())
         asked = self._behind(self._relation_questions(cut, sorted(heads), labels), shown.relations)
         tails: dict[tuple[int, Span], Found] = {}
@@ -141,7 +141,7 @@ class Extraction(Generic[ExampleT]):
             Findings(
                 tuple(sorted(spans)),
                 _joined(tails, index, spans) if RE in parts else (),
-                _joined(tails, index, cut[index].gold.entities) if RE_GOLD in parts else (),
+                _joined(tails, index, cut[index].gold.heads) if RE_GOLD in parts else (),
                 tuple(lost[index]),
                 log_probs[index],
             )
@@ -151,7 +151,7 @@ class Extraction(Generic[ExampleT]):
     def shown(self, notes: Sequence[Note], labels: Labels, *, number: int) -> Shown[ExampleT]:
         """Return what a model is shown of some notes: at most so many windows, and heads."""
         cut = [self._cut(note, labels) for note in notes]
-        heads = [(index, head) for index, note in enumerate(cut) for head in note.gold.entities]
+        heads = [(index, head) for index, note in enumerate(cut) for head in note.gold.heads]
         return Shown(
             self._chosen(self._entity_questions(cut, labels), number),
             self._chosen(self._relation_questions(cut, heads, labels), number),
@@ -190,7 +190,7 @@ class Extraction(Generic[ExampleT]):
     def _count(self, note: Note, found: Findings, labels: Labels) -> NoteCounts:
         gold = gold_findings(note, labels)
         tokens = self.tokenizer.tokenize(note.text)
-        spans = {*gold.entities, *(link.tail for link in gold.links)}
+        spans = {*gold.entities, *(link.tail for link in gold.gold_links)}
         return count_note(gold, found, unaligned=num_unaligned(tokens, spans))
 
     def _cut(self, note: Note, labels: Labels) -> CutNote:
@@ -223,7 +223,7 @@ class Extraction(Generic[ExampleT]):
             window = _window_of(cut[index], head)
             if window is not None:
                 reading = Reading(cut[index].tokens, *window, types, head)
-                gold = [link.tail for link in cut[index].gold.links if link.head == head]
+                gold = [link.tail for link in cut[index].gold.gold_links if link.head == head]
                 questions.append(self._question(index, reading, gold))
         return questions
 

@@ -117,6 +117,8 @@ class Findings:
         log_probs: How likely the model held an entity, or a link of its own: the log-probability,
             in nats, of the decisions that made it, those of a link's head among them. What the
             model does not tell is not in here.
+        heads: Of gold, the entities that are given as heads: those that a site annotates, and
+            those of its `Labels.heads`.
     """
 
     entities: tuple[Span, ...]
@@ -124,24 +126,28 @@ class Findings:
     gold_links: tuple[Link, ...] = ()
     lost: tuple[Lost, ...] = ()
     log_probs: Mapping[Span | Link, float] = field(default_factory=dict, compare=False)
+    heads: tuple[Span, ...] = field(default=(), compare=False)
 
 
 def gold_findings(note: Note, labels: Labels) -> Findings:
     """Return what a perfect extraction of a note would find, within a site's labels.
 
-    A relation counts where its head is a main entity and its type is annotated at the site. White
-    space at the ends of a span is no part of it.
+    A relation counts where its head is a main entity that the site annotates, or gives, and its own
+    type is annotated there; end to end only where the head is annotated. White space at the ends of
+    a span is no part of it.
     """
     spans = {e.id: Span(*trimmed(note.text, e.start, e.end), e.type) for e in note.entities}
-    main = {
-        span for span in spans.values() if span.type in MAIN_TYPES and span.type in labels.entities
-    }
+    given = set(MAIN_TYPES) & set(labels.marked)
+    heads = tuple(sorted({span for span in spans.values() if span.type in given}))
+    main = tuple(span for span in heads if span.type in labels.entities)
     links = {
         Link(spans[r.head], Span(spans[r.tail].start, spans[r.tail].end, r.type))
         for r in note.relations
-        if r.type in labels.relations and spans[r.head] in main
+        if r.type in labels.relations and spans[r.head] in heads
     }
-    return Findings(tuple(sorted(main)), tuple(sorted(links)), tuple(sorted(links)))
+    gold_links = tuple(sorted(links))
+    own = tuple(link for link in gold_links if link.head in main)
+    return Findings(main, own, gold_links, heads=heads)
 
 
 def as_drawn(findings: Findings) -> dict[str, object]:

@@ -41,6 +41,7 @@ def facts_to_json(facts: SiteFacts) -> Plain:
         "role": facts.role,
         "entities": list(facts.labels.entities),
         "relations": list(facts.labels.relations),
+        **({"heads": list(facts.labels.heads)} if facts.labels.heads else {}),
         "public": facts.public,
         "num_notes": dict(facts.num_notes),
         "final_split": facts.final_split,
@@ -61,7 +62,12 @@ def facts_from_json(value: Plain) -> ToldFacts:
     return ToldFacts(
         name=str(value["name"]),
         role=_one_of(get_args(SiteRole), value["role"]),
-        labels=Labels(_words(value["entities"]), _words(value["relations"])),
+        labels=Labels(
+            _words(value["entities"]),
+            _words(value["relations"]),
+            # Those who have none need not say so.
+            _words(value.get("heads", [])),
+        ),
         public=value["public"] is True,
         num_notes={use: int(value["num_notes"][use]) for use in _USES},
         final_split=_one_of(("test", "dev"), value["final_split"]),

@@ -18,8 +18,8 @@ def _configuration(labels: Labels, splits: Sequence[str]) -> Files:  # noqa: ARG
 
 
 def _lines(labels: Labels) -> Iterator[str]:
-    yield from ("[entities]", *labels.entities, "[relations]")
-    heads = "|".join(type_ for type_ in MAIN_TYPES if type_ in labels.entities)
+    yield from ("[entities]", *labels.marked, "[relations]")
+    heads = "|".join(type_ for type_ in MAIN_TYPES if type_ in labels.marked)
     for type_ in labels.relations:
         yield f"{type_}\tArg1:{heads}, Arg2:{heads if type_ in CROSS_RELATIONS else type_}"
     yield from ("[events]", "[attributes]")

@@ -17,6 +17,7 @@ from typing import Annotated
 
 import numpy as np
 
+from fedmedlora.clinical.labels import MAIN_TYPES
 from fedmedlora.clinical.notes import Labels, Note, SiteNotes
 from fedmedlora.evaluation.cohorts import in_hash_order
 from fedmedlora.ranges import at_least
@@ -65,14 +66,19 @@ def _apply(sites: Sites, settings: Deal) -> Sites:
 
 
 def _shared(labels: Sequence[Labels]) -> Labels:
-    first = labels[0]
-    shared = Labels(
-        tuple(t for t in first.entities if all(t in each.entities for each in labels)),
-        tuple(t for t in first.relations if all(t in each.relations for each in labels)),
-    )
-    if not shared.entities:
+    entities = _in_all([each.entities for each in labels])
+    marked = _in_all([each.marked for each in labels])
+    if not entities:
         raise ValueError("found no type that all sites annotate, expected one at least")
-    return shared
+    return Labels(
+        entities,
+        _in_all([each.relations for each in labels]),
+        tuple(type_ for type_ in marked if type_ in MAIN_TYPES and type_ not in entities),
+    )
+
+
+def _in_all(lists: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    return tuple(type_ for type_ in lists[0] if all(type_ in each for each in lists))
 
 
 def _moved(note: Note, origin: str, site: str) -> Note:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from fedmedlora.clinical.labels import MAIN_TYPES
 from fedmedlora.clinical.notes import FieldKind, Labels, Note
 from fedmedlora.errors import Fault
 from fedmedlora.tasks.counts import Part
@@ -57,7 +58,9 @@ class Extract:
 
     def scored(self, parts: Sequence[Part], labels: Labels) -> Sequence[Part]:
         """Return those of some parts that a site annotates."""
-        return parts if labels.relations else [part for part in parts if part == NER]
+        finds = any(type_ in MAIN_TYPES for type_ in labels.entities)
+        asked = {NER: finds, RE: finds and labels.relations, RE_GOLD: labels.relations}
+        return [part for part in parts if asked[part]]
 
     def faults(self, note: Note) -> Iterator[Fault]:
         """Yield nothing: what is annotated is checked where notes are read."""
