@@ -17,7 +17,8 @@ import psutil
 import pytest
 from tests.cli.conftest import Shell
 from tests.engines.nvflare.loopback import free_port, until
-from tests.engines.nvflare.test_run import EXPERIMENT, SITES, rounds_of, run_here, written
+from tests.engines.nvflare.test_run import EXPERIMENT, SITES, rounds_of, written
+from tests.engines.remote.federations import run_whole
 
 from fedmedlora.audit.identity import new_identity, write_identity
 from fedmedlora.audit.passphrases import CREDENTIAL
@@ -130,7 +131,7 @@ def provisioned(folder: Path, shell: Shell, *, rounds: int = 2) -> Typed:
     here = written(folder)
     alone, several = "rounds = 2", f"rounds = {rounds}\npatience = 9"
     here.write_text(here.read_text("utf-8").replace(alone, several), encoding="utf-8")
-    run_here(here, folder / "here")
+    run_whole(here, folder / "here")
     engine = f'name = "nvflare"\nhost = "127.0.0.1"\nport = {free_port()}'
     entries = "".join(f'[[sites]]\nname = "{site}"\n' for site in SITES)
     text = EXPERIMENT.replace('name = "nvflare"', engine).replace(alone, several)

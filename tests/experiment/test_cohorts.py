@@ -278,3 +278,10 @@ def test_a_site_that_annotates_nothing_has_no_part_in_extraction(tmp_path: Path)
 
     assert (fault.where, fault.found) == (f"{tmp_path}/site.json: entities", "none")
     assert task_faults("summarise", site, tmp_path) == []
+
+
+def test_relations_of_given_heads_are_a_part_in_extraction(tmp_path: Path) -> None:
+    given = Labels((), ("treats",), heads=("drug", "problem"))
+    site = SiteNotes("a", given, public=False, splits={})
+
+    assert task_faults("extract", site, tmp_path) == []

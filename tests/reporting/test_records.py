@@ -5,6 +5,7 @@ import pytest
 from tests.reporting.conftest import row
 
 from fedmedlora.reporting import records
+from fedmedlora.reporting.quantities import UNDEFINED
 
 Json = dict[str, Any]
 
@@ -86,6 +87,18 @@ def test_types_are_told_in_the_fewest_words(results: Json) -> None:
     assert row(table, names[0])[-3:] == ["all 4 but treatment", "all 3", "yes"]
     assert row(table, names[1])[-3] == "drug"
     assert row(table, names[2])[-3] == "all 4"
+
+
+def test_types_that_are_given_as_heads_have_a_column_where_there_are_some(results: Json) -> None:
+    assert "Given as heads alone" not in records.sites_table(results)
+    results["sites"][0] |= {"entities": ["dosage"], "heads": ["drug", "problem"]}
+
+    table = records.sites_table(results)
+
+    assert "Given as heads alone" in table
+    first, second, *_ = (site["name"] for site in results["sites"])
+    assert row(table, first)[-2:] == ["all 2", "yes"]
+    assert row(table, second)[-2:] == [UNDEFINED, "yes"]
 
 
 def test_a_split_that_was_scored_in_part_says_so(results: Json) -> None:

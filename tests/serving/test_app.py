@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 from tests.serving.pages import LABELS, UNSAID, read, served
 
-from fedmedlora.clinical.notes import Note
+from fedmedlora.clinical.notes import Labels, Note
 from fedmedlora.formats.site_folder import read_site
 from fedmedlora.serving.app import Served, application
 from fedmedlora.serving.readers import Reader, Turns
@@ -38,6 +38,14 @@ def test_a_desk_says_what_there_is() -> None:
     assert desk["readers"][0]["caution"] == "not for clinical use"
     assert (desk["saves"], desk["federation"]) == (False, False)
     assert "severity" in desk["entities"]
+
+
+def test_heads_that_a_site_is_given_may_be_marked() -> None:
+    labels = Labels(("severity",), ("severity",), heads=("problem",))
+
+    desk = client(replace(served(), labels=labels)).get("/api/desk").json()
+
+    assert desk["entities"] == ["severity", "problem"]
 
 
 def test_a_text_is_read_by_the_reader_that_was_asked() -> None:

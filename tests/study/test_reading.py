@@ -120,7 +120,8 @@ arms = ["fed_medlora", "fed_medlroa"]
         "[[settings]][1].arms",
         # Not told of [study].reference: its table has a fault of its own.
     ]
-    assert told[6].endswith("one of add, annotate, deal, keep, noise, split; did you mean noise?")
+    kinds = "one of add, annotate, deal, give, keep, noise, split"
+    assert told[6].endswith(f"{kinds}; did you mean noise?")
 
 
 @pytest.mark.parametrize(

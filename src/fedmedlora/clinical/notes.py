@@ -87,6 +87,11 @@ class Labels:
         """Return the types that entities of the site's notes may have."""
         return (*self.entities, *self.heads)
 
+    def told(self) -> dict[str, list[str]]:
+        """Return the lists ready for JSON; `heads` only where there are some."""
+        told = {"entities": [*self.entities], "relations": [*self.relations]}
+        return told | ({"heads": [*self.heads]} if self.heads else {})
+
 
 @dataclass(frozen=True, slots=True)
 class SiteNotes:

@@ -19,11 +19,7 @@ def site_statistics(site: SiteNotes) -> dict[str, Any]:
     return {
         "site": site.name,
         "public": site.public,
-        "labels": {
-            "entities": list(site.labels.entities),
-            "relations": list(site.labels.relations),
-            "heads": list(site.labels.heads),
-        },
+        "labels": site.labels.told(),
         "splits": {split: split_statistics(notes) for split, notes in site.splits.items()},
         "texts_in_several_splits": _texts_in_several(site.splits.values()),
     }

@@ -77,9 +77,7 @@ def render_site(site: SiteNotes, meta: Mapping[str, object]) -> dict[str, bytes]
     """Return the files of a site, name to content; the same notes give the same bytes."""
     description = {
         "site": site.name,
-        "entities": list(site.labels.entities),
-        "relations": list(site.labels.relations),
-        **({"heads": list(site.labels.heads)} if site.labels.heads else {}),
+        **site.labels.told(),
         "public": site.public,
         **({"fields": dict(site.fields)} if site.fields else {}),
     }

@@ -54,21 +54,29 @@ def large_adapter_parameters() -> int:
     return _NUM_LAYERS * sum(_RANK * (d_in + d_out) for d_in, d_out in _LAYER)
 
 
+_KINDS_OF_TYPES = {
+    "entities": "Entity types",
+    "relations": "Relation types",
+    "heads": "Given as heads alone",
+}
+
+
 def sites_table(results: Json) -> Html:
     """Return who took part, with how many notes, annotating what."""
+    sites = results.get("sites") or ()
+    every = {
+        kind: list(dict.fromkeys(type_ for site in sites for type_ in site.get(kind) or ()))
+        for kind in ("entities", "relations", "heads")
+    }
+    if not every["heads"]:
+        del every["heads"]
     headings = [
         Heading("Site", figures=False),
         Heading("Part", figures=False),
         *(Heading(name, "Notes") for name in _SPLITS.values()),
-        Heading("Entity types", figures=False),
-        Heading("Relation types", figures=False),
+        *(Heading(_KINDS_OF_TYPES[kind], figures=False) for kind in every),
         Heading("Notes public", figures=False),
     ]
-    sites = results.get("sites") or ()
-    every = {
-        kind: list(dict.fromkeys(type_ for site in sites for type_ in site.get(kind) or ()))
-        for kind in ("entities", "relations")
-    }
     rows = [
         [
             named(site["name"]),

@@ -77,7 +77,7 @@ def _add_desk(app: FastAPI, served: Served) -> None:
         """What this page can do."""
         return shapes.Desk(
             readers=[_reader_shape(reader) for reader in served.readers.values()],
-            entities=list(served.labels.entities),
+            entities=list(served.labels.marked),
             relations=list(served.labels.relations),
             saves=served.notebook.kept is not None,
             federation=served.run is not None,

@@ -32,6 +32,12 @@ def test_what_a_task_is_told_by_is_among_its_parts(name: str) -> None:
     assert kind.compared.keys() >= kind.metrics.keys()
 
 
+def test_a_site_whose_heads_are_given_is_scored_on_what_belongs_to_them() -> None:
+    given = Labels(("dosage",), ("dosage",), heads=("drug",))
+
+    assert [*KIND.scored(KIND.parts, given)] == ["re_gold"]
+
+
 def test_a_site_without_relations_is_scored_on_entities() -> None:
     assert [*KIND.scored(KIND.parts, Labels(("drug",), ()))] == ["ner"]
     assert [*KIND.scored(KIND.parts, Labels(("drug",), ("dosage",)))] == ["ner", "re", "re_gold"]

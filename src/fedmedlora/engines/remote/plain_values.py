@@ -39,9 +39,7 @@ def facts_to_json(facts: SiteFacts) -> Plain:
     return {
         "name": facts.name,
         "role": facts.role,
-        "entities": list(facts.labels.entities),
-        "relations": list(facts.labels.relations),
-        **({"heads": list(facts.labels.heads)} if facts.labels.heads else {}),
+        **facts.labels.told(),
         "public": facts.public,
         "num_notes": dict(facts.num_notes),
         "final_split": facts.final_split,
